@@ -1,0 +1,39 @@
+# make run · make test · make check · make screenshots — each sets up .venv by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test check screenshots lock clean
+
+run: $(READY)
+	@$(BIN)/membench-tui $(ARGS)
+
+test: $(READY)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+screenshots: $(READY)
+	@$(BIN)/python benchmarks/screenshots.py
+
+# The set-up is marked ready only when all of it succeeded, so an interrupted one is done again.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "membench-tui needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	@echo "Setting up $(VENV) (once, about a minute) ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . >&2
+	@touch $(READY)
+
+# Exact versions for every supported Python, with no address of a package index in them. Needs uv.
+lock:
+	uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV)

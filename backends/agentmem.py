@@ -1,0 +1,159 @@
+"""AgentMem's add pipeline, ported to Python: its strategies and write pattern, not its Rust code.
+
+Source: github.com/louloulin/AgentMem, crates/agent-mem/src: `orchestrator/storage.rs` (`add_memory_fast`),
+`orchestrator/batch.rs` (`add_memory_batch_optimized`) and `history.rs`.
+
+Kept: the order of the stages, what is batched and what is not, the fields of a point and of a history row, and SQLite's
+default journal (AgentMem opens its history through sqlx 0.7, which leaves the journal mode alone).
+
+Left out: the core-memory writer (a persona block held in memory) and the memory-manager writer (a second copy of the
+text in its own database, one row at a time), which both run beside the vector and history writers; searches, LLM
+reasoning and the HTTP layer. AgentMem's batch leaves the text to the memory manager; here it is in the point, as it is
+for AgentMem's single add, so that it can be read back. A failed history row fails the call here; AgentMem logs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
+
+_AGENT_ID = "default"
+_HISTORY_CONNECTIONS = 5
+"""Most history writers at a time: the size of AgentMem's connection pool. SQLite lets one of them write."""
+
+_SCHEMA = """
+    CREATE TABLE history (
+        id TEXT PRIMARY KEY, memory_id TEXT NOT NULL, old_memory TEXT, new_memory TEXT, event TEXT NOT NULL,
+        created_at TEXT NOT NULL, updated_at TEXT, is_deleted INTEGER NOT NULL DEFAULT 0, actor_id TEXT, role TEXT
+    );
+    CREATE INDEX history_memory_id ON history (memory_id);
+"""
+
+
+class AgentMemBackend:
+    """A Python port of AgentMem's add pipeline: embed, write the vector store, write the history."""
+
+    def __init__(self, parts: Parts) -> None:
+        assert parts.strategy is not None, "a backend that embeds is built with a strategy"
+        assert parts.store is not None, "a backend that stores is built with a store"
+        # Imported here because the console reads INFO, and must start fast.
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._strategy = parts.strategy
+        self._store = parts.store
+        self._store.create(parts.dimensions)
+        self.history = History(parts.folder / "history.db")
+        self._writers = ThreadPoolExecutor(_HISTORY_CONNECTIONS, thread_name_prefix="agentmem-history")
+
+    def add(self, text: str, user_id: str) -> None:
+        """Store one memory as AgentMem's `add_for_user` does."""
+        self.add_for_user(text, user_id)
+
+    def add_batch(self, texts: Sequence[str], user_id: str) -> None:
+        """Store a list as AgentMem's `add_batch_optimized` does."""
+        self.add_batch_optimized(texts, user_id)
+
+    def add_for_user(self, text: str, user_id: str) -> str:
+        """Embed, write one point, then one history row, in the caller's thread.
+
+        AgentMem polls the two writes on one task; handing one of them to a thread costs more here than it would hide.
+
+        Returns:
+            The id of the memory.
+        """
+        point = _point(text, user_id, self._strategy.embed(text).tolist())
+        self._store.upsert([point])
+        self.history.add(point)
+        return point.id
+
+    def add_batch_optimized(self, texts: Sequence[str], user_id: str) -> list[str]:
+        """Embed the list in one call, then write all points at once while the history rows are written one by one.
+
+        Returns:
+            The ids of the memories, in the order of the texts.
+        """
+        if not texts:
+            return []
+        vectors = self._strategy.embed_batch(texts).tolist()
+        points = [_point(text, user_id, vector) for text, vector in zip(texts, vectors, strict=True)]
+        rows = self._writers.submit(self._add_history, points)
+        try:
+            self._store.upsert(points)
+        finally:
+            rows.result()
+        return [point.id for point in points]
+
+    def stored(self) -> Iterator[StoredMemory]:
+        """Every memory in the vector store, in no particular order."""
+        return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
+
+    def close(self) -> None:
+        """Stop the history writers and close the history."""
+        self._writers.shutdown()
+        self.history.close()
+
+    def _add_history(self, points: Sequence[Point]) -> None:
+        for point in points:
+            self.history.add(point)
+
+
+class History:
+    """What was done to each memory: a SQLite file, a row an operation, each row a transaction of its own."""
+
+    def __init__(self, path: Path) -> None:
+        import sqlite3
+
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.executescript(_SCHEMA)
+
+    def add(self, point: Point) -> None:
+        """Record that a memory was added, and wait until it is on disk."""
+        row = (str(uuid.uuid4()), point.id, point.payload["data"], "ADD", _now(), "user")
+        with self._lock:
+            self._connection.execute(
+                "INSERT INTO history (id, memory_id, new_memory, event, created_at, role) VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            )
+
+    def texts(self) -> dict[str, str]:
+        """The text of every memory that was added, by the id of the memory."""
+        with self._lock:
+            return dict(self._connection.execute("SELECT memory_id, new_memory FROM history WHERE event = 'ADD'"))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+
+def _point(text: str, user_id: str, vector: list[float]) -> Point:
+    payload = {
+        "data": text,
+        "hash": hashlib.sha256(text.encode()).hexdigest(),
+        "created_at": _now(),
+        "user_id": user_id,
+        "agent_id": _AGENT_ID,
+    }
+    return Point(str(uuid.uuid4()), vector, payload)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+INFO = BackendInfo(
+    name="agentmem",
+    summary="Python port of AgentMem's add pipeline: embed, vector store, history.",
+    capabilities=Capabilities(embeds=True, stores=True, batch_call=True),
+    build=AgentMemBackend,
+    version_label="port",
+    default_strategies=("mutex", "queue", "pool"),
+    note="A Python port, not AgentMem itself (Rust): it shows the cost of AgentMem's pattern, not of its code.",
+)

@@ -1,0 +1,37 @@
+"""The caller's own list in as few calls as possible: what an application gets that batches for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+if TYPE_CHECKING:
+    from backends.base import Model, Vector
+
+
+class BatchOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a list is cut."""
+
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=65_536, description="texts a call of the model")] = 256
+
+
+class BatchStrategy:
+    """One session and no lock, as `shared`, with the size of a call chosen."""
+
+    def __init__(self, load: Callable[[], Model], options: BatchOptions) -> None:
+        self._model = load()
+        self._batch_size = options.batch_size
+
+    def embed(self, text: str) -> Vector:
+        """Embed one text, a list of one: shape (dimensions,), float32."""
+        vector: Vector = self.embed_batch([text])[0]
+        return vector
+
+    def embed_batch(self, texts: Sequence[str]) -> Vector:
+        """Embed the caller's list: shape (len(texts), dimensions), float32."""
+        return self._model.embed(texts, self._batch_size)
+
+    def close(self) -> None:
+        """Nothing runs in the background."""

@@ -1,0 +1,103 @@
+"""Mem0 as installed, without its LLM: `Memory.add(..., infer=False)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from backends.base import BackendInfo, Capabilities, Parts, StoredMemory, Strategy, VectorStore
+from backends.stores.client import COLLECTION
+from backends.stores.mem0_adapter import store_for_mem0
+
+if TYPE_CHECKING:
+    from mem0 import Memory
+    from mem0.embeddings.base import EmbeddingBase
+    from qdrant_client import QdrantClient
+
+_UNUSED = {"provider": "openai", "config": {"api_key": "unused"}}
+"""Mem0 always builds an LLM and an embedder; these do so without a network or a model, and are never called."""
+
+
+class Mem0Backend:
+    """A `mem0.Memory` whose embedder is the strategy.
+
+    On a store with a Qdrant client, Mem0's own Qdrant class runs on that client and makes the collection as shipped; on
+    any other store, an adapter stands in for Mem0's vector store. The environment variables `MEM0_DIR`,
+    `MEM0_TELEMETRY=False` and `HF_HUB_OFFLINE=1` must be set before this is built.
+
+    Attributes:
+        memory: The `mem0.Memory`.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        assert parts.strategy is not None, "a backend that embeds is built with a strategy"
+        assert parts.store is not None, "a backend that stores is built with a store"
+        self._store = parts.store
+        self.memory: Memory = _memory(parts.store, parts.dimensions, parts.folder / "history.db")
+        self.memory.embedding_model = _embedder(parts.strategy, parts.dimensions)
+
+    def add(self, text: str, user_id: str) -> None:
+        """Store one memory with `Memory.add(text, user_id=..., infer=False)`."""
+        self.memory.add(text, user_id=user_id, infer=False)
+
+    def add_batch(self, texts: Sequence[str], user_id: str) -> None:
+        """Store one memory after the other: Mem0 has no call for a list of memories."""
+        for text in texts:
+            self.add(text, user_id)
+
+    def stored(self) -> Iterator[StoredMemory]:
+        """Every memory in the vector store, in no particular order."""
+        return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
+
+    def close(self) -> None:
+        """Close Mem0's history."""
+        self.memory.close()
+
+
+def _memory(store: VectorStore, dimensions: int, history: Path) -> Memory:
+    """A Memory on the store's own Qdrant client, or on the adapter if the store has none."""
+    from mem0 import Memory
+    from qdrant_client import QdrantClient
+
+    client = getattr(store, "client", None)
+    if isinstance(client, QdrantClient):
+        return Memory.from_config(_config(client, dimensions, history))
+    # Mem0 can build none but its own vector stores, so it gets an empty one first.
+    memory = Memory.from_config(_config(QdrantClient(":memory:"), dimensions, history))
+    memory.vector_store = store_for_mem0(store, dimensions)
+    return memory
+
+
+def _config(client: QdrantClient, dimensions: int, history: Path) -> dict[str, Any]:
+    store = {"client": client, "collection_name": COLLECTION, "embedding_model_dims": dimensions}
+    return {
+        "vector_store": {"provider": "qdrant", "config": store},
+        "embedder": _UNUSED,
+        "llm": _UNUSED,
+        "history_db_path": str(history),
+    }
+
+
+def _embedder(strategy: Strategy, dimensions: int) -> EmbeddingBase:
+    """Mem0's FastEmbed embedder, with the strategy where that has its model."""
+    from mem0.configs.embeddings.base import BaseEmbedderConfig
+    from mem0.embeddings.base import EmbeddingBase
+
+    class StrategyEmbedder(EmbeddingBase):  # type: ignore[misc]
+        def embed(self, text: str, memory_action: Literal["add", "search", "update"] | None = None) -> list[float]:
+            vector: list[float] = strategy.embed(text.replace("\n", " ")).tolist()
+            return vector
+
+    return StrategyEmbedder(BaseEmbedderConfig(embedding_dims=dimensions))
+
+
+INFO = BackendInfo(
+    name="mem0",
+    summary="Mem0, its real Memory class without the LLM: embed, vector store, history.",
+    capabilities=Capabilities(embeds=True, stores=True, batch_call=False),
+    build=Mem0Backend,
+    distribution="mem0ai",
+    requires=("mem0", "qdrant_client"),
+    note="infer=False: no LLM is called, texts are stored as they are.",
+)

@@ -1,0 +1,73 @@
+"""Storing alone: what a memory system could reach if embedding were free."""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
+
+if TYPE_CHECKING:
+    from backends.base import Vector
+
+_DISTINCT_VECTORS = 1024
+_SEED = 20_251_210
+
+
+class QdrantBackend:
+    """Writes points whose vectors come from a table, at the price of a checksum, so that only the store costs time."""
+
+    def __init__(self, parts: Parts) -> None:
+        assert parts.store is not None, "a backend that stores is built with a store"
+        self._store = parts.store
+        self._store.create(parts.dimensions)
+        self._vectors = _unit_vectors(_DISTINCT_VECTORS, parts.dimensions)
+
+    def add(self, text: str, user_id: str) -> None:
+        """Write one point."""
+        self._store.upsert([self._point(text, user_id)])
+
+    def add_batch(self, texts: Sequence[str], user_id: str) -> None:
+        """Write the points of all texts in one call of the store."""
+        self._store.upsert([self._point(text, user_id) for text in texts])
+
+    def stored(self) -> Iterator[StoredMemory]:
+        """Every memory in the store, in no particular order."""
+        return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
+
+    def vectors(self, texts: Sequence[str]) -> Vector:
+        """The unit vectors that stand for texts, the same in every run; shape (len(texts), dimensions), float32."""
+        import numpy as np
+
+        return np.asarray([self._vector(text) for text in texts], np.float32)
+
+    def close(self) -> None:
+        """Do nothing: the store belongs to the caller."""
+
+    def _point(self, text: str, user_id: str) -> Point:
+        return Point(str(uuid.uuid4()), self._vector(text), {"data": text, "user_id": user_id})
+
+    def _vector(self, text: str) -> Sequence[float]:
+        """One of 1,024, chosen by the text's CRC-32."""
+        return self._vectors[zlib.crc32(text.encode()) % _DISTINCT_VECTORS]
+
+
+def _unit_vectors(count: int, dimensions: int) -> list[list[float]]:
+    import numpy as np
+
+    vectors = np.random.default_rng(_SEED).standard_normal((count, dimensions))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows: list[list[float]] = vectors.astype(np.float32).tolist()
+    return rows
+
+
+INFO = BackendInfo(
+    name="qdrant",
+    summary="Vector store only: one point a memory, with vectors that cost nothing to make.",
+    capabilities=Capabilities(embeds=False, stores=True, batch_call=True),
+    build=QdrantBackend,
+    requires=("numpy",),
+    note="One stage, not a memory system: the vectors are random.",
+)

@@ -1,0 +1,148 @@
+"""Every backend that can be named: those that ship, and those that other distributions bring.
+
+Reading the registry imports none of the systems under test; building a backend does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from backends.base import BackendInfo, Capabilities, MemoryBackend, Parts, UnavailableError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "membench.backends"
+"""The entry-point group whose members each load to a `BackendInfo`."""
+
+_BUILT_IN = ("backends.mem0", "backends.agentmem", "backends.fastembed", "backends.qdrant", "backends.null")
+_NOTHING = Capabilities(embeds=False, stores=False, batch_call=False)
+
+
+@cache
+def backends() -> dict[str, BackendInfo]:
+    """Every backend by name: the built-in ones first, then those of the entry-point group `membench.backends`.
+
+    A backend that cannot run here is listed too and says why in `unavailable`; a plugin that cannot even be loaded is
+    listed under the name of its entry point. Read once a process.
+    """
+    found = {info.name: info for info in map(_built_in, _BUILT_IN)}
+    for entry in sorted(_entry_points(), key=lambda entry: (entry.name, _distribution(entry))):
+        info = _plugin(entry)
+        if info.name in found:
+            info = _shadowed(info, entry)
+        found[info.name] = info
+    return {name: _checked(info) for name, info in found.items()}
+
+
+def version_of(info: BackendInfo) -> str | None:
+    """The version of what a backend measures: its distribution's, a label for a port, None if there is neither."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    if info.distribution is None:
+        return info.version_label or None
+    try:
+        return version(info.distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def why_missing(modules: Iterable[str], distribution: str | None = None) -> str:
+    """Why these modules cannot be had and how to get them; empty if all are installed.
+
+    Looks only for the top-level package of each, and so imports nothing.
+    """
+    missing = [module for module in modules if not _installed(module.partition(".")[0])]
+    if not missing:
+        return ""
+    names = ", ".join(missing)
+    return f"needs {names}, which is not installed: pip install {distribution or names.replace(',', '')}"
+
+
+def import_required(modules: Iterable[str]) -> None:
+    """Import modules that were found installed.
+
+    Raises:
+        UnavailableError: One of them raised while it was imported; says which, and what it raised, in one line.
+    """
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            reason = f"needs {module}, which is installed but cannot be imported: {_in_one_line(error)}"
+            raise UnavailableError(reason) from error
+
+
+def _built_in(module: str) -> BackendInfo:
+    info: BackendInfo = importlib.import_module(module).INFO
+    return info
+
+
+def _entry_points() -> Iterable[EntryPoint]:
+    # importlib.metadata costs more to import than all else here together.
+    import importlib.metadata
+
+    return importlib.metadata.entry_points(group=GROUP)
+
+
+def _plugin(entry: EntryPoint) -> BackendInfo:
+    try:
+        info = entry.load()
+    except Exception as error:
+        return _broken(entry, _in_one_line(error))
+    if not isinstance(info, BackendInfo):
+        return _broken(entry, f"it is a {type(info).__name__}, not a BackendInfo")
+    return info
+
+
+def _broken(entry: EntryPoint, problem: str) -> BackendInfo:
+    reason = f"the plugin {entry.name} = {entry.value} of {_distribution(entry)} does not load: {problem}"
+    return BackendInfo(entry.name, "A plugin that does not load.", _NOTHING, _no_build, unavailable=reason)
+
+
+def _no_build(parts: Parts) -> MemoryBackend:
+    raise UnavailableError("there is nothing to build")
+
+
+def _shadowed(info: BackendInfo, entry: EntryPoint) -> BackendInfo:
+    distribution = _distribution(entry)
+    reason = info.unavailable or f"the name {info.name} is taken; the plugin {entry.value} must choose another"
+    return replace(info, name=f"{info.name} ({distribution})", unavailable=reason)
+
+
+def _checked(info: BackendInfo) -> BackendInfo:
+    """The same backend, which knows what is missing and whose build fails with an `UnavailableError` for it."""
+    unavailable = info.unavailable or why_missing(info.requires, info.distribution)
+    return replace(info, unavailable=unavailable, build=partial(_build, replace(info, unavailable=unavailable)))
+
+
+def _build(info: BackendInfo, parts: Parts) -> MemoryBackend:
+    try:
+        if info.unavailable:
+            raise UnavailableError(info.unavailable)
+        import_required(info.requires)
+        return info.build(parts)
+    except UnavailableError as error:
+        raise UnavailableError(f"{info.name}: {error}") from error
+    except ImportError as error:
+        raise UnavailableError(f"{info.name}: {_in_one_line(error)}") from error
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "an unknown distribution"
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

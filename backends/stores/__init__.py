@@ -1,0 +1,1 @@
+"""The vector stores that a memory system can run on."""

@@ -1,0 +1,83 @@
+"""A vector store over any Qdrant client, in process or remote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backends.base import Point
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+    from qdrant_client.models import Filter
+
+COLLECTION = "memories"
+_PAGE = 1000
+
+
+class ClientStore:
+    """One collection of a Qdrant client.
+
+    Attributes:
+        client: The client, for a system that brings a Qdrant class of its own and makes the collection itself.
+    """
+
+    def __init__(self, client: QdrantClient) -> None:
+        from qdrant_client import models
+
+        self.client = client
+        self._models = models
+
+    def create(self, dimensions: int) -> None:
+        """Make the collection, empty, for cosine distance."""
+        vectors = self._models.VectorParams(size=dimensions, distance=self._models.Distance.COSINE)
+        self.client.create_collection(COLLECTION, vectors_config=vectors)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write points, replacing those with the same id."""
+        structs = [
+            self._models.PointStruct(id=point.id, vector=list(point.vector), payload=point.payload) for point in points
+        ]
+        self.client.upsert(COLLECTION, structs)
+
+    def search(self, vector: Sequence[float], limit: int, user_id: str | None = None) -> list[Point]:
+        """The nearest points, best first, of one user or of all."""
+        found = self.client.query_points(
+            COLLECTION,
+            query=list(vector),
+            query_filter=self._of_user(user_id),
+            limit=limit,
+            with_vectors=True,
+        )
+        return [_point(point) for point in found.points]
+
+    def points(self) -> Iterator[Point]:
+        """Read everything back, 1,000 points a call.
+
+        Raises:
+            Exception: Whatever the client raises; a local one that several threads wrote to without a lock raises
+                ValueError for arrays that no longer fit each other.
+        """
+        offset = None
+        while True:
+            page, offset = self.client.scroll(COLLECTION, limit=_PAGE, offset=offset, with_vectors=True)
+            yield from map(_point, page)
+            if offset is None:
+                return
+
+    def close(self) -> None:
+        """Close the client."""
+        self.client.close()
+
+    def _of_user(self, user_id: str | None) -> Filter | None:
+        if user_id is None:
+            return None
+        match = self._models.MatchValue(value=user_id)
+        return self._models.Filter(must=[self._models.FieldCondition(key="user_id", match=match)])
+
+
+def _point(record: Any) -> Point:
+    vector = record.vector
+    # A collection that also has named vectors, as Mem0's does, gives the unnamed one under the empty name.
+    dense = vector[""] if isinstance(vector, dict) else vector
+    return Point(str(record.id), dense, record.payload or {})

@@ -1,0 +1,93 @@
+"""What the tests of backends share. Mem0 reads its environment when it is imported, so it is set here, before that."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+os.environ |= {
+    "MEM0_DIR": tempfile.mkdtemp(prefix="membench-tests-mem0-"),
+    "MEM0_TELEMETRY": "False",
+    "HF_HUB_OFFLINE": "1",
+}
+
+DIMENSIONS = 32
+
+
+class HashStrategy:
+    """Unit vectors that depend on the text alone; counts its calls."""
+
+    def __init__(self) -> None:
+        self.singles: list[str] = []
+        self.batches: list[list[str]] = []
+
+    def embed(self, text: str) -> NDArray[np.float32]:
+        self.singles.append(text)
+        return self.vector(text)
+
+    def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        import numpy as np
+
+        self.batches.append(list(texts))
+        return np.stack([self.vector(text) for text in texts])
+
+    def vector(self, text: str) -> NDArray[np.float32]:
+        import numpy as np
+
+        vector = np.random.default_rng(zlib.crc32(text.encode())).standard_normal(DIMENSIONS).astype(np.float32)
+        return vector / np.linalg.norm(vector)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def strategy() -> HashStrategy:
+    return HashStrategy()
+
+
+@pytest.fixture
+def open_store(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
+    """Builds stores by name and closes them in the end."""
+    from backends.stores.table import STORES
+
+    opened = []
+
+    def build(name: str) -> Any:
+        folder = tmp_path / f"store-{len(opened)}"
+        folder.mkdir()
+        opened.append(STORES[name].build(folder))
+        return opened[-1]
+
+    yield build
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def in_threads() -> Callable[[int, Callable[[int], Any]], None]:
+    """Runs `work(k)` in n threads that start together; raises what any of them raised."""
+
+    def run(threads: int, work: Callable[[int], Any]) -> None:
+        barrier = Barrier(threads)
+
+        def start(k: int) -> None:
+            barrier.wait()
+            work(k)
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(start, range(threads)))
+
+    return run

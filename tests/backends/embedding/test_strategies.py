@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from backends.base import Strategy
+from backends.embedding.model import FastEmbedModel, load_model
+from backends.embedding.strategies import STRATEGIES, option_fields, parse_options
+
+if TYPE_CHECKING:
+    from backends.base import Vector
+
+OPTIONS: dict[str, dict[str, object]] = {"queue": {"size": 4, "wait_ms": 1}, "pool": {"sessions": 2}}
+
+
+class CountingModel:
+    """Counts its callers, those inside at the same time, and the sizes of their lists."""
+
+    dimensions = 2
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, int]] = []
+        self.inside = 0
+        self.most_inside = 0
+
+    def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
+        self.inside += 1
+        self.most_inside = max(self.most_inside, self.inside)
+        self.calls.append((len(texts), batch_size))
+        threading.Event().wait(0)  # gives another thread the chance to come in
+        self.inside -= 1
+        return np.ones((len(texts), 2), dtype=np.float32)
+
+
+def build(name: str, load: Callable[[], Any]) -> Strategy:
+    return STRATEGIES[name].build(load, parse_options(name, OPTIONS.get(name, {})))
+
+
+def test_the_table_is_in_the_order_shown() -> None:
+    assert list(STRATEGIES) == ["shared", "mutex", "queue", "pool", "batch"]
+    assert [info.name for info in STRATEGIES.values() if info.needs_list] == ["batch"]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_caller_gets_the_vector_of_its_own_text(
+    name: str, tiny_model: FastEmbedModel, tiny_model_folder: Path, texts: list[str]
+) -> None:
+    expected = {text: tiny_model.embed([text])[0] for text in texts}
+    strategy = build(name, lambda: load_model(str(tiny_model_folder), 1, lambda _: None))
+    with ThreadPoolExecutor(8) as clients:
+        asked = texts * 16
+        for text, vector in zip(asked, clients.map(strategy.embed, asked), strict=True):
+            assert vector.shape == (tiny_model.dimensions,)
+            np.testing.assert_allclose(vector, expected[text], atol=1e-5)
+    np.testing.assert_allclose(strategy.embed_batch(texts), [expected[text] for text in texts], atol=1e-5)
+    strategy.close()
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_closing_twice_is_no_error(name: str) -> None:
+    strategy = build(name, CountingModel)
+    strategy.close()
+    strategy.close()
+
+
+def test_mutex_lets_one_caller_in(texts: list[str]) -> None:
+    model = CountingModel()
+    strategy = build("mutex", lambda: model)
+    with ThreadPoolExecutor(8) as clients:
+        list(clients.map(strategy.embed, texts * 32))
+        list(clients.map(strategy.embed_batch, [texts] * 32))
+    assert model.most_inside == 1
+    assert model.calls.count((1, 256)) == len(texts) * 32
+    assert model.calls.count((len(texts), 256)) == 32
+
+
+def test_shared_lets_all_callers_in() -> None:
+    together = threading.Barrier(4, timeout=60)
+
+    class MeetingModel(CountingModel):
+        def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
+            together.wait()
+            return super().embed(texts, batch_size)
+
+    strategy = build("shared", MeetingModel)
+    with ThreadPoolExecutor(4) as clients:
+        assert len(list(clients.map(strategy.embed, "abcd"))) == 4
+
+
+def test_pool_takes_its_sessions_in_turn_and_the_first_for_lists(texts: list[str]) -> None:
+    models: list[CountingModel] = []
+    options = parse_options("pool", {"sessions": 3})
+    strategy = STRATEGIES["pool"].build(lambda: models.append(CountingModel()) or models[-1], options)  # type: ignore[func-returns-value]
+    for text in texts[:6]:
+        strategy.embed(text)
+    strategy.embed_batch(texts)
+    assert [[size for size, _ in model.calls] for model in models] == [[1, 1, len(texts)], [1, 1], [1, 1]]
+
+
+def test_batch_hands_the_list_on_with_the_size_chosen(texts: list[str]) -> None:
+    model = CountingModel()
+    strategy = STRATEGIES["batch"].build(lambda: model, parse_options("batch", {"batch_size": "5"}))
+    strategy.embed_batch(texts)
+    strategy.embed(texts[0])
+    assert model.calls == [(len(texts), 5), (1, 5)]
+
+
+def test_options_come_from_words_and_from_values() -> None:
+    parsed = parse_options("queue", {"size": "16", "wait_ms": 5})
+    assert msgspec.to_builtins(parsed) == {"size": 16, "wait_ms": 5.0}
+    assert msgspec.to_builtins(parse_options("queue", {})) == {"size": 64, "wait_ms": 20.0}
+    for automatic in ("auto", None):
+        assert msgspec.to_builtins(parse_options("pool", {"sessions": automatic})) == {"sessions": None}
+    assert msgspec.to_builtins(parse_options("pool", {"sessions": "2"})) == {"sessions": 2}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "values", "message"),
+    [
+        ("queue", {"sise": "3"}, "strategy queue has no option 'sise'; it has size, wait_ms; did you mean size?"),
+        ("queue", {"size": "0"}, "strategy queue: option size must be a whole number from 1 to 4096, not '0'"),
+        ("queue", {"size": 2.5}, "strategy queue: option size must be a whole number from 1 to 4096, not 2.5"),
+        ("queue", {"size": True}, "strategy queue: option size must be a whole number from 1 to 4096, not True"),
+        ("queue", {"wait_ms": "nan"}, "strategy queue: option wait_ms must be a number from 1 to 60000, not 'nan'"),
+        ("queue", {"size": None}, "strategy queue: option size must be a whole number from 1 to 4096, not None"),
+        (
+            "pool",
+            {"sessions": "x"},
+            "strategy pool: option sessions must be a whole number from 1 to 256, or auto, not 'x'",
+        ),
+        ("shared", {"size": "3"}, "strategy shared has no options, and so no 'size'"),
+        ("mutx", {}, "no strategy is named 'mutx'; there are shared, mutex, queue, pool, batch; did you mean mutex?"),
+    ],
+)
+def test_a_wrong_option_is_explained_in_one_line(strategy: str, values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        parse_options(strategy, values)
+    assert str(error.value) == message
+
+
+def test_forms_are_made_from_the_fields() -> None:
+    size, wait_ms = option_fields("queue")
+    assert (size.name, size.kind, size.default, size.minimum, size.maximum) == ("size", "int", 64, 1, 4096)
+    assert (wait_ms.name, wait_ms.kind, wait_ms.default, wait_ms.allows_auto) == ("wait_ms", "float", 20.0, False)
+    (sessions,) = option_fields("pool")
+    assert (sessions.kind, sessions.allows_auto, sessions.default) == ("int", True, None)
+    assert option_fields("shared") == ()
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_option_is_described_and_its_default_allowed(name: str) -> None:
+    for field in option_fields(name):
+        assert field.description
+        assert parse_options(name, {field.name: field.default}) == parse_options(name, {})

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+import pytest
+
+from backends.agentmem import INFO, AgentMemBackend
+from backends.base import Parts
+
+DIMENSIONS = 32
+
+
+@pytest.fixture(params=["local", "edge"])
+def store(request, open_store):
+    return open_store(request.param)
+
+
+@pytest.fixture
+def backend(store, strategy, tmp_path):
+    backend = AgentMemBackend(Parts(strategy, store, DIMENSIONS, tmp_path))
+    yield backend
+    backend.close()
+
+
+def assert_stored(backend, strategy, texts):
+    stored = list(backend.stored())
+    assert sorted(memory.text for memory in stored) == sorted(texts)
+    for memory in stored:
+        assert memory.vector == pytest.approx(strategy.vector(memory.text).tolist(), abs=1e-6)
+
+
+def test_one_memory_is_embedded_stored_and_recorded(backend, store, strategy):
+    memory_id = backend.add_for_user("likes tea", "ada")
+
+    (point,) = store.points()
+    assert point.id == memory_id
+    assert uuid.UUID(memory_id).version == 4
+    assert point.payload["data"] == "likes tea"
+    assert point.payload["user_id"] == "ada"
+    assert point.payload["hash"] == hashlib.sha256(b"likes tea").hexdigest()
+    assert backend.history.texts() == {memory_id: "likes tea"}
+    assert strategy.singles == ["likes tea"]
+    assert_stored(backend, strategy, ["likes tea"])
+
+
+def test_a_batch_is_embedded_and_stored_in_one_call_each(backend, store, strategy, monkeypatch):
+    upserts = []
+    upsert = store.upsert
+    monkeypatch.setattr(store, "upsert", lambda points: (upserts.append(len(points)), upsert(points)))
+    texts = [f"text {i}" for i in range(20)]
+
+    ids = backend.add_batch_optimized(texts, "ada")
+
+    assert strategy.batches == [texts]
+    assert strategy.singles == []
+    assert upserts == [20]
+    assert backend.history.texts() == dict(zip(ids, texts, strict=True))
+    assert_stored(backend, strategy, texts)
+
+
+def test_an_empty_batch_does_nothing(backend, strategy):
+    backend.add_batch([], "ada")
+
+    assert strategy.batches == []
+    assert list(backend.stored()) == []
+
+
+def test_nothing_is_lost_when_eight_threads_add(backend, strategy, in_threads):
+    def work(k):
+        for i in range(10):
+            backend.add(f"one {k} {i}", "ada")
+        backend.add_batch([f"many {k} {i}" for i in range(10)], "ada")
+
+    in_threads(8, work)
+
+    texts = [f"{kind} {k} {i}" for kind in ("one", "many") for k in range(8) for i in range(10)]
+    assert_stored(backend, strategy, texts)
+    assert sorted(backend.history.texts().values()) == sorted(texts)
+
+
+def test_a_failed_write_fails_the_batch(backend, store, monkeypatch):
+    def full(points):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(store, "upsert", full)
+
+    with pytest.raises(OSError, match="no space left"):
+        backend.add_batch(["likes tea"], "ada")
+
+
+def test_it_says_that_it_is_a_port():
+    assert "port" in INFO.summary
+    assert "port" in INFO.note
+    assert INFO.default_strategies == ("mutex", "queue", "pool")

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from backends.base import Parts
+from backends.mem0 import Mem0Backend
+
+DIMENSIONS = 32
+SAFE_STORES = ["local", "edge"]
+
+# Mem0 asks for payload indexes, which a local Qdrant says it does not have.
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
+
+
+@pytest.fixture
+def build(open_store, strategy, tmp_path):
+    opened = []
+
+    def make(store):
+        folder = tmp_path / f"mem0-{len(opened)}"
+        folder.mkdir()
+        opened.append(Mem0Backend(Parts(strategy, open_store(store), DIMENSIONS, folder)))
+        return opened[-1]
+
+    yield make
+    for backend in opened:
+        backend.close()
+
+
+def history(backend):
+    rows = backend.memory.db.connection.execute("SELECT memory_id, new_memory, event FROM history").fetchall()
+    return {memory_id: (text, event) for memory_id, text, event in rows}
+
+
+def assert_stored(backend, strategy, texts):
+    stored = list(backend.stored())
+    assert sorted(memory.text for memory in stored) == sorted(texts)
+    for memory in stored:
+        assert memory.vector == pytest.approx(strategy.vector(memory.text.replace("\n", " ")).tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("store", [*SAFE_STORES, "local-unlocked"])
+def test_every_added_memory_is_stored_with_its_vector(build, strategy, store):
+    backend = build(store)
+    backend.add("likes tea", "ada")
+    backend.add_batch(["likes coffee", "lives in\nParis"], "bob")
+
+    assert_stored(backend, strategy, ["likes tea", "likes coffee", "lives in\nParis"])
+    assert strategy.singles == ["likes tea", "likes coffee", "lives in Paris"]
+    assert strategy.batches == []
+
+
+@pytest.mark.parametrize("store", SAFE_STORES)
+def test_the_history_has_a_row_for_every_memory(build, store):
+    backend = build(store)
+    backend.add_batch([f"text {i}" for i in range(5)], "ada")
+
+    assert sorted(history(backend).values()) == [(f"text {i}", "ADD") for i in range(5)]
+
+
+@pytest.mark.parametrize("store", SAFE_STORES)
+def test_nothing_is_lost_when_eight_threads_add(build, strategy, in_threads, store):
+    backend = build(store)
+
+    in_threads(8, lambda k: [backend.add(f"text {k} {i}", f"user-{k}") for i in range(12)])
+
+    texts = [f"text {k} {i}" for k in range(8) for i in range(12)]
+    assert_stored(backend, strategy, texts)
+    assert len(history(backend)) == len(texts)
+
+
+def test_it_is_mem0_on_the_client_of_the_store(open_store, strategy, tmp_path):
+    from mem0 import Memory
+    from mem0.vector_stores.qdrant import Qdrant
+
+    store = open_store("local")
+    backend = Mem0Backend(Parts(strategy, store, DIMENSIONS, tmp_path))
+
+    assert type(backend.memory) is Memory
+    assert type(backend.memory.vector_store) is Qdrant
+    assert backend.memory.vector_store.client is store.client
+    assert hasattr(store.client, "_lock")
+    backend.close()
+
+
+def test_a_user_is_kept_with_a_memory(open_store, strategy, tmp_path):
+    store = open_store("local")
+    backend = Mem0Backend(Parts(strategy, store, DIMENSIONS, tmp_path))
+    backend.add("likes tea", "ada")
+
+    (point,) = store.points()
+
+    assert point.payload["user_id"] == "ada"
+    backend.close()
+
+
+def test_mem0_searches_on_the_adapter(build):
+    backend = build("edge")
+    for user in ("ada", "bob"):
+        backend.add_batch([f"{user} {i}" for i in range(5)], user)
+
+    found = backend.memory.search("bob 3", filters={"user_id": "bob"}, top_k=2)["results"]
+
+    assert found[0]["memory"] == "bob 3"
+    assert {hit["user_id"] for hit in found} == {"bob"}
+
+
+def test_the_adapter_refuses_what_a_store_cannot_do(build):
+    adapter = build("edge").memory.vector_store
+
+    with pytest.raises(NotImplementedError, match="only adds and searches"):
+        adapter.delete("some id")
+    with pytest.raises(NotImplementedError, match="not by agent_id"):
+        adapter.search("tea", [0.0] * DIMENSIONS, filters={"agent_id": "x"})
+
+
+def test_the_history_is_a_file_in_the_folder_of_the_run(open_store, strategy, tmp_path):
+    backend = Mem0Backend(Parts(strategy, open_store("edge"), DIMENSIONS, tmp_path))
+    backend.add("likes tea", "ada")
+    backend.close()
+
+    with sqlite3.connect(tmp_path / "history.db") as connection:
+        assert connection.execute("SELECT count(*) FROM history").fetchone() == (1,)

@@ -1,0 +1,1 @@
+"""Pure functions of results: no processes, no screens, no files."""

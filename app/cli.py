@@ -1,0 +1,330 @@
+"""The command line. It starts fast: what is measured is loaded only in the runner."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import click
+
+from app.console import Exit, complain, give, give_table, plain_table, progress, remarks, results_table, say
+from app.units import parse_duration, suggest
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def main() -> NoReturn:
+    """The console script: every error is one line and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        complain(error.format_message())
+        code = Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = Exit.INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = Exit.DONE
+    sys.exit(code or Exit.DONE)
+
+
+class Duration(click.ParamType[float]):
+    """A duration with its unit, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds in `500ms`, `5s`, `2m`."""
+        try:
+            return value if isinstance(value, float) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class CommaSeparated(click.ParamType[tuple[Any, ...]]):
+    """Values with commas between them; the option may also be repeated."""
+
+    name = "a,b,..."
+
+    def __init__(self, convert: Callable[[str], Any] = str, what: str = "name") -> None:
+        self._convert, self._what = convert, what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """The values, converted."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self._convert(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r} is no {self._what}", param, ctx)
+
+
+class SuggestingGroup(click.Group):
+    """A group that knows what was meant by a misspelled command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or an error that names the nearest one."""
+        if args and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(f"unknown command {args[0]!r}; {suggest(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+def _whole_numbers() -> CommaSeparated:
+    return CommaSeparated(int, "whole number")
+
+
+def _threads(value: str) -> int | None:
+    return None if value == "auto" else int(value)
+
+
+@click.group(cls=SuggestingGroup, invoke_without_command=True, context_settings=HELP)
+@click.option("--scenarios", type=click.Path(path_type=Path), help="A scenario file in place of the one that ships.")
+@click.version_option(package_name="membench-tui", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context, scenarios: Path | None) -> int | None:
+    """See live why an agent-memory layer is slow, and what to choose instead.
+
+    Without a command: the dashboard; where there is no terminal, the built-in comparison as a table.
+    """
+    if context.invoked_subcommand is not None:
+        return None
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from app.tui.app import run_dashboard
+
+        return run_dashboard(scenarios)
+    from app.plan import Choice
+
+    return _headless(Choice(), scenarios)
+
+
+@cli.command()
+@click.argument("scenario", nargs=-1)
+@click.option("--backend", "backends", type=CommaSeparated(), multiple=True, help="Memory systems, or one stage alone.")
+@click.option("--strategy", "strategies", type=CommaSeparated(), multiple=True, help="How callers share the model.")
+@click.option(
+    "--strategy-option", "options", metavar="KEY=VALUE", multiple=True, help="For the strategies that have it."
+)
+@click.option("--store", "stores", type=CommaSeparated(), multiple=True, help="Vector stores.  [default: local]")
+@click.option("--clients", type=_whole_numbers(), multiple=True, help="Concurrent callers.")
+@click.option("--threads", type=CommaSeparated(_threads, "whole number or 'auto'"), multiple=True,
+              help="Intra-op threads of a model session.  [default: auto]")  # fmt: skip
+@click.option("--model", metavar="NAME|DIR", help="A FastEmbed model, or a folder with one.")
+@click.option("--scenarios", type=click.Path(path_type=Path), help="A scenario file in place of the one that ships.")
+@click.option("--corpus", metavar="FILE", help="Your texts: .txt (a line each), .jsonl (field text) or .csv.")
+@click.option("--corpus-column", metavar="NAME", help="The column of a .csv corpus.  [default: text]")
+@click.option("--duration", type=Duration(), help="Stop after this long, e.g. 5s.")
+@click.option("--items", type=int, help="Stop after this many memories.")
+@click.option("--rate", type=float, help="Operations a second, all clients together: an open loop.")
+@click.option("--arrivals", type=click.Choice(["poisson", "constant"]), help="When they fall due.  [default: poisson]")
+@click.option("--repeats", type=int, help="Measure this many times in one process.  [default: 1]")
+@click.option("--seed", type=int, help="Of the generated texts and arrivals.  [default: 1]")
+@click.option("--timeout", type=Duration(), help="End a run when no operation returns for this long.  [default: 1m]")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the records as JSON.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the records as CSV.")
+@click.option("--hgrm", "hgrm_path", type=click.Path(path_type=Path),
+              help="Write latency percentiles for HdrHistogram's plotter; several runs: numbered files.")  # fmt: skip
+def run(scenario: tuple[str, ...], scenarios: Path | None, **given: Any) -> int:
+    """Measure without a dashboard: SCENARIO... by name, or the built-in comparison.
+
+    Options that take several values make a matrix: every combination is a run of its own.
+    """
+    from app.plan import Choice
+    from app.results.exports import ResultFiles
+
+    choice = {
+        "scenarios": tuple(dict.fromkeys(scenario)),
+        "backends": _flat(given["backends"]),
+        "strategies": _flat(given["strategies"]),
+        "strategy_options": dict(_key_and_value(option) for option in given["options"]),
+        "stores": _flat(given["stores"]),
+        "clients": _flat(given["clients"]),
+        "threads": _flat(given["threads"]),
+        "duration_s": given["duration"],
+        "rate_ops_s": given["rate"],
+        **{key: given[key] for key in ("model", "corpus", "corpus_column", "items", "arrivals", "repeats", "seed")},
+    }
+    if given["duration"] is not None and given["items"] is not None:
+        raise click.UsageError("--duration and --items: a run stops after a time or a number; give one of them")
+    files = ResultFiles(json=given["json_path"], csv=given["csv_path"], hgrm=given["hgrm_path"])
+    unset: tuple[Any, ...] = ((), None)
+    return _headless(
+        Choice(**{key: value for key, value in choice.items() if value not in unset}),
+        scenarios,
+        files,
+        given["timeout"],
+    )
+
+
+def _headless(choice: Any, scenarios: Path | None, files: Any = None, timeout_s: float | None = None) -> int:
+    """Make a plan, run it, and give the table."""
+    from app.catalogue import CatalogueError, load_catalogue
+    from app.plan import PlanError, make_plan
+    from app.results.exports import ExportError, ResultFiles
+    from app.session import TIMEOUT_S, RunEnded, Session
+
+    files = files or ResultFiles()
+    try:
+        plan = make_plan(choice, load_catalogue(scenarios))
+        files.check()
+    except (CatalogueError, PlanError, ExportError) as error:
+        raise click.UsageError(str(error)) from error
+    say(plan.summary())
+    for note in plan.notes:
+        say(f"! {note}")
+    session = Session(plan, timeout_s or TIMEOUT_S)
+    records = []
+    unwritten = ""
+    with _signals(session.stop) as interrupted, progress(len(plan.runs)) as reporter:
+        for event in session.events():
+            reporter.see(event)
+            if isinstance(event, RunEnded):
+                records.append(event.record)
+                unwritten = _write(files, records)
+    give_table(results_table(records))
+    for remark in remarks(records):
+        give(remark)
+    if unwritten:
+        _rescue(records, unwritten)
+    if interrupted:
+        return Exit.INTERRUPTED
+    return Exit.FAILED if unwritten or any(record.status != "ok" for record in records) else Exit.DONE
+
+
+def _write(files: Any, records: Sequence[Any]) -> str:
+    """Write what there is so far; the reason if a file cannot be written."""
+    from app.results.exports import ExportError
+
+    try:
+        files.write(records)
+    except ExportError as error:
+        return str(error)
+    return ""
+
+
+def _rescue(records: Sequence[Any], why: str) -> None:
+    from app.results.exports import ExportError, rescue
+
+    try:
+        complain(f"{why}; the results are in {rescue(records)}")
+    except ExportError as error:
+        complain(f"{why}; and {error}")
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Turn the signals that ask for an end into an orderly one; the list holds those that came."""
+    came: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        came.append(number)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _flat(values: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
+    """The values of a repeated, comma-separated option, each once, in order."""
+    return tuple(dict.fromkeys(value for group in values for value in group))
+
+
+def _key_and_value(option: str) -> tuple[str, str]:
+    key, equals, value = option.partition("=")
+    if not equals or not key.strip():
+        raise click.UsageError(f"--strategy-option {option!r}: write it as key=value")
+    return key.strip(), value.strip()
+
+
+@cli.command(name="list")
+@click.option("--scenarios", type=click.Path(path_type=Path), help="A scenario file in place of the one that ships.")
+def list_(scenarios: Path | None) -> None:
+    """What there is to choose from, what is missing, and how to get it."""
+    from app.catalogue import CatalogueError, load_catalogue
+    from app.inventory import inventory
+
+    try:
+        catalogue = load_catalogue(scenarios)
+    except CatalogueError as error:
+        raise click.UsageError(str(error)) from error
+    for heading, rows in inventory(catalogue).items():
+        table = plain_table(heading, "", "")
+        for row in rows:
+            table.add_row(*row)
+        give_table(table)
+        give("")
+
+
+@cli.group(invoke_without_command=True, cls=SuggestingGroup)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """What model weights are on this machine; `twin` and `pull` get them."""
+    if context.invoked_subcommand is None:
+        from app.inventory import model_rows
+
+        table = plain_table("model", "weights", "where")
+        for row in model_rows():
+            table.add_row(*row)
+        give_table(table)
+
+
+@models.command()
+@click.option("--model", default="BAAI/bge-small-en-v1.5", show_default=True)
+def twin(model: str) -> int:
+    """Build the speed twin of a model: its exact shape with random weights."""
+    return _prepare("twin", model)
+
+
+@models.command()
+@click.option("--model", default="BAAI/bge-small-en-v1.5", show_default=True)
+def pull(model: str) -> int:
+    """Fetch a model's real weights into FastEmbed's cache. The only command that uses the network."""
+    return _prepare("pull", model)
+
+
+def _prepare(action: Literal["twin", "pull"], model: str) -> int:
+    from app.console import downloading
+    from app.messages import Failed, Prepared
+    from app.process import MeasuredProcess
+
+    process = MeasuredProcess("app.runner.models", f"models-{action}", arguments=(action, model))
+    try:
+        with downloading(model) as show:
+            while True:
+                for message in process.read():
+                    if isinstance(message, Prepared):
+                        give(f"{message.weights} weights of {model}: {message.folder}")
+                        return Exit.DONE
+                    if isinstance(message, Failed):
+                        complain(message.error)
+                        return Exit.FAILED
+                    show(message)
+    except EOFError:
+        process.end()
+        complain(process.death())
+        return Exit.FAILED
+    finally:
+        process.end()
+
+
+@cli.command()
+def doctor() -> int:
+    """Look at this machine for what spoils a benchmark."""
+    from app.doctor import examine
+
+    findings = examine()
+    table = plain_table("", "what", "found", "what to do")
+    for finding in findings:
+        table.add_row("!" if finding.advice else "✓", finding.what, finding.found, finding.advice)
+    give_table(table)
+    return Exit.DONE

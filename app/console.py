@@ -1,0 +1,219 @@
+"""What the command line says: results to standard output, all else to standard error. Nothing else prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+from app.messages import Auditing, Loading, Message, Progress, Tick, WarmingUp
+from app.session import Event, RunEnded, RunMessage, RunStarted
+from app.units import format_count, format_latency, format_rate
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.table import Table
+
+    from app.results.measurement import Measurement
+    from app.results.record import Record
+
+PIPED_WIDTH = 160
+"""Columns of a table that goes to a file or a pipe, where nothing says how wide the paper is."""
+
+STATUS_MARKS = {"ok": "✓", "failed": "✗", "partial": "◐", "timeout": "✗", "crashed": "✗"}
+
+
+class Exit(IntEnum):
+    """What the exit code of the command says."""
+
+    DONE = 0
+    FAILED = 1
+    """A run failed or lost data, or a file could not be written."""
+    USAGE = 2
+    INTERRUPTED = 130
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def complain(text: str) -> None:
+    """One line that says what went wrong and what to do."""
+    say(f"membench-tui: {text}")
+
+
+def give(text: str) -> None:
+    """A result."""
+    print(text, flush=True)
+
+
+def give_table(table: Table) -> None:
+    """A table as a result: as wide as the terminal, or as it needs to be in a pipe."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False).print(table)
+
+
+def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """An empty table without lines; the columns in `right` hold numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def results_table(records: Sequence[Record]) -> Table:
+    """The runs, a row each, in the order they were made."""
+    numbers = ("clients", "ops/s", "p50", "p99", "errors", "stored", "lost")
+    table = plain_table("", "scenario", "backend", "strategy", "store", *numbers, "weights", "status", right=numbers)
+    for record in records:
+        table.add_row(
+            STATUS_MARKS[record.status],
+            record.scenario,
+            record.backend,
+            record.strategy or "–",
+            record.store or "–",
+            str(record.clients),
+            format_rate(record.ops_per_s),
+            format_latency(record.latency_p50_ms),
+            format_latency(record.latency_p99_ms),
+            format_count(record.errors),
+            format_count(record.stored),
+            format_count(record.lost),
+            record.weights or "–",
+            record.status,
+        )
+    return table
+
+
+def remarks(records: Sequence[Record]) -> Iterator[str]:
+    """What the table cannot say: why runs failed, which errors there were, and what the figures rest on."""
+    for record in records:
+        name = " · ".join(filter(None, (record.scenario, record.backend, record.strategy, record.store)))
+        if record.error:
+            yield f"{STATUS_MARKS[record.status]} {name}, {record.clients} clients: {record.error}"
+        if record.error_kinds:
+            kinds = ", ".join(f"{kind} x {count:,}" for kind, count in record.error_kinds.items())
+            yield f"  {name}: operations that raised: {kinds}"
+        if record.batch_call is False:
+            yield f"  {name}: takes no list, so each memory of the batch was added by a call of its own"
+        if record.loop == "open" and record.rate_ops_s and record.ops_per_s is not None:
+            achieved = record.ops_per_s / record.batch_size
+            yield f"  {name}: asked for {record.rate_ops_s:g} operations a second, achieved {format_rate(achieved)}"
+    if any(record.weights == "twin" for record in records):
+        yield "weights: twin = the model's exact shape with random weights: its speed is real, its similarities are not"
+    environment = next((record.environment for record in records if record.environment), None)
+    if environment:
+        yield f"machine: {environment['cpu']}, {environment['cores']} cores, Python {environment['python']}"
+
+
+class Reporter(Protocol):
+    """Tells the person at the terminal how a plan goes."""
+
+    def see(self, event: Event) -> None:
+        """Take notice of an event."""
+
+
+@contextmanager
+def progress(runs: int) -> Iterator[Reporter]:
+    """A live bar on standard error where that is a terminal, and a line a run where it is not."""
+    if not sys.stderr.isatty():
+        yield _Lines(runs)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield _Bar(bars, runs)
+
+
+class _Lines:
+    def __init__(self, runs: int) -> None:
+        self._runs = runs
+        self._title = ""
+
+    def see(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._title = event.spec.title()
+        elif isinstance(event, RunEnded):
+            say(f"[{event.index + 1}/{self._runs}] {STATUS_MARKS[event.record.status]} {self._title}: "
+                f"{_outcome(event.record)}")  # fmt: skip
+
+
+class _Bar:
+    def __init__(self, bars: Bars, runs: int) -> None:
+        self._bars = bars
+        self._task = bars.add_task("starting", total=runs)
+        self._title = ""
+
+    def see(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._title = event.spec.title()
+            self._bars.update(self._task, description=f"{self._title}  starting")
+        elif isinstance(event, RunMessage):
+            stage = stage_of(event.message, event.measurement)
+            if stage:
+                self._bars.update(self._task, description=f"{self._title}  {stage}")
+        else:
+            self._bars.update(self._task, advance=1)
+
+
+def stage_of(message: Message, measurement: Measurement) -> str | None:
+    """What a run is doing, in a few words; None where the message does not change that."""
+    match message:
+        case Loading(stage=stage):
+            return stage
+        case WarmingUp(items=items):
+            return f"warming up with {format_count(items)}"
+        case Tick():
+            return f"{format_rate(measurement.ops_per_s)} ops/s"
+        case Auditing():
+            return "reading the store back"
+        case Progress(done=done, total=total):
+            return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
+        case _:
+            return None
+
+
+def _outcome(record: Record) -> str:
+    if record.status != "ok":
+        return f"{record.status}: {record.error}"
+    return (
+        f"{format_rate(record.ops_per_s)} ops/s, p50 {format_latency(record.latency_p50_ms)}, "
+        f"p99 {format_latency(record.latency_p99_ms)}"
+    )
+
+
+@contextmanager
+def downloading(model: str) -> Iterator[Callable[[Message], None]]:
+    """Shows how the preparation of a model goes: a bar on a terminal, a line a stage elsewhere."""
+    if not sys.stderr.isatty():
+        yield _say_stage
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(30), DownloadColumn(), TransferSpeedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(model, total=None)
+
+        def show(message: Message) -> None:
+            if isinstance(message, Progress):
+                bars.update(task, completed=message.done, total=message.total or None)
+            elif isinstance(message, Loading):
+                bars.update(task, description=message.stage)
+
+        yield show
+
+
+def _say_stage(message: Message) -> None:
+    if isinstance(message, Loading):
+        say(message.stage)

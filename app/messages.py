@@ -1,0 +1,249 @@
+"""Everything that crosses the border between the console and a runner; the only thing the two share.
+
+The console writes one `RunSpec` to the runner's standard input and keeps it open: end of file there tells the runner
+that its console is gone. The runner answers with a stream of messages. Both directions carry frames: four bytes of
+length, little-endian, then a msgpack body.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Literal
+
+import msgspec
+
+from app.units import plural
+
+Operation = Literal["add", "add_batch"]
+Arrivals = Literal["constant", "poisson"]
+CorpusKind = Literal["benchmark", "turns", "file"]
+
+
+class Corpus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the texts come from."""
+
+    kind: CorpusKind
+    path: str | None = None
+    """For `file`: .txt (a text a line), .jsonl (field `text`) or .csv (the column below)."""
+    column: str = "text"
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """What the clients of a run do, and how it ends: after `items` memories or after `duration_s` seconds."""
+
+    operation: Operation
+    corpus: Corpus
+    clients: int
+    items: int | None = None
+    duration_s: float | None = None
+    batch_size: int = 1
+    """Memories an operation carries: above 1 only for `add_batch`."""
+    warmup_items: int = 0
+    """Memories added before the clock starts; they are not in any figure."""
+    repeats: int = 1
+    rate_ops_s: float | None = None
+    """Operations asked for a second, all clients together: an open loop. None is a closed loop."""
+    arrivals: Arrivals = "poisson"
+    seed: int = 1
+
+
+class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One run: everything its process needs to know."""
+
+    run_id: str
+    plan_id: str
+    scenario: str
+    workload: Workload
+    backend: str
+    strategy: str | None
+    """None for a backend that does not embed."""
+    strategy_options: dict[str, int | float | bool | str | None]
+    store: str | None
+    """None for a backend that does not store."""
+    model: str
+    """A FastEmbed model name, or a folder with the model's files."""
+    precision: Literal["fp32"] = "fp32"
+    threads: int | None = None
+    """Intra-op threads of one session; None is the library's default."""
+
+    def title(self) -> str:
+        """The run in a few words, for lists and progress."""
+        parts = [self.scenario, self.backend, self.strategy, self.store, plural(self.workload.clients, "client")]
+        return " · ".join(part for part in parts if part)
+
+
+class Loading(msgspec.Struct, frozen=True, tag=True):
+    """The runner is getting ready: `stage` says at what."""
+
+    stage: str
+
+
+class WarmingUp(msgspec.Struct, frozen=True, tag=True):
+    """The warm-up of `items` memories has begun."""
+
+    items: int
+
+
+class Started(msgspec.Struct, frozen=True, tag=True):
+    """The model is loaded and the clients are at the barrier: facts that only the runner can find out."""
+
+    weights: Literal["real", "twin"] | None
+    """None for a backend that does not embed."""
+    threads: int | None
+    """Intra-op threads that `auto` stands for."""
+    dimensions: int
+    environment: dict[str, str]
+
+
+class Tick(msgspec.Struct, frozen=True, tag=True):
+    """What happened since the tick before. Adding up all ticks of a repeat gives the whole repeat."""
+
+    repeat: int
+    elapsed_s: float
+    """From the repeat's start to the end of this tick."""
+    duration_s: float
+    operations: int
+    """Calls that returned."""
+    items: int
+    """Memories those calls acknowledged."""
+    errors: dict[str, int]
+    """Calls that raised, by kind of exception."""
+    latency_ns: tuple[int, ...]
+    """Latencies of the calls that returned, to three significant digits, ascending; with `latency_counts`."""
+    latency_counts: tuple[int, ...]
+    cpu_percent_per_core: tuple[float, ...]
+    """Of the whole machine, 0 to 100 each."""
+    rss_mb: float
+    """Peak resident memory of the runner so far."""
+    client_items: tuple[int, ...]
+    """Memories acknowledged by each client."""
+
+
+class RepeatEnded(msgspec.Struct, frozen=True, tag=True):
+    """All clients are done with one repeat."""
+
+    repeat: int
+    wall_s: float
+    """From the barrier to the end of the last operation."""
+    operations: int
+    items: int
+
+
+class Auditing(msgspec.Struct, frozen=True, tag=True):
+    """The clients are done; the store is being read back."""
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """What the store holds, against what was acknowledged. Counts are memories; None is not known."""
+
+    acknowledged: int
+    stored: int | None
+    lost: int | None
+    duplicated: int | None
+    corrupted: int | None
+    problem: str | None = None
+    """In words, when the store could not be read or is not what it should be."""
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """The run is complete. `audit` is None for a backend that keeps nothing."""
+
+    audit: Audit | None
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The runner could not go on; `error` is one line for a person, the log has the traceback."""
+
+    error: str
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """How far a download of weights has come, in bytes; `total` is 0 until it is known."""
+
+    done: int
+    total: int
+
+
+class Prepared(msgspec.Struct, frozen=True, tag=True):
+    """A model's weights are on disk."""
+
+    weights: Literal["real", "twin"]
+    folder: str
+
+
+Message = Loading | WarmingUp | Started | Tick | RepeatEnded | Auditing | Finished | Failed | Progress | Prepared
+
+_LENGTH = struct.Struct("<I")
+_decode_message = msgspec.msgpack.Decoder(Message).decode
+_decode_spec = msgspec.msgpack.Decoder(RunSpec).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def frame(body: Message | RunSpec) -> bytes:
+    """Encode a message as one frame."""
+    encoded = _encode(body)
+    return _LENGTH.pack(len(encoded)) + encoded
+
+
+def decode_spec(data: bytes) -> RunSpec:
+    """The RunSpec in a frame's body."""
+    return _decode_spec(data)
+
+
+class Frames:
+    """Cuts a stream of bytes into the bodies of its frames, however the bytes arrive."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Add bytes; get the bodies that are now complete, oldest first."""
+        self._buffer += data
+        bodies = []
+        while len(self._buffer) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer)
+            end = _LENGTH.size + length
+            if len(self._buffer) < end:
+                break
+            bodies.append(bytes(self._buffer[_LENGTH.size : end]))
+            del self._buffer[:end]
+        return bodies
+
+
+def decode_message(data: bytes) -> Message:
+    """The message in a frame's body.
+
+    Raises:
+        msgspec.DecodeError: The bytes are no message.
+    """
+    message: Message = _decode_message(data)
+    return message
+
+
+def merge(first: Tick, second: Tick) -> Tick:
+    """One tick that says what two consecutive ticks of the same repeat said."""
+    counts = dict(zip(first.latency_ns, first.latency_counts, strict=True))
+    for value, count in zip(second.latency_ns, second.latency_counts, strict=True):
+        counts[value] = counts.get(value, 0) + count
+    errors = dict(first.errors)
+    for kind, count in second.errors.items():
+        errors[kind] = errors.get(kind, 0) + count
+    values = sorted(counts)
+    duration_s = first.duration_s + second.duration_s
+    weight = first.duration_s / duration_s if duration_s else 0.5
+    return Tick(
+        repeat=second.repeat,
+        elapsed_s=second.elapsed_s,
+        duration_s=duration_s,
+        operations=first.operations + second.operations,
+        items=first.items + second.items,
+        errors=errors,
+        latency_ns=tuple(values),
+        latency_counts=tuple(counts[value] for value in values),
+        cpu_percent_per_core=tuple(
+            weight * before + (1 - weight) * after
+            for before, after in zip(first.cpu_percent_per_core, second.cpu_percent_per_core, strict=True)
+        ),
+        rss_mb=max(first.rss_mb, second.rss_mb),
+        client_items=tuple(a + b for a, b in zip(first.client_items, second.client_items, strict=True)),
+    )

@@ -1,0 +1,235 @@
+"""From what the user chose to the list of runs: a matrix, expanded, ordered and counted."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from app.catalogue import ARRIVALS_MAX, CLIENTS_MAX, ITEMS_MAX, Scenario, checked
+from app.corpus import CorpusError, parse_corpus, read_corpus
+from app.messages import Arrivals, RunSpec, Workload
+from app.units import format_duration, plural, suggest
+from backends.base import BackendInfo
+from backends.embedding.cache import weights_on_disk
+from backends.embedding.strategies import STRATEGIES, parse_options
+from backends.registry import backends
+from backends.stores.table import STORES
+
+DEFAULT_MODEL = "BAAI/bge-small-en-v1.5"
+DEFAULT_SCENARIOS = ("single-add", "batch-add", "concurrent-add")
+DEFAULT_STORE = "local"
+THREADS_MAX = 1024
+RUNS_MAX = 10_000
+
+
+class PlanError(Exception):
+    """The choice cannot be run; one line that names the option, what is wrong and what to do."""
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user chose. An empty tuple or None leaves it to the scenario or the backend."""
+
+    scenarios: tuple[str, ...] = DEFAULT_SCENARIOS
+    backends: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    strategy_options: Mapping[str, Any] = {}
+    stores: tuple[str, ...] = (DEFAULT_STORE,)
+    clients: tuple[int, ...] = ()
+    threads: tuple[int | None, ...] = (None,)
+    model: str = DEFAULT_MODEL
+    precision: Literal["fp32"] = "fp32"
+    items: int | None = None
+    duration_s: float | None = None
+    rate_ops_s: float | None = None
+    arrivals: Arrivals | None = None
+    corpus: str | None = None
+    corpus_column: str | None = None
+    repeats: int | None = None
+    seed: int | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs, in order, and what a reader of their results must know."""
+
+    plan_id: str
+    runs: tuple[RunSpec, ...]
+    notes: tuple[str, ...]
+
+    def summary(self) -> str:
+        """`12 runs, about 40 s`."""
+        return f"{plural(len(self.runs), 'run')}, about {format_duration(sum(map(_expected_s, self.runs)))}"
+
+
+def make_plan(choice: Choice, catalogue: Mapping[str, Scenario]) -> Plan:
+    """Expand a choice into runs: scenario by scenario, and within one backend, strategy, store, threads, clients.
+
+    A backend that cannot run here is left out with a note, unless it is all there is.
+
+    Raises:
+        PlanError: A name is unknown, a number is out of its range, or nothing is left to run.
+    """
+    _check_names(choice, catalogue)
+    _check_numbers(choice)
+    notes: dict[str, None] = {}
+    plan_id = uuid.uuid4().hex[:12]
+    runs = tuple(itertools.islice(_runs(choice, catalogue, plan_id, notes), RUNS_MAX + 1))
+    if len(runs) > RUNS_MAX:
+        raise PlanError(f"the plan has more than {RUNS_MAX:,} runs; choose fewer of something")
+    if not runs:
+        raise PlanError("nothing is left to run: " + "; ".join(notes))
+    if any(run.strategy for run in runs):
+        _check_model(choice.model)
+    for run in runs:
+        if run.store and (warning := STORES[run.store].warning) and run.workload.clients > 1:
+            notes[warning] = None
+    return Plan(plan_id=plan_id, runs=runs, notes=tuple(notes))
+
+
+def _runs(choice: Choice, catalogue: Mapping[str, Scenario], plan_id: str, notes: dict[str, None]) -> Iterator[RunSpec]:
+    for scenario_name in choice.scenarios:
+        scenario = catalogue[scenario_name]
+        workload = _workload(choice, scenario)
+        for info in _backends(choice, scenario, notes):
+            for strategy, store, threads, clients in itertools.product(
+                _strategies(choice, info, workload, notes),
+                choice.stores if info.capabilities.stores else (None,),
+                choice.threads if info.capabilities.embeds else (None,),
+                choice.clients or (workload.clients,),
+            ):
+                yield RunSpec(
+                    run_id=uuid.uuid4().hex[:12],
+                    plan_id=plan_id,
+                    scenario=scenario_name,
+                    workload=msgspec.structs.replace(workload, clients=clients),
+                    backend=info.name,
+                    strategy=strategy,
+                    strategy_options=_options(strategy, choice.strategy_options),
+                    store=store,
+                    model=choice.model,
+                    precision=choice.precision,
+                    threads=threads,
+                )
+
+
+def _backends(choice: Choice, scenario: Scenario, notes: dict[str, None]) -> Iterator[BackendInfo]:
+    known = backends()
+    for name in dict.fromkeys(choice.backends or scenario.backends):
+        info = known[name]
+        if info.unavailable:
+            notes[f"{name} is left out: {info.unavailable}"] = None
+        else:
+            yield info
+
+
+def _strategies(choice: Choice, info: BackendInfo, workload: Workload, notes: dict[str, None]) -> Iterator[str | None]:
+    if not info.capabilities.embeds:
+        yield None
+        return
+    for name in dict.fromkeys(choice.strategies or info.default_strategies):
+        if STRATEGIES[name].needs_list and not (workload.operation == "add_batch" and info.capabilities.batch_call):
+            notes[f"{name} with {info.name} is left out of {workload.operation}: it hands its model no list"] = None
+        else:
+            yield name
+
+
+def _options(strategy: str | None, given: Mapping[str, Any]) -> dict[str, int | float | bool | str | None]:
+    """All options of a strategy, the given ones among them."""
+    if strategy is None:
+        return {}
+    fields = STRATEGIES[strategy].options.__struct_fields__
+    options = parse_options(strategy, {key: value for key, value in given.items() if key in fields})
+    return msgspec.structs.asdict(options)
+
+
+def _workload(choice: Choice, scenario: Scenario) -> Workload:
+    changes: dict[str, Any] = {
+        key: value
+        for key, value in {
+            "rate_ops_s": choice.rate_ops_s,
+            "arrivals": choice.arrivals,
+            "repeats": choice.repeats,
+            "seed": choice.seed,
+        }.items()
+        if value is not None
+    }
+    if choice.items is not None:
+        changes |= {"items": choice.items, "duration_s": None}
+    elif choice.duration_s is not None:
+        changes |= {"items": None, "duration_s": choice.duration_s}
+    try:
+        if choice.corpus is not None or choice.corpus_column is not None:
+            column = choice.corpus_column or scenario.corpus_column
+            changes["corpus"] = parse_corpus(choice.corpus or scenario.corpus, column)
+        workload = checked(msgspec.structs.replace(scenario.workload(), **changes))
+        if workload.corpus.kind == "file":
+            read_corpus(workload.corpus)
+    except (ValueError, CorpusError) as error:
+        raise PlanError(f"scenario {scenario.name}: {error}") from error
+    return workload
+
+
+def _check_names(choice: Choice, catalogue: Mapping[str, Scenario]) -> None:
+    wanted_backends = [name for scenario in choice.scenarios if scenario in catalogue
+                       for name in catalogue[scenario].backends]  # fmt: skip
+    for what, names, known in (
+        ("scenario", choice.scenarios, catalogue),
+        ("backend", choice.backends or wanted_backends, backends()),
+        ("strategy", choice.strategies, STRATEGIES),
+        ("store", choice.stores, STORES),
+    ):
+        for name in names:
+            if name not in known:
+                raise PlanError(f"unknown {what} {name!r}; {suggest(name, known)}")
+    if not choice.scenarios:
+        raise PlanError("no scenario is chosen; choose at least one")
+    for scenario in choice.scenarios:
+        if not (choice.backends or catalogue[scenario].backends):
+            raise PlanError(f"scenario {scenario} names no backends; name some with --backend")
+    _check_strategy_options(choice)
+
+
+def _check_strategy_options(choice: Choice) -> None:
+    chosen = choice.strategies or tuple(STRATEGIES)
+    known = {field for name in chosen for field in STRATEGIES[name].options.__struct_fields__}
+    for key in choice.strategy_options:
+        if key not in known:
+            names = ", ".join(chosen)
+            hint = suggest(key, known) if known else "it has none"
+            raise PlanError(f"--strategy-option {key}: no such option of {names}; {hint}")
+    for name in chosen:
+        try:
+            _options(name, choice.strategy_options)
+        except ValueError as error:
+            raise PlanError(f"--strategy-option {error}") from error
+
+
+def _check_numbers(choice: Choice) -> None:
+    for option, value, highest in (
+        *(("--clients", clients, CLIENTS_MAX) for clients in choice.clients),
+        *(("--threads", threads, THREADS_MAX) for threads in choice.threads),
+        ("--items", choice.items, ITEMS_MAX),
+        ("--repeats", choice.repeats, 100),
+    ):
+        if value is not None and not 1 <= value <= highest:
+            raise PlanError(f"{option} {value}: must be a whole number from 1 to {highest:,}")
+    if choice.rate_ops_s is not None and not 0 < choice.rate_ops_s <= 1e6:
+        raise PlanError(f"--rate {choice.rate_ops_s:g}: must be above 0 and at most 1,000,000 operations a second")
+    if choice.rate_ops_s and choice.duration_s and choice.rate_ops_s * choice.duration_s > ARRIVALS_MAX:
+        raise PlanError(f"--rate x --duration: is over {ARRIVALS_MAX:,} operations; lower one of them")
+
+
+def _check_model(model: str) -> None:
+    found = weights_on_disk(model)
+    if found.weights is None:
+        raise PlanError(f"--model {model}: {found.note}")
+
+
+def _expected_s(run: RunSpec) -> float:
+    """Seconds a run will take, roughly: its start, and its work at a hundred memories a second."""
+    workload = run.workload
+    measured = workload.duration_s or (workload.items or 0) / (100 if run.strategy else 10_000)
+    return 2.5 + workload.repeats * measured

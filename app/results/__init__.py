@@ -1,0 +1,1 @@
+"""What is kept of a run: its record, and the files that records are written to."""

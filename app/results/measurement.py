@@ -1,0 +1,153 @@
+"""Adds up what a runner reports, and makes the record of it: also of a run that was cut short."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from hdrh.histogram import HdrHistogram
+
+from app.analysis.statistics import bootstrap_interval, jain_index
+from app.messages import Audit, Finished, Message, RepeatEnded, RunSpec, Started, Tick
+from app.results.record import Record, Status
+
+LATENCY_HIGHEST_NS = 3_600_000_000_000
+LATENCY_DIGITS = 3
+NS_PER_MS = 1e6
+PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+
+
+def latency_histogram() -> HdrHistogram:
+    """An empty histogram of nanoseconds, 1 ns to an hour, to three significant digits."""
+    return HdrHistogram(1, LATENCY_HIGHEST_NS, LATENCY_DIGITS)
+
+
+class Measurement:
+    """The running account of one run. Feed it every message; ask for figures or the record at any time."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.started_at = datetime.now(UTC)
+        self.started: Started | None = None
+        self.audit: Audit | None = None
+        self.latencies = latency_histogram()
+        self.errors: Counter[str] = Counter()
+        self.acknowledged = 0
+        self.measured_s = 0.0
+        self.rss_peak_mb: float | None = None
+        self._rates: list[float] = []
+        self._repeat_items = 0
+        self._repeat_s = 0.0
+        self._core_seconds: list[float] = []
+        self._client_items: list[float] = []
+
+    def feed(self, message: Message) -> None:
+        """Take one message into account."""
+        match message:
+            case Started():
+                self.started = message
+            case Tick():
+                self._add(message)
+            case RepeatEnded():
+                self._rates.append(message.items / message.wall_s if message.wall_s else 0.0)
+                self._repeat_items, self._repeat_s = 0, 0.0
+            case Finished():
+                self.audit = message.audit
+            case _:
+                pass
+
+    def _add(self, tick: Tick) -> None:
+        for value, count in zip(tick.latency_ns, tick.latency_counts, strict=True):
+            self.latencies.record_value(value, count)
+        self.errors.update(tick.errors)
+        self.acknowledged += tick.items
+        self.measured_s += tick.duration_s
+        self.rss_peak_mb = tick.rss_mb
+        self._repeat_items += tick.items
+        self._repeat_s = tick.elapsed_s
+        self._core_seconds = _added(
+            self._core_seconds, [percent * tick.duration_s for percent in tick.cpu_percent_per_core]
+        )
+        self._client_items = _added(self._client_items, tick.client_items)
+
+    @property
+    def ops_per_s(self) -> float | None:
+        """Memories a second: the median of the repeats that ended; before that, of what there is."""
+        if self._rates:
+            return statistics.median(self._rates)
+        return self._repeat_items / self._repeat_s if self._repeat_s else None
+
+    @property
+    def cpu_percent_per_core(self) -> tuple[float, ...] | None:
+        """Mean use of each core, 0 to 100."""
+        return tuple(total / self.measured_s for total in self._core_seconds) if self.measured_s else None
+
+    def percentile_ms(self, percentile: float) -> float | None:
+        """A percentile of the latency of an operation, in milliseconds."""
+        if not self.latencies.get_total_count():
+            return None
+        value: int = self.latencies.get_value_at_percentile(percentile)
+        return value / NS_PER_MS
+
+    def record(self, status: Status, error: str | None = None, batch_call: bool | None = None) -> Record:
+        """Everything known by now as a record, with the status that the run ended in."""
+        spec, workload, audit = self.spec, self.spec.workload, self.audit
+        measured = bool(self.latencies.get_total_count())
+        low, high = bootstrap_interval(self._rates)
+        p50, p90, p99, p99_9 = (self.percentile_ms(percentile) for percentile in PERCENTILES)
+        return Record(
+            run_id=spec.run_id,
+            plan_id=spec.plan_id,
+            started_at=self.started_at.isoformat(timespec="milliseconds"),
+            membench_version=version("membench-tui"),
+            scenario=spec.scenario,
+            operation=workload.operation,
+            backend=spec.backend,
+            strategy=spec.strategy,
+            strategy_options=spec.strategy_options,
+            store=spec.store,
+            model=spec.model if spec.strategy else None,
+            weights=self.started.weights if self.started else None,
+            precision=spec.precision if spec.strategy else None,
+            threads=self.started.threads if self.started else spec.threads,
+            clients=workload.clients,
+            loop="closed" if workload.rate_ops_s is None else "open",
+            rate_ops_s=workload.rate_ops_s,
+            arrivals=workload.arrivals if workload.rate_ops_s is not None else None,
+            batch_size=workload.batch_size,
+            batch_call=batch_call if workload.operation == "add_batch" else None,
+            repeats=workload.repeats,
+            items=workload.items,
+            duration_s=workload.duration_s,
+            status=status,
+            error=error,
+            ops_per_s=self.ops_per_s,
+            ops_per_s_low=low,
+            ops_per_s_high=high,
+            ops_per_s_repeats=tuple(self._rates),
+            latency_p50_ms=p50,
+            latency_p90_ms=p90,
+            latency_p99_ms=p99,
+            latency_p99_9_ms=p99_9,
+            latency_max_ms=self.latencies.get_max_value() / NS_PER_MS if measured else None,
+            latency_mean_ms=self.latencies.get_mean_value() / NS_PER_MS if measured else None,
+            latency_hdr=self.latencies.encode().decode("ascii") if measured else None,
+            errors=self.errors.total(),
+            error_kinds=dict(self.errors),
+            acknowledged=audit.acknowledged if audit else self.acknowledged,
+            stored=audit.stored if audit else None,
+            lost=audit.lost if audit else None,
+            duplicated=audit.duplicated if audit else None,
+            corrupted=audit.corrupted if audit else None,
+            cpu_percent_per_core=self.cpu_percent_per_core,
+            fairness_jain=jain_index(self._client_items),
+            rss_peak_mb=self.rss_peak_mb,
+            environment=self.started.environment if self.started else {},
+        )
+
+
+def _added(totals: Sequence[float], more: Sequence[float]) -> list[float]:
+    return [a + b for a, b in zip(totals, more, strict=True)] if totals else list(more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +22,7 @@ Clients = Annotated[int, Meta(ge=1, le=CLIENTS_MAX)]
 Count = Annotated[int, Meta(ge=1, le=ITEMS_MAX)]
 Repeats = Annotated[int, Meta(ge=1, le=100)]
 Rate = Annotated[float, Meta(gt=0, le=1e6)]
+ReferenceKind = Literal["measured", "claimed", "unsourced"]
 
 
 class CatalogueError(Exception):
@@ -35,7 +36,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ops_per_s: Annotated[float, Meta(gt=0)]
     ops_per_s_high: float | None = None
     """The upper end, where a range was published."""
-    kind: Literal["measured", "claimed", "unsourced"]
+    kind: ReferenceKind
     source: str
 
 
@@ -115,7 +116,7 @@ def load_catalogue(path: Path | None = None) -> dict[str, Scenario]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise CatalogueError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -147,7 +148,7 @@ def _scenario(name: str, table: Any, path: Path) -> Scenario:
     try:
         scenario = msgspec.convert({**table, "name": name}, Scenario)
         if Path(scenario.corpus).suffix:
-            scenario = msgspec.structs.replace(scenario, corpus=str(path.parent / scenario.corpus))
+            scenario = msgspec.structs.replace(scenario, corpus=str(path.parent / Path(scenario.corpus).expanduser()))
         scenario.workload()
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{where} {_readable(str(error))}") from error
@@ -157,6 +158,7 @@ def _scenario(name: str, table: Any, path: Path) -> Scenario:
 
 
 _KINDS = {"int": "whole number", "float": "number", "str": "text", "bool": "yes or no", "array": "list", "list": "list"}
+_CHOICES = {"operation": get_args(Operation), "arrivals": get_args(Arrivals), "kind": get_args(ReferenceKind)}
 
 
 def _readable(error: str) -> str:
@@ -167,6 +169,10 @@ def _readable(error: str) -> str:
     match = re.fullmatch(r"(.*?) - at `\$\.?(.*)`", error)
     if match is None:
         return error
+    choice = re.fullmatch(r"Invalid enum value '(.*)'", match[1])
+    if choice:
+        hint = suggest(choice[1], _CHOICES[match[2].rpartition(".")[2]])
+        return f"{match[2]}: {choice[1]!r} is not one of the choices; {hint}"
     what = re.sub(r"`(\w+)`", lambda kind: f"a {_KINDS.get(kind[1], kind[1])}", match[1])
     what = re.sub(r"`(\w+) \| null`", lambda kind: f"a {_KINDS.get(kind[1], kind[1])}", what)
     return f"{match[2]}: {what[0].lower()}{what[1:]}"

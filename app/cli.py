@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import click
+import msgspec
 
-from app.console import Exit, complain, give, give_table, plain_table, progress, remarks, results_table, say
+from app.console import Exit, complain, give, give_results, give_table, plain_table, progress, say
 from app.units import parse_duration, suggest
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -27,10 +27,26 @@ def main() -> NoReturn:
         code = Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         code = Exit.INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.DONE
+    except Exception as error:
+        _keep_traceback(error)
+        code = Exit.FAILED
     sys.exit(code or Exit.DONE)
+
+
+def _keep_traceback(error: Exception) -> None:
+    """Say in one line what nobody foresaw; the log gets the rest."""
+    import traceback
+
+    from app.process import log_path
+
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    try:
+        log = log_path("membench-tui")
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        complain(what)
+    else:
+        complain(f"{what}; the log is {log}")
 
 
 class Duration(click.ParamType[float]):
@@ -59,9 +75,10 @@ class CommaSeparated(click.ParamType[tuple[Any, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self._convert(part.strip()) for part in value.split(",") if part.strip())
+            values = tuple(self._convert(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
             self.fail(f"{value!r} is no {self._what}", param, ctx)
+        return values or self.fail(f"{value!r} names nothing", param, ctx)
 
 
 class SuggestingGroup(click.Group):
@@ -94,6 +111,7 @@ def cli(context: click.Context, scenarios: Path | None) -> int | None:
     Without a command: the dashboard; where there is no terminal, the built-in comparison as a table.
     """
     if context.invoked_subcommand is not None:
+        context.default_map = {command: {"scenarios": scenarios} for command in ("run", "list")}
         return None
     if sys.stdin.isatty() and sys.stdout.isatty():
         from app.tui.app import run_dashboard
@@ -131,7 +149,7 @@ def cli(context: click.Context, scenarios: Path | None) -> int | None:
 @click.option("--hgrm", "hgrm_path", type=click.Path(path_type=Path),
               help="Write latency percentiles for HdrHistogram's plotter; several runs: numbered files.")  # fmt: skip
 def run(scenario: tuple[str, ...], scenarios: Path | None, **given: Any) -> int:
-    """Measure without a dashboard: SCENARIO... by name, or the built-in comparison.
+    """Measure without a dashboard: SCENARIO... by name; without one the built-in comparison, or all of a file of yours.
 
     Options that take several values make a matrix: every combination is a run of its own.
     """
@@ -171,25 +189,26 @@ def _headless(choice: Any, scenarios: Path | None, files: Any = None, timeout_s:
 
     files = files or ResultFiles()
     try:
-        plan = make_plan(choice, load_catalogue(scenarios))
-        files.check()
+        catalogue = load_catalogue(scenarios)
+        if scenarios is not None and choice.scenarios is None:
+            choice = msgspec.structs.replace(choice, scenarios=tuple(catalogue))
+        plan = make_plan(choice, catalogue)
+        files.check(len(plan.runs))
     except (CatalogueError, PlanError, ExportError) as error:
         raise click.UsageError(str(error)) from error
     say(plan.summary())
     for note in plan.notes:
         say(f"! {note}")
     session = Session(plan, timeout_s or TIMEOUT_S)
-    records = []
-    unwritten = ""
+    records: list[Any] = []
     with _signals(session.stop) as interrupted, progress(len(plan.runs)) as reporter:
         for event in session.events():
             reporter.see(event)
             if isinstance(event, RunEnded):
                 records.append(event.record)
-                unwritten = _write(files, records)
-    give_table(results_table(records))
-    for remark in remarks(records):
-        give(remark)
+                _write(files, records, more_to_come=True)
+    unwritten = _write(files, records)
+    give_results(records, to_stderr=files.takes_stdout)
     if unwritten:
         _rescue(records, unwritten)
     if interrupted:
@@ -197,12 +216,14 @@ def _headless(choice: Any, scenarios: Path | None, files: Any = None, timeout_s:
     return Exit.FAILED if unwritten or any(record.status != "ok" for record in records) else Exit.DONE
 
 
-def _write(files: Any, records: Sequence[Any]) -> str:
+def _write(files: Any, records: Sequence[Any], more_to_come: bool = False) -> str:
     """Write what there is so far; the reason if a file cannot be written."""
     from app.results.exports import ExportError
 
+    if not records:
+        return ""
     try:
-        files.write(records)
+        files.write(records, more_to_come)
     except ExportError as error:
         return str(error)
     return ""

@@ -50,11 +50,19 @@ def give(text: str) -> None:
     print(text, flush=True)
 
 
-def give_table(table: Table) -> None:
+def give_table(table: Table, to_stderr: bool = False) -> None:
     """A table as a result: as wide as the terminal, or as it needs to be in a pipe."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False).print(table)
+    stream = sys.stderr if to_stderr else sys.stdout
+    Console(width=None if stream.isatty() else PIPED_WIDTH, highlight=False, stderr=to_stderr).print(table)
+
+
+def give_results(records: Sequence[Record], to_stderr: bool) -> None:
+    """The table of all runs and what must be said of them; to standard error where a file already has the output."""
+    give_table(results_table(records), to_stderr)
+    for remark in remarks(records):
+        (say if to_stderr else give)(remark)
 
 
 def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:

@@ -149,7 +149,7 @@ def _read_csv(path: Path, column: str) -> Iterator[str]:
             for row in rows:
                 yield row[column] or ""
         except csv.Error as error:
-            raise CorpusError(f"{path}: line {rows.line_num} is not valid CSV: {error}") from error
+            raise CorpusError(f"{path}: line {rows.reader.line_num} is not valid CSV: {error}") from error
 
 
 _READERS = {".txt": _read_lines, ".jsonl": _read_jsonl, ".csv": _read_csv}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -24,6 +24,7 @@ DEFAULT_SCENARIOS = ("single-add", "batch-add", "concurrent-add")
 DEFAULT_STORE = "local"
 THREADS_MAX = 1024
 RUNS_MAX = 10_000
+SEED_MAX = 2**32 - 1
 
 
 class PlanError(Exception):
@@ -33,7 +34,8 @@ class PlanError(Exception):
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What the user chose. An empty tuple or None leaves it to the scenario or the backend."""
 
-    scenarios: tuple[str, ...] = DEFAULT_SCENARIOS
+    scenarios: tuple[str, ...] | None = None
+    """None is the built-in comparison."""
     backends: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
     strategy_options: Mapping[str, Any] = {}
@@ -72,11 +74,12 @@ def make_plan(choice: Choice, catalogue: Mapping[str, Scenario]) -> Plan:
     Raises:
         PlanError: A name is unknown, a number is out of its range, or nothing is left to run.
     """
-    _check_names(choice, catalogue)
+    scenarios = DEFAULT_SCENARIOS if choice.scenarios is None else choice.scenarios
+    _check_names(choice, scenarios, catalogue)
     _check_numbers(choice)
     notes: dict[str, None] = {}
     plan_id = uuid.uuid4().hex[:12]
-    runs = tuple(itertools.islice(_runs(choice, catalogue, plan_id, notes), RUNS_MAX + 1))
+    runs = tuple(itertools.islice(_runs(choice, scenarios, catalogue, plan_id, notes), RUNS_MAX + 1))
     if len(runs) > RUNS_MAX:
         raise PlanError(f"the plan has more than {RUNS_MAX:,} runs; choose fewer of something")
     if not runs:
@@ -89,8 +92,14 @@ def make_plan(choice: Choice, catalogue: Mapping[str, Scenario]) -> Plan:
     return Plan(plan_id=plan_id, runs=runs, notes=tuple(notes))
 
 
-def _runs(choice: Choice, catalogue: Mapping[str, Scenario], plan_id: str, notes: dict[str, None]) -> Iterator[RunSpec]:
-    for scenario_name in choice.scenarios:
+def _runs(
+    choice: Choice,
+    scenarios: tuple[str, ...],
+    catalogue: Mapping[str, Scenario],
+    plan_id: str,
+    notes: dict[str, None],
+) -> Iterator[RunSpec]:
+    for scenario_name in scenarios:
         scenario = catalogue[scenario_name]
         workload = _workload(choice, scenario)
         for info in _backends(choice, scenario, notes):
@@ -172,24 +181,23 @@ def _workload(choice: Choice, scenario: Scenario) -> Workload:
     return workload
 
 
-def _check_names(choice: Choice, catalogue: Mapping[str, Scenario]) -> None:
-    wanted_backends = [name for scenario in choice.scenarios if scenario in catalogue
-                       for name in catalogue[scenario].backends]  # fmt: skip
-    for what, names, known in (
-        ("scenario", choice.scenarios, catalogue),
-        ("backend", choice.backends or wanted_backends, backends()),
-        ("strategy", choice.strategies, STRATEGIES),
-        ("store", choice.stores, STORES),
-    ):
-        for name in names:
-            if name not in known:
-                raise PlanError(f"unknown {what} {name!r}; {suggest(name, known)}")
-    if not choice.scenarios:
+def _check_names(choice: Choice, scenarios: tuple[str, ...], catalogue: Mapping[str, Scenario]) -> None:
+    if not scenarios:
         raise PlanError("no scenario is chosen; choose at least one")
-    for scenario in choice.scenarios:
+    _check_known("scenario", scenarios, catalogue)
+    for scenario in scenarios:
         if not (choice.backends or catalogue[scenario].backends):
             raise PlanError(f"scenario {scenario} names no backends; name some with --backend")
+        _check_known("backend", choice.backends or catalogue[scenario].backends, backends())
+    _check_known("strategy", choice.strategies, STRATEGIES)
+    _check_known("store", choice.stores, STORES)
     _check_strategy_options(choice)
+
+
+def _check_known(what: str, names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise PlanError(f"unknown {what} {name!r}; {suggest(name, known)}")
 
 
 def _check_strategy_options(choice: Choice) -> None:
@@ -216,6 +224,8 @@ def _check_numbers(choice: Choice) -> None:
     ):
         if value is not None and not 1 <= value <= highest:
             raise PlanError(f"{option} {value}: must be a whole number from 1 to {highest:,}")
+    if choice.seed is not None and not 0 <= choice.seed <= SEED_MAX:
+        raise PlanError(f"--seed {choice.seed}: must be a whole number from 0 to {SEED_MAX:,}")
     if choice.rate_ops_s is not None and not 0 < choice.rate_ops_s <= 1e6:
         raise PlanError(f"--rate {choice.rate_ops_s:g}: must be above 0 and at most 1,000,000 operations a second")
     if choice.rate_ops_s and choice.duration_s and choice.rate_ops_s * choice.duration_s > ARRIVALS_MAX:

@@ -37,12 +37,23 @@ class MeasuredProcess:
         Raises:
             OSError: It cannot be started.
         """
-        self.log = _log_path(name)
+        self.log = log_path(name)
         self._folder = Path(tempfile.mkdtemp(prefix="membench-"))
         self._frames = Frames()
+        try:
+            self._process = self._start(module, arguments)
+        except OSError:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        assert self._process.stdin and self._process.stdout
+        self._input, self._output = self._process.stdin, self._process.stdout
+        with suppress(BrokenPipeError):  # dead already: reading will find that out
+            self._input.write(request)
+
+    def _start(self, module: str, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
         with self.log.open("wb") as stderr:
-            # -P keeps the current folder off the module path: a user's own app/ must not be taken for ours.
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
+                # -P keeps the current folder off the module path: a user's own app/ must not be taken for ours.
                 [sys.executable, "-P", "-m", module, str(self._folder), *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -50,10 +61,6 @@ class MeasuredProcess:
                 bufsize=0,
                 start_new_session=True,
             )
-        assert self._process.stdin and self._process.stdout
-        self._input, self._output = self._process.stdin, self._process.stdout
-        with suppress(BrokenPipeError):  # dead already: reading will find that out
-            self._input.write(request)
 
     def fileno(self) -> int:
         """The descriptor to wait on before `read`."""
@@ -75,11 +82,11 @@ class MeasuredProcess:
         """See the process out and remove its folder. One that is not done ends when its standard input closes."""
         with suppress(OSError):
             self._input.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError, PermissionError):  # what is left of its group, itself or processes it started
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.wait()
         self._output.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -90,7 +97,7 @@ class MeasuredProcess:
         return f"the runner {how}; its log is {self.log}"
 
 
-def _log_path(name: str) -> Path:
+def log_path(name: str) -> Path:
     """Where a process's log goes; the oldest logs make room for it."""
     folder = platformdirs.user_log_path("membench-tui", ensure_exists=True)
     for old in sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)[:-LOGS_KEPT]:

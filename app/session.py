@@ -25,6 +25,9 @@ TIMEOUT_S = 60.0
 LOADING_TIMEOUT_S = 120.0
 """The least that loading gets: imports and the first building of a twin take their time on a slow disk."""
 
+SELECT_MAX_S = 3600.0
+"""The system waits no longer than some weeks at once; a longer timeout is waited for in parts."""
+
 
 @dataclass(frozen=True)
 class RunStarted:
@@ -102,7 +105,7 @@ class Session:
             return
         try:
             yield RunStarted(index, spec, runner.log)
-            for message in self._messages(runner, outcome):
+            for message in self._messages(runner, spec, outcome):
                 measurement.feed(message)
                 yield RunMessage(index, message, measurement)
         finally:
@@ -111,14 +114,16 @@ class Session:
             outcome.error = runner.death()
         yield RunEnded(index, _record(measurement, outcome))
 
-    def _messages(self, runner: MeasuredProcess, outcome: _Outcome) -> Iterator[Message]:
+    def _messages(self, runner: MeasuredProcess, spec: RunSpec, outcome: _Outcome) -> Iterator[Message]:
         """The runner's messages until it is done, dead, stuck or no longer wanted; `outcome` then says which."""
-        progress = _Progress(self._timeout_s)
+        # In an open loop nothing need fall due for a while; ten times the mean gap is hardly ever exceeded.
+        rate_ops_s = spec.workload.rate_ops_s
+        progress = _Progress(max(self._timeout_s, 10 / rate_ops_s) if rate_ops_s else self._timeout_s)
         with selectors.DefaultSelector() as selector:
             selector.register(runner, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
             while True:
-                ready = {key.fd for key, _ in selector.select(progress.remaining_s())}
+                ready = {key.fd for key, _ in selector.select(min(progress.remaining_s(), SELECT_MAX_S))}
                 if self._wake_read.fileno() in ready:
                     self._wake_read.read(4096)
                 if self._stopped or self._skipped:

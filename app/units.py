@@ -27,7 +27,7 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """A span of time for a person: `48 s`, `1 min 40 s`, `2 h 05 min`."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1e3:.0f} ms"
     whole = round(seconds)
     if whole < 60:
@@ -42,7 +42,7 @@ def format_latency(milliseconds: float | None) -> str:
     if milliseconds is None:
         return "–"
     for limit, factor, unit in ((1e-3, 1e6, "ns"), (1.0, 1e3, "µs"), (1e3, 1.0, "ms")):
-        if milliseconds < limit:
+        if milliseconds < 0.9995 * limit:  # above that it rounds to 1 of the next unit
             return f"{_three_digits(milliseconds * factor)} {unit}"
     return f"{_three_digits(milliseconds / 1e3)} s"
 

@@ -73,7 +73,7 @@ def import_required(modules: Iterable[str]) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"needs {module}, which is installed but cannot be imported: {_in_one_line(error)}"
             raise UnavailableError(reason) from error
 
@@ -93,7 +93,7 @@ def _entry_points() -> Iterable[EntryPoint]:
 def _plugin(entry: EntryPoint) -> BackendInfo:
     try:
         info = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _broken(entry, _in_one_line(error))
     if not isinstance(info, BackendInfo):
         return _broken(entry, f"it is a {type(info).__name__}, not a BackendInfo")

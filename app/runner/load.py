@@ -68,14 +68,23 @@ class Repeat:
         self._barrier.wait()
 
     def wait(self, until_ns: int) -> bool:
-        """Wait for the clients, but not past a moment of the clock; True when all are done."""
+        """Wait for the clients, but not past a moment of the clock; True when all are done.
+
+        Raises:
+            RuntimeError: A client was ended by something that is no ordinary exception.
+        """
+        done = self._join(until_ns)
+        if self._crash is not None:
+            what = type(self._crash).__name__
+            raise RuntimeError(f"a client was ended by {what}: {self._crash}") from self._crash
+        return done
+
+    def _join(self, until_ns: int) -> bool:
         for thread in self._threads:
             remaining_s = (until_ns - time.perf_counter_ns()) / NS_PER_S
             thread.join(max(remaining_s, 0))
             if thread.is_alive():
                 return False
-        if self._crash is not None:
-            raise self._crash
         return True
 
     @property

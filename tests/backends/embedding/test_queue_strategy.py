@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from backends.embedding.queue import QueueOptions, QueueStrategy
+from backends.embedding.queue import QueueOptions, QueueStrategy, _Request
 
 if TYPE_CHECKING:
     from backends.base import Vector
@@ -103,7 +104,7 @@ def test_batches_and_lists_take_turns_at_the_model() -> None:
         def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
             assert self.occupied.acquire(blocking=False)
             try:
-                threading.Event().wait(0)  # gives another thread the chance to come in
+                time.sleep(0)  # gives another thread the chance to come in
                 return super().embed(texts)
             finally:
                 self.occupied.release()
@@ -138,6 +139,20 @@ def test_a_caller_that_close_overtakes_is_refused(monkeypatch: pytest.MonkeyPatc
 
     threading.Thread(target=embed, daemon=True).start()
     assert "closed" in str(outcome.exception(TIMEOUT_S))
+
+
+def test_a_request_that_comes_in_behind_close_is_refused() -> None:
+    model = GatedModel()
+    strategy = open_queue(model, size=1)
+    with ThreadPoolExecutor(2) as clients:
+        first = clients.submit(strategy.embed, "a")
+        assert model.entered.wait(TIMEOUT_S)
+        late: Future[Vector] = Future()
+        strategy._requests.put(None)
+        strategy._requests.put(_Request("late", late))
+        model.gate.set()
+        assert first.result(TIMEOUT_S)[0] == 1
+    assert "closed" in str(late.exception(TIMEOUT_S))
 
 
 def test_close_answers_who_was_in_the_window() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,7 +35,7 @@ class CountingModel:
         self.inside += 1
         self.most_inside = max(self.most_inside, self.inside)
         self.calls.append((len(texts), batch_size))
-        threading.Event().wait(0)  # gives another thread the chance to come in
+        time.sleep(0)  # gives another thread the chance to come in
         self.inside -= 1
         return np.ones((len(texts), 2), dtype=np.float32)
 
@@ -102,6 +103,15 @@ def test_pool_takes_its_sessions_in_turn_and_the_first_for_lists(texts: list[str
         strategy.embed(text)
     strategy.embed_batch(texts)
     assert [[size for size, _ in model.calls] for model in models] == [[1, 1, len(texts)], [1, 1], [1, 1]]
+
+
+def test_pool_lets_one_caller_into_each_session(texts: list[str]) -> None:
+    models: list[CountingModel] = []
+    strategy = build("pool", lambda: models.append(CountingModel()) or models[-1])  # type: ignore[func-returns-value]
+    with ThreadPoolExecutor(8) as clients:
+        list(clients.map(strategy.embed, texts * 32))
+        list(clients.map(strategy.embed_batch, [texts] * 32))
+    assert [model.most_inside for model in models] == [1, 1]
 
 
 def test_batch_hands_the_list_on_with_the_size_chosen(texts: list[str]) -> None:

@@ -130,9 +130,11 @@ def test_a_builder_leaves_another_ones_work_alone(tmp_path: Path) -> None:
     folder = build_twin(TINY, tmp_path)
     assert is_complete(folder)
     assert (workplace / "model.onnx").exists()
+    in_use = (folder / "model.onnx").stat().st_ino
     output, _ = slower.communicate("go on\n", timeout=120)
     assert (slower.returncode, output.strip()) == (0, str(folder))
     assert is_complete(folder)
+    assert (folder / "model.onnx").stat().st_ino == in_use
     assert not workplace.exists()
 
 

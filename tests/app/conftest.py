@@ -1,0 +1,126 @@
+"""What the tests of the instrument share: quick scenarios and folders to look into."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.catalogue import load_catalogue
+from app.messages import Corpus, RunSpec, Tick, Workload
+from app.plan import Choice, Plan, make_plan
+
+QUICK = """\
+schema = 1
+
+[scenario.quick]
+summary = "Three clients add 30 memories."
+operation = "add"
+items = 30
+clients = 3
+corpus = "benchmark"
+warmup_items = 3
+backends = ["null"]
+
+[scenario.lists]
+summary = "Two clients add lists of 4."
+operation = "add_batch"
+items = 30
+batch_size = 4
+clients = 2
+corpus = "turns"
+warmup_items = 4
+backends = ["null"]
+
+[scenario.steady]
+summary = "Two clients add for ten minutes."
+operation = "add"
+duration = "10m"
+clients = 2
+corpus = "turns"
+backends = ["slow"]
+"""
+
+
+@pytest.fixture
+def quick_file(tmp_path: Path) -> Path:
+    """A scenario file whose runs take a moment: `quick`, `lists`, and `steady`, which must be stopped."""
+    path = tmp_path / "quick.toml"
+    path.write_text(QUICK)
+    return path
+
+
+@pytest.fixture
+def plan_of(quick_file: Path) -> Callable[..., Plan]:
+    """Makes a plan of the quick scenarios."""
+
+    def make(*scenarios: str, **choice: object) -> Plan:
+        return make_plan(Choice(scenarios=scenarios or ("quick",), **choice), load_catalogue(quick_file))
+
+    return make
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, empty at first: of this process and of those it starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture
+def workload() -> Callable[..., Workload]:
+    """Makes a workload: one client, ten memories of the benchmark's text, unless told otherwise."""
+
+    def make(**changes: object) -> Workload:
+        settings = {"operation": "add", "corpus": Corpus(kind="benchmark"), "clients": 1, "items": 10}
+        return Workload(**{**settings, **changes})
+
+    return make
+
+
+@pytest.fixture
+def spec(workload: Callable[..., Workload]) -> Callable[..., RunSpec]:
+    """Makes a run of a backend that embeds and stores, with changes to its workload."""
+
+    def make(**changes: object) -> RunSpec:
+        return RunSpec(
+            run_id="run-1",
+            plan_id="plan-1",
+            scenario="quick",
+            workload=workload(**changes),
+            backend="mem0",
+            strategy="mutex",
+            strategy_options={},
+            store="local",
+            model="BAAI/bge-small-en-v1.5",
+        )
+
+    return make
+
+
+@pytest.fixture
+def tick() -> Callable[..., Tick]:
+    """Makes a tick of 100 ms in which two clients did one operation each, unless told otherwise."""
+
+    def make(**changes: object) -> Tick:
+        settings = {
+            "repeat": 0,
+            "elapsed_s": 0.1,
+            "duration_s": 0.1,
+            "operations": 2,
+            "items": 2,
+            "errors": {},
+            "latency_ns": (1000, 2000),
+            "latency_counts": (1, 1),
+            "cpu_percent_per_core": (10.0, 90.0),
+            "rss_mb": 100.0,
+            "client_items": (1, 1),
+        }
+        return Tick(**{**settings, **changes})
+
+    return make

@@ -1,0 +1,163 @@
+"""Backends that misbehave, as a plugin would bring them. The warm-up always goes well."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from backends.base import BackendInfo, Capabilities, Parts, StoredMemory
+
+SIGNPOST_AT = 50
+
+
+class Faithful:
+    """Keeps what it is given in a list; a vector is one number of a text's checksum."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._memories: list[StoredMemory] = []
+        self._calls = itertools.count(1)
+        self._axes = np.eye(parts.dimensions, dtype=np.float32)
+
+    def add(self, text: str, user_id: str) -> None:
+        if user_id == "warm-up":
+            self.keep(text)
+            return
+        call = next(self._calls)
+        if call == SIGNPOST_AT and "FAULTY_SIGNPOST" in os.environ:
+            with open(os.environ["FAULTY_SIGNPOST"], "w") as signpost:
+                signpost.write(str(os.getpid()))
+        self.measured(call, text)
+
+    def add_batch(self, texts: Sequence[str], user_id: str) -> None:
+        for text in texts:
+            self.add(text, user_id)
+
+    def measured(self, call: int, text: str) -> None:
+        self.keep(text)
+
+    def keep(self, text: str) -> None:
+        self._memories.append(StoredMemory(text, self.vectors([text])[0]))
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        return self._axes[[zlib.crc32(text.encode()) % len(self._axes) for text in texts]]
+
+    def stored(self) -> Iterator[StoredMemory]:
+        return iter(self._memories)
+
+    def close(self) -> None:
+        pass
+
+
+class RaisesSome(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        if call % 3 == 0:
+            raise ValueError("every third")
+        self.keep(text)
+
+
+class RaisesAll(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        raise ConnectionError("nobody\nis there")
+
+
+class Hangs(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        if call > 5:
+            threading.Event().wait()
+        self.keep(text)
+
+
+class Segfaults(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        if call > 5:
+            ctypes.string_at(0)
+        self.keep(text)
+
+
+class Exits(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        if call > 5:
+            os._exit(7)
+        self.keep(text)
+
+
+class Loses(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        if call % 10:
+            self.keep(text)
+
+
+class Duplicates(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        self.keep(text)
+        if call <= 2:
+            self.keep(text)
+
+
+class Corrupts(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        if call == 1:
+            self.keep(text[::-1])
+        elif call == 2:
+            self._memories.append(StoredMemory(text, np.zeros(self._axes.shape[0], np.float32)))
+        else:
+            self.keep(text)
+
+
+class Unreadable(Faithful):
+    def stored(self) -> Iterator[StoredMemory]:
+        yield from self._memories[:3]
+        raise RuntimeError("page 4 is torn\nand cannot be read")
+
+
+class Prints(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        print("junk on stdout", flush=True)
+        print("junk on stderr", file=sys.stderr, flush=True)
+        os.write(1, b"\x00\x00\x00\xffjunk past Python\n")
+        self.keep(text)
+
+
+class SystemExits(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        if call == 5:
+            raise SystemExit("the library has had enough")
+        self.keep(text)
+
+
+class Slow(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        time.sleep(0.005)
+        self.keep(text)
+
+
+class LateImport(Faithful):
+    def __init__(self, parts: Parts) -> None:
+        import no_such_module_of_theirs  # noqa: F401
+
+
+def _info(name: str, build: type[Faithful]) -> BackendInfo:
+    return BackendInfo(name, f"Misbehaves: {name}.", Capabilities(embeds=False, stores=True, batch_call=True), build)
+
+
+RAISES_SOME = _info("raises-some", RaisesSome)
+RAISES_ALL = _info("raises-all", RaisesAll)
+HANGS = _info("hangs", Hangs)
+SEGFAULTS = _info("segfaults", Segfaults)
+EXITS = _info("exits", Exits)
+LOSES = _info("loses", Loses)
+DUPLICATES = _info("duplicates", Duplicates)
+CORRUPTS = _info("corrupts", Corrupts)
+UNREADABLE = _info("unreadable", Unreadable)
+PRINTS = _info("prints", Prints)
+SYSTEM_EXIT = _info("system-exit", SystemExits)
+SLOW = _info("slow", Slow)
+LATE_IMPORT = _info("late-import", LateImport)

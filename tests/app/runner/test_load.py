@@ -1,0 +1,270 @@
+"""The clients: who gets how much, when an operation starts, from when its latency counts, and what failures do."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+
+from app.corpus import Texts, benchmark_text
+from app.runner import load
+from app.runner.load import FOREVER_NS, Clients, batch_share
+from app.runner.recorder import ClientLog
+from app.runner.sampler import Sampler
+
+NS = 1_000_000_000
+
+
+class Recording:
+    """A backend that keeps the calls of each user; `before` is called with each call's texts."""
+
+    def __init__(self, before=lambda texts: None):
+        self.calls = defaultdict(list)
+        self._before = before
+
+    def add(self, text, user_id):
+        self.add_batch([text], user_id)
+
+    def add_batch(self, texts, user_id):
+        self._before(texts)
+        self.calls[user_id].append(list(texts))
+
+    @property
+    def texts(self):
+        return [text for calls in self.calls.values() for call in calls for text in call]
+
+
+@pytest.fixture
+def run(workload):
+    """Runs the clients once (or more often) and gives the backend and the clients, drained."""
+
+    def run(backend, repeats=1, **changes):
+        made = workload(**changes)
+        clients = Clients(made, backend, Texts(made.corpus, seed=1))
+        for repeat in range(repeats):
+            under_way = clients.start(repeat)
+            assert under_way.wait(FOREVER_NS)
+            Sampler(repeat, under_way.start_ns, clients.logs).tick(under_way.start_ns + 1)
+        return clients
+
+    return run
+
+
+@pytest.mark.parametrize("clients", [1, 2, 3, 7, 20])
+@pytest.mark.parametrize("items", [1, 5, 19, 20, 21, 100])
+def test_a_closed_loop_shares_the_items_out_evenly(run, items, clients):
+    backend = Recording()
+    done = run(backend, items=items, clients=clients)
+    shares = [log.acknowledged for log in done.logs]
+
+    assert sum(shares) == items
+    assert max(shares) - min(shares) <= 1
+    assert sorted(backend.texts) == sorted({text for text in backend.texts})
+    assert len(backend.texts) == items
+    if items % clients == 0:
+        assert sorted(backend.texts) == sorted(map(benchmark_text, range(items)))
+
+
+@pytest.mark.parametrize("clients", [1, 2, 3, 8])
+@pytest.mark.parametrize(("items", "size"), [(100, 100), (30, 4), (7, 10), (1, 1), (64, 8)])
+def test_lists_are_dealt_out_and_the_last_may_be_short(run, items, size, clients):
+    backend = Recording()
+    done = run(backend, operation="add_batch", items=items, batch_size=size, clients=clients)
+    lengths = Counter(len(call) for calls in backend.calls.values() for call in calls)
+
+    assert lengths == Counter({size: items // size}) + Counter({items % size: 1} if items % size else {})
+    assert len(set(backend.texts)) == len(backend.texts) == items
+    assert [log.acknowledged for log in done.logs] == [batch_share(items, size, k, clients) for k in range(clients)]
+
+
+def test_users_are_apart(run):
+    backend = Recording()
+    run(backend, items=20, clients=4)
+
+    assert sorted(backend.calls) == [f"user-{client}" for client in range(4)]
+
+
+def test_repeats_go_on_where_the_last_one_stopped(run):
+    backend = Recording()
+    done = run(backend, repeats=3, items=20, clients=4)
+
+    assert sorted(backend.texts) == sorted(map(benchmark_text, range(60)))
+    assert sum(log.acknowledged for log in done.logs) == 60
+
+
+def test_operations_that_raise_are_counted_and_the_run_goes_on(run):
+    def every_third(texts):
+        if int(texts[0].split()[3].rstrip(":")) % 3 == 0:
+            raise ValueError("no")
+
+    backend = Recording(every_third)
+    done = run(backend, items=30, clients=3)
+    failed = [text for log in done.logs for text in log.failed]
+
+    assert sum((log.errors for log in done.logs), Counter()) == {"ValueError": 10}
+    assert sorted(failed) == sorted(benchmark_text(i) for i in range(0, 30, 3))
+    assert sum(log.acknowledged for log in done.logs) == 20 == len(backend.texts)
+    assert not set(failed) & set(backend.texts)
+
+
+@pytest.mark.parametrize("rate", [None, 1e6])
+def test_a_list_that_raises_fails_as_one_operation(run, rate):
+    def first(texts):
+        if benchmark_text(0) in texts:
+            raise KeyError("no")
+
+    done = run(Recording(first), operation="add_batch", items=30, batch_size=10, clients=1, rate_ops_s=rate)
+
+    assert done.logs[0].errors == {"KeyError": 1}
+    assert done.logs[0].failed == [benchmark_text(i) for i in range(10)]
+    assert done.logs[0].acknowledged == 20
+
+
+@pytest.mark.parametrize("operation", ["add", "add_batch"])
+def test_a_closed_loop_ends_when_its_time_is_over(operation, monkeypatch):
+    clock = iter(range(0, 10**6, 10))
+    monkeypatch.setattr(load.time, "perf_counter_ns", lambda: next(clock))
+    log = ClientLog(takes_lists=operation == "add_batch")
+    if operation == "add":
+        load.add_closed(log, lambda text, user: None, "user-0", iter(lambda: "text", None), deadline_ns=100)
+        assert list(log.latencies_ns) == [10] * 6  # two looks at the clock an operation; the last is at 110
+    else:
+        load.call_closed(log, lambda batch: None, iter(lambda: ["a", "b"], None), deadline_ns=100)
+        assert (len(log.latencies_ns), log.list_items) == (4, 8)  # three looks an operation
+
+
+def test_a_constant_rate_starts_an_operation_every_so_often(workload):
+    planned = load._arrivals_ns(workload(items=50, rate_ops_s=20.0, arrivals="constant"), repeat=0)
+
+    assert planned == pytest.approx([i * NS / 20 for i in range(50)], abs=1)
+
+
+def test_a_poisson_process_has_independent_exponential_gaps(workload):
+    made = workload(items=20_000, rate_ops_s=50.0, arrivals="poisson")
+    planned = load._arrivals_ns(made, repeat=0)
+    gaps = np.diff([0, *planned]) / NS
+
+    assert len(planned) == 20_000
+    assert gaps.min() >= 0
+    assert gaps.mean() == pytest.approx(1 / 50, rel=0.03)
+    assert gaps.std() == pytest.approx(1 / 50, rel=0.05)
+    assert abs(np.corrcoef(gaps[:-1], gaps[1:])[0, 1]) < 0.03
+    assert load._arrivals_ns(made, repeat=0) == planned
+    assert load._arrivals_ns(made, repeat=1) != planned
+
+
+@pytest.mark.parametrize("arrivals", ["constant", "poisson"])
+@pytest.mark.parametrize("rate", [0.5, 7.0, 1000.0])
+def test_a_schedule_lasts_as_long_as_the_run(workload, arrivals, rate):
+    for seed in range(20):
+        made = workload(items=None, duration_s=10.0, rate_ops_s=rate, arrivals=arrivals, seed=seed)
+        assert load._arrivals_ns(made, repeat=0)[-1] >= 10 * NS
+
+
+@pytest.mark.parametrize("arrivals", ["constant", "poisson"])
+def test_an_open_loop_does_all_items_whoever_is_free(run, arrivals):
+    backend = Recording()
+    done = run(backend, items=101, clients=4, rate_ops_s=1e6, arrivals=arrivals)
+
+    assert sum(log.acknowledged for log in done.logs) == 101 == len(set(backend.texts))
+
+
+def test_an_open_loop_of_lists_plans_operations_not_memories(run):
+    backend = Recording()
+    run(backend, operation="add_batch", items=40, batch_size=8, clients=2, rate_ops_s=1e6)
+
+    assert [len(call) for calls in backend.calls.values() for call in calls] == [8] * 5
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps or an operation takes some."""
+
+    def __init__(self):
+        self.now_ns = 1000 * NS
+
+    def perf_counter_ns(self):
+        return self.now_ns
+
+    def sleep(self, seconds):
+        self.now_ns += round(seconds * NS)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(load, "time", clock)
+    return clock
+
+
+def open_loop(run, clock, takes_s, **changes):
+    durations = iter(takes_s)
+    starts = []
+
+    def work(texts):
+        starts.append(clock.now_ns - 1000 * NS)
+        clock.sleep(next(durations))
+
+    made = {"rate_ops_s": 10.0, "arrivals": "constant", "clients": 1, **changes}
+    noted = []
+    original = load.ClientLog.drain
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load.ClientLog, "drain", lambda log: noted.extend(taken := original(log)) or taken)
+        run(Recording(work), **made)
+    return [ns / NS for ns in starts], [ns / NS for ns in noted]
+
+
+def test_latency_counts_from_the_planned_start(run, clock):
+    starts, latencies = open_loop(run, clock, takes_s=[0.35, 0.01, 0.01, 0.01, 0.01, 0.01], items=6)
+
+    # Planned at 0, 0.1, ...: the first takes until 0.35, so those of 0.1, 0.2 and 0.3 start late, one behind another.
+    assert starts == pytest.approx([0, 0.35, 0.36, 0.37, 0.4, 0.5])
+    assert latencies == pytest.approx([0.35, 0.26, 0.17, 0.08, 0.01, 0.01])
+
+
+def test_an_operation_never_starts_before_it_is_planned(run, clock):
+    starts, latencies = open_loop(run, clock, takes_s=[0.02] * 5, items=5)
+
+    assert starts == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert latencies == pytest.approx([0.02] * 5)
+
+
+def test_nothing_starts_after_the_deadline(run, clock):
+    starts, latencies = open_loop(run, clock, takes_s=[0.02, 0.45, 9.9], items=None, duration_s=0.4)
+
+    assert starts == pytest.approx([0, 0.1])
+    assert latencies == pytest.approx([0.02, 0.45])
+
+
+def test_nothing_that_is_planned_after_the_deadline_is_waited_for(run, clock):
+    starts, _ = open_loop(run, clock, takes_s=[0.02] * 10, items=None, duration_s=0.35)
+
+    assert starts == pytest.approx([0, 0.1, 0.2, 0.3])
+
+
+def test_an_operation_that_waits_for_another_client_carries_the_wait(run):
+    """Two clients: while the first operation holds one of them, the other goes on with what falls due."""
+    released, begun = threading.Event(), []
+
+    def hold_the_first(texts):
+        begun.append(texts[0])
+        if len(begun) == 1:
+            assert released.wait(60)
+        elif len(begun) == 10:
+            released.set()
+
+    backend = Recording(hold_the_first)
+    run(backend, items=10, clients=2, rate_ops_s=1e6, arrivals="constant")
+
+    assert sorted(map(len, backend.calls.values())) == [1, 9]
+
+
+@pytest.mark.parametrize("rate", [None, 1e6])
+@pytest.mark.parametrize("crash", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_a_backend_that_ends_its_thread_fails_the_run(run, crash, rate):
+    def raise_it(texts):
+        raise crash
+
+    with pytest.raises(RuntimeError, match=f"a client was ended by {type(crash).__name__}"):
+        run(Recording(raise_it), items=10, clients=2, rate_ops_s=rate)

@@ -1,0 +1,217 @@
+"""From a choice to runs: the matrix, its order, what is left out and what is refused."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from app.catalogue import load_catalogue
+from app.plan import Choice, PlanError, make_plan
+
+SHIPPED = load_catalogue()
+
+
+def plan(*scenarios, **choice):
+    return make_plan(Choice(**({"scenarios": scenarios} if scenarios else {}), **choice), SHIPPED)
+
+
+def refusal(*scenarios, **choice):
+    with pytest.raises(PlanError) as caught:
+        plan(*scenarios, **choice)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_default_plan_compares_both_systems_as_they_ship():
+    runs = plan().runs
+
+    assert [(run.scenario, run.backend, run.strategy, run.store) for run in runs] == [
+        (scenario, backend, strategy, "local")
+        for scenario in ("single-add", "batch-add", "concurrent-add")
+        for backend, strategy in (
+            ("mem0", "shared"),
+            ("agentmem", "mutex"),
+            ("agentmem", "queue"),
+            ("agentmem", "pool"),
+        )
+    ]
+    assert {run.model for run in runs} == {"BAAI/bge-small-en-v1.5"}
+    assert {run.workload.clients for run in runs if run.scenario == "concurrent-add"} == {20}
+
+
+def test_a_matrix_is_complete_and_in_order():
+    runs = plan(
+        "concurrent-add",
+        "single-add",
+        backends=("mem0", "agentmem"),
+        strategies=("shared", "mutex"),
+        stores=("local", "edge"),
+        threads=(1, None),
+        clients=(2, 4),
+    ).runs
+
+    assert [
+        (run.scenario, run.backend, run.strategy, run.store, run.threads, run.workload.clients) for run in runs
+    ] == [
+        (scenario, backend, strategy, store, threads, clients)
+        for scenario in ("concurrent-add", "single-add")
+        for backend in ("mem0", "agentmem")
+        for strategy in ("shared", "mutex")
+        for store in ("local", "edge")
+        for threads in (1, None)
+        for clients in (2, 4)
+    ]
+    assert len({run.run_id for run in runs}) == len(runs) == 64
+    assert len({run.plan_id for run in runs}) == 1
+
+
+def test_the_sixteen_runs_of_the_comparison():
+    runs = plan(
+        "concurrent-add",
+        backends=("mem0", "agentmem"),
+        strategies=("shared", "mutex", "queue", "pool"),
+        stores=("local", "edge"),
+    ).runs
+
+    assert len(runs) == 16
+
+
+@pytest.mark.parametrize(
+    ("backend", "strategies", "stores", "threads"),
+    [
+        ("null", [None], [None], [None]),
+        ("qdrant", [None], ["local", "edge"], [None]),
+        ("fastembed", ["shared", "pool"], [None], [1, 2]),
+        ("mem0", ["shared", "pool"], ["local", "edge"], [1, 2]),
+    ],
+)
+def test_what_a_backend_does_not_take_makes_no_runs(backend, strategies, stores, threads):
+    runs = plan(
+        "single-add", backends=(backend,), strategies=("shared", "pool"), stores=("local", "edge"), threads=(1, 2)
+    ).runs
+
+    assert [(run.strategy, run.store, run.threads) for run in runs] == [
+        (strategy, store, thread) for strategy in strategies for store in stores for thread in threads
+    ]
+
+
+def test_numbers_replace_those_of_the_scenario():
+    by_items = plan("steady-add", items=7, repeats=3, seed=9, rate_ops_s=2.0, arrivals="constant").runs[0].workload
+    by_time = plan("single-add", duration_s=0.5).runs[0].workload
+
+    assert (by_items.items, by_items.duration_s, by_items.repeats, by_items.seed) == (7, None, 3, 9)
+    assert (by_items.rate_ops_s, by_items.arrivals, by_items.clients) == (2.0, "constant", 8)
+    assert (by_time.items, by_time.duration_s, by_time.rate_ops_s) == (None, 0.5, None)
+
+
+def test_batch_is_left_out_where_there_is_no_list_and_a_note_says_so():
+    made = plan("single-add", "batch-add", backends=("agentmem", "mem0"), strategies=("batch", "mutex"))
+
+    assert [(run.scenario, run.backend, run.strategy) for run in made.runs] == [
+        ("single-add", "agentmem", "mutex"),
+        ("single-add", "mem0", "mutex"),
+        ("batch-add", "agentmem", "batch"),
+        ("batch-add", "agentmem", "mutex"),
+        ("batch-add", "mem0", "mutex"),
+    ]
+    assert [note for note in made.notes if note.startswith("batch with agentmem is left out of add:")]
+    assert [note for note in made.notes if note.startswith("batch with mem0 is left out of add_batch:")]
+
+
+def test_nothing_but_what_is_left_out_is_refused_with_the_reason():
+    assert "nothing is left to run: batch with mem0 is left out of add" in refusal(
+        "single-add", backends=("mem0",), strategies=("batch",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "choice", "message"),
+    [
+        (["singel-add"], {}, "unknown scenario 'singel-add'; did you mean 'single-add'?"),
+        (["xyz"], {}, "unknown scenario 'xyz'; choose from batch-add, "),
+        ([], {"backends": ("mem1",)}, "unknown backend 'mem1'; did you mean 'mem0'?"),
+        ([], {"strategies": ("mutx",)}, "unknown strategy 'mutx'; did you mean 'mutex'?"),
+        ([], {"stores": ("locl",)}, "unknown store 'locl'; did you mean 'local'?"),
+        ([], {"scenarios": ()}, "no scenario is chosen"),
+        ([], {"clients": (0,)}, "--clients 0: must be a whole number from 1 to 1,024"),
+        ([], {"clients": (-1,)}, "--clients -1: must be a whole number from 1 to 1,024"),
+        ([], {"clients": (1, 100000)}, "--clients 100000: must be a whole number from 1 to 1,024"),
+        ([], {"threads": (0,)}, "--threads 0: must be"),
+        ([], {"items": 0}, "--items 0: must be"),
+        ([], {"repeats": 0}, "--repeats 0: must be"),
+        ([], {"repeats": 101}, "--repeats 101: must be a whole number from 1 to 100"),
+        ([], {"seed": -1}, "--seed -1: must be"),
+        ([], {"seed": 2**64}, "--seed 18446744073709551616: must be"),
+        ([], {"rate_ops_s": 0.0}, "--rate 0: must be above 0"),
+        ([], {"rate_ops_s": -2.0}, "--rate -2: must be above 0"),
+        ([], {"rate_ops_s": float("nan")}, "--rate nan: must be above 0"),
+        ([], {"rate_ops_s": float("inf")}, "--rate inf: must be above 0"),
+        (["steady-add"], {"rate_ops_s": 1e6, "duration_s": 6.0}, "--rate x --duration: is over 5,000,000"),
+        (["batch-add"], {"rate_ops_s": 1.0, "items": 150}, "scenario batch-add: items: with a rate, use a multiple"),
+        (["single-add"], {"corpus": "texts.pdf"}, "scenario single-add: corpus: 'texts.pdf' is neither"),
+        (["single-add"], {"corpus": "/no/such.txt"}, "scenario single-add: /no/such.txt: cannot be read"),
+        (["single-add"], {"model": "BAAI/bge-smal-en"}, "--model BAAI/bge-smal-en: "),
+        (["single-add"], {"strategy_options": {"sice": "3"}}, "--strategy-option sice: no such option of shared"),
+        (
+            ["single-add"],
+            {"strategies": ("shared",), "strategy_options": {"size": "3"}},
+            "--strategy-option size: no such option of shared; it has none",
+        ),
+        (
+            ["single-add"],
+            {"strategies": ("queue",), "strategy_options": {"size": "0"}},
+            "--strategy-option strategy queue: option size must be a whole number from 1 to 4096, not '0'",
+        ),
+        (["single-add"], {"clients": tuple(range(1, 1025)), "threads": tuple(range(1, 20))}, "more than 10,000 runs"),
+    ],
+    ids=str,
+)
+def test_a_choice_that_cannot_be_run_is_refused_in_one_line(scenarios, choice, message):
+    assert message in refusal(*scenarios, **choice)
+
+
+def test_options_reach_the_strategies_that_have_them():
+    made = plan("single-add", backends=("agentmem",), strategies=("queue", "mutex"), strategy_options={"size": "8"})
+
+    assert [run.strategy_options for run in made.runs] == [{"size": 8, "wait_ms": 20.0}, {}]
+
+
+def test_a_scenario_without_backends_needs_some(tmp_path):
+    bare = {"bare": msgspec.structs.replace(SHIPPED["single-add"], name="bare", backends=[])}
+    with pytest.raises(PlanError, match="scenario bare names no backends; name some with --backend"):
+        make_plan(Choice(scenarios=("bare",)), bare)
+    assert make_plan(Choice(scenarios=("bare",), backends=("null",)), bare).runs[0].backend == "null"
+
+
+def test_an_unavailable_backend_is_left_out_and_the_others_run(plugins):
+    made = plan("single-add", backends=("broken-import", "null"))
+
+    assert [run.backend for run in made.runs] == ["null"]
+    assert len(made.notes) == 1
+    assert made.notes[0].startswith("broken-import is left out: ")
+    assert "libfaulty.so.3 is missing" in made.notes[0]
+
+
+def test_a_plan_of_unavailable_backends_only_is_refused(plugins):
+    message = refusal("single-add", backends=("broken-import",))
+
+    assert message.startswith("nothing is left to run: broken-import is left out: ")
+    assert "libfaulty.so.3 is missing" in message
+
+
+@pytest.mark.parametrize(
+    ("store", "clients", "warned"), [("local-unlocked", 20, 1), ("local-unlocked", 1, 0), ("local", 20, 0)]
+)
+def test_a_store_that_is_not_thread_safe_is_warned_of(store, clients, warned):
+    notes = plan("store-only", stores=(store,), clients=(clients,)).notes
+
+    assert len([note for note in notes if "ot thread-safe" in note]) == len(notes) == warned
+
+
+def test_a_folder_is_a_model(tiny_twin):
+    assert plan("single-add", backends=("fastembed",), model=str(tiny_twin)).runs[0].model == str(tiny_twin)
+
+
+def test_a_plan_says_how_much_it_is():
+    assert plan("single-add", backends=("null",)).summary() == "1 run, about 3 s"
+    assert plan("steady-add", backends=("null", "fastembed")).summary() == "2 runs, about 15 s"

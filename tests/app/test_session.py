@@ -1,0 +1,263 @@
+"""Plans run for real: every way in which a run can end, what is kept of it, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from app.messages import RepeatEnded, Tick
+from app.session import RunEnded, RunMessage, RunStarted, Session
+
+MAX_S = 60.0
+
+
+def runners():
+    return [child for child in psutil.Process().children() if "app.runner.main" in " ".join(child.cmdline())]
+
+
+@pytest.fixture
+def run(plan_of, temporary):
+    """Runs a plan to its end; `during` sees each event. Whatever happens, no process and no folder may be left."""
+
+    def run(*scenarios, during=lambda session, event: None, timeout_s=MAX_S, **choice):
+        session = Session(plan_of(*scenarios, **choice), timeout_s)
+        events = []
+        for event in session.events():
+            events.append(event)
+            during(session, event)
+        assert runners() == []
+        assert list(temporary.glob("membench-*")) == []
+        return events
+
+    return run
+
+
+def records(events):
+    return [event.record for event in events if isinstance(event, RunEnded)]
+
+
+def only_record(events):
+    (record,) = records(events)
+    return record
+
+
+def is_under_way(event):
+    """Whether a run has measured something but is not done."""
+    return isinstance(event, RunMessage) and isinstance(event.message, Tick) and event.message.operations > 0
+
+
+@pytest.mark.parametrize("scenario", ["quick", "lists"])
+@pytest.mark.parametrize("store", ["local", "edge"])
+@pytest.mark.parametrize(("backend", "strategy"), [("mem0", "shared"), ("agentmem", "pool")])
+def test_real_systems_keep_what_they_acknowledge(run, tiny_twin, scenario, store, backend, strategy):
+    record = only_record(
+        run(scenario, backends=(backend,), strategies=(strategy,), stores=(store,), model=str(tiny_twin))
+    )
+
+    assert (record.status, record.error) == ("ok", None)
+    assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == (30, 30, 0, 0, 0)
+    assert (record.weights, record.strategy, record.store, record.errors) == ("twin", strategy, store, 0)
+    assert record.batch_call == (None if scenario == "quick" else backend == "agentmem")
+
+
+def test_the_events_of_a_run_come_in_order(run):
+    events = run(backends=("null",))
+    kinds = [type(event.message).__name__ for event in events if isinstance(event, RunMessage)]
+
+    assert isinstance(events[0], RunStarted)
+    assert isinstance(events[-1], RunEnded)
+    assert events[0].log.exists()
+    assert list(dict.fromkeys(kinds)) == ["Loading", "Started", "WarmingUp", "Tick", "RepeatEnded", "Finished"]
+    assert only_record(events).ops_per_s > 0
+    assert only_record(events).environment["python"]
+
+
+def test_repeats_are_measured_in_one_process(run):
+    events = run(backends=("null",), repeats=3)
+    record = only_record(events)
+
+    assert len(record.ops_per_s_repeats) == 3
+    assert record.ops_per_s_low <= record.ops_per_s <= record.ops_per_s_high
+    assert record.acknowledged == 90
+    assert len([event for event in events if isinstance(event, RunStarted)]) == 1
+    assert [event.message.repeat for event in events if isinstance(getattr(event, "message", None), RepeatEnded)] == [
+        0, 1, 2,
+    ]  # fmt: skip
+
+
+def test_an_open_loop_reports_what_was_asked_and_what_was_achieved(run):
+    record = only_record(run(backends=("null",), rate_ops_s=500.0, arrivals="constant"))
+
+    assert (record.loop, record.rate_ops_s, record.arrivals) == ("open", 500.0, "constant")
+    assert 0 < record.ops_per_s < 600
+    assert record.acknowledged == 30
+
+
+@pytest.mark.parametrize(
+    ("backend", "status", "error", "figures"),
+    [
+        ("raises-some", "ok", None, (20, 20, 0, 0, 0)),
+        ("prints", "ok", None, (30, 30, 0, 0, 0)),
+        ("raises-all", "failed", "every operation failed: ConnectionError x 30", (0, 0, 0, 0, 0)),
+        ("loses", "failed", "3 memories of 30 acknowledged lost", (30, 27, 3, 0, 0)),
+        ("duplicates", "failed", "2 memories stored twice", (30, 32, 0, 2, 0)),
+        ("corrupts", "failed", "1 memory of 30 acknowledged lost, 2 memories corrupted", (30, 30, 1, 0, 2)),
+        (
+            "unreadable",
+            "failed",
+            "the store is corrupted, it cannot be read back: RuntimeError: page 4 is torn and cannot be read",
+            (30, None, None, None, None),
+        ),
+    ],
+)
+def test_what_a_faulty_backend_did_is_in_its_record(run, plugins, backend, status, error, figures):
+    record = only_record(run(backends=(backend,)))
+
+    assert (record.status, record.error) == (status, error)
+    assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == figures
+    assert record.error_kinds == {"raises-some": {"ValueError": 10}, "raises-all": {"ConnectionError": 30}}.get(
+        backend, {}
+    )
+
+
+def test_what_a_backend_prints_is_in_its_log(run, plugins, capfd):
+    events = run(backends=("prints",))
+
+    log = events[0].log.read_bytes()
+    assert [log.count(junk) for junk in (b"junk on stdout", b"junk on stderr", b"junk past Python")] == [30] * 3
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("backend", "status", "error"),
+    [
+        ("segfaults", "crashed", "the runner was killed by SIGSEGV; its log is {log}"),
+        ("exits", "crashed", "the runner ended with exit code 7; its log is {log}"),
+        ("system-exit", "failed", "RuntimeError: a client was ended by SystemExit: the library has had enough"),
+        ("late-import", "failed", "late-import: ModuleNotFoundError: No module named 'no_such_module_of_theirs'"),
+    ],
+)
+def test_a_backend_that_brings_its_process_down_fails_its_run_only(run, plugins, backend, status, error):
+    events = run(backends=("null", backend, "qdrant"))
+    log = next(event.log for event in events if isinstance(event, RunStarted) and event.index == 1)
+
+    assert [record.status for record in records(events)] == ["ok", status, "ok"]
+    assert records(events)[1].error == error.format(log=log)
+    assert records(events)[1].stored is None
+
+
+def test_a_backend_that_is_broken_only_in_the_runner_says_why(run, plugins, monkeypatch, tmp_path):
+    """The console found the plugin, the runner does not."""
+    (plugins / "faulty_backends.py").rename(tmp_path / "away.py")
+    try:
+        record = only_record(run(backends=("slow",)))
+    finally:
+        (tmp_path / "away.py").rename(plugins / "faulty_backends.py")
+
+    assert record.status == "failed"
+    assert "the plugin slow = faulty_backends:SLOW of faulty does not load: ModuleNotFoundError" in record.error
+
+
+def test_a_runner_that_is_killed_is_one_crashed_run_and_keeps_its_figures(run, plugins):
+    killed = []
+
+    def kill(session, event):
+        if is_under_way(event) and event.index == 1 and not killed:
+            (runner,) = runners()
+            runner.send_signal(signal.SIGKILL)
+            killed.append(event.measurement.acknowledged)
+
+    found = records(run(backends=("null", "slow", "qdrant"), items=3000, during=kill))
+
+    assert [record.status for record in found] == ["ok", "crashed", "ok"]
+    assert found[1].acknowledged >= killed[0] > 0
+    assert found[1].ops_per_s > 0
+    assert found[1].latency_p50_ms > 0
+    assert "the runner was killed by SIGKILL" in found[1].error
+
+
+def test_an_operation_that_hangs_ends_its_run_in_time_and_the_plan_goes_on(run, plugins):
+    found = records(run(backends=("hangs", "null"), timeout_s=1.5))
+
+    assert [record.status for record in found] == ["timeout", "ok"]
+    assert found[0].error == "no operation returned for 2 s while measuring; see --timeout"
+    assert (found[0].acknowledged, found[0].stored) == (5, None)
+
+
+def test_a_timeout_of_weeks_is_possible(run):
+    assert only_record(run(backends=("null",), timeout_s=1e8)).status == "ok"
+
+
+def test_stopping_keeps_what_was_measured_and_ends_the_plan(run, plugins):
+    def stop(session, event):
+        if is_under_way(event):
+            session.stop()
+
+    events = run("steady", backends=("slow", "null"), during=stop)
+    record = only_record(events)
+
+    assert (record.status, record.error) == ("partial", "ended by the user")
+    assert record.acknowledged > 0
+    assert record.ops_per_s > 0
+    assert record.stored is None
+
+
+def test_stopping_while_loading_leaves_an_empty_record(run):
+    record = only_record(run(backends=("null", "null"), during=lambda session, event: session.stop()))
+
+    assert (record.status, record.acknowledged, record.ops_per_s) == ("partial", 0, None)
+
+
+def test_stopping_before_the_start_runs_nothing(plan_of):
+    session = Session(plan_of())
+    session.stop()
+
+    assert list(session.events()) == []
+    session.stop()
+
+
+def test_skipping_goes_on_with_the_next_run(run, plugins):
+    def skip(session, event):
+        if is_under_way(event) and event.index == 0:
+            session.skip()
+
+    found = records(run("steady", "quick", backends=("slow",), during=skip))
+
+    assert [record.status for record in found] == ["partial", "ok"]
+    assert (found[1].acknowledged, found[1].stored) == (30, 30)
+
+
+def test_giving_up_on_the_events_ends_the_runner(plan_of, plugins, temporary):
+    events = Session(plan_of("steady")).events()
+    assert next(event for event in events if is_under_way(event))
+    events.close()
+
+    assert runners() == []
+    assert list(temporary.glob("membench-*")) == []
+
+
+def test_a_runner_that_cannot_be_started_is_a_crashed_run(run, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    found = records(run(backends=("null",)))
+
+    assert [record.status for record in found] == ["crashed"]
+    assert found[0].error.startswith("the runner cannot be started: ")
+
+
+def test_old_logs_make_room(run, own_folders):
+    logs = own_folders / "state" / "membench-tui" / "log"
+    logs.mkdir(parents=True)
+    for number in range(250):
+        path = logs / f"old-{number}.log"
+        path.touch()
+        os.utime(path, (number, number))
+    run(backends=("null",))
+
+    kept = {path.name for path in logs.glob("old-*.log")}
+    assert "old-249.log" in kept
+    assert "old-0.log" not in kept
+    assert len(list(logs.glob("*.log"))) <= 201

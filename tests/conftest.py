@@ -1,0 +1,107 @@
+"""What all tests share: folders of their own, a tiny model, and backends that misbehave."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+PATIENCE_S = 60.0
+"""How long a test waits for something that ought to happen, before it fails."""
+
+ENTRY_POINTS = """\
+[membench.backends]
+raises-some = faulty_backends:RAISES_SOME
+raises-all = faulty_backends:RAISES_ALL
+hangs = faulty_backends:HANGS
+segfaults = faulty_backends:SEGFAULTS
+exits = faulty_backends:EXITS
+loses = faulty_backends:LOSES
+duplicates = faulty_backends:DUPLICATES
+corrupts = faulty_backends:CORRUPTS
+unreadable = faulty_backends:UNREADABLE
+prints = faulty_backends:PRINTS
+system-exit = faulty_backends:SYSTEM_EXIT
+slow = faulty_backends:SLOW
+late-import = faulty_backends:LATE_IMPORT
+broken-import = faulty_broken:INFO
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test sees, or leaves anything in, the folders of the person who runs it."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("cache", "state", "data", "config"):
+        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("FASTEMBED_CACHE_PATH", str(home / "fastembed"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return home
+
+
+@pytest.fixture(scope="session")
+def tiny_twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model of two layers, for `--model`: a real run of it takes a moment."""
+    from backends.embedding.architecture import TINY
+    from backends.embedding.twin import build_twin
+
+    return build_twin(TINY, tmp_path_factory.mktemp("twins"))
+
+
+@pytest.fixture(scope="session")
+def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an installed distribution that brings the faulty backends."""
+    folder = tmp_path_factory.mktemp("plugins")
+    shutil.copy(Path(__file__).parent / "app" / "faulty" / "faulty_backends.py", folder)
+    (folder / "faulty_broken.py").write_text("raise ImportError('libfaulty.so.3 is missing')\n")
+    distribution = folder / "faulty-1.0.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
+    (distribution / "entry_points.txt").write_text(ENTRY_POINTS)
+    return folder
+
+
+@pytest.fixture
+def plugins(plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The faulty backends, installed: for this process and for those it starts."""
+    from backends.registry import backends
+
+    monkeypatch.setenv("PYTHONPATH", str(plugin_folder))
+    monkeypatch.setattr(sys, "path", [str(plugin_folder), *sys.path])
+    backends.cache_clear()
+    yield plugin_folder
+    backends.cache_clear()
+
+
+class Signpost:
+    """Tells when a faulty backend has got as far as a given operation, and which process it is in."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self._descriptor = os.open(path, os.O_RDWR)
+
+    def wait(self) -> psutil.Process:
+        """The runner, once it is there."""
+        ready, _, _ = select.select([self._descriptor], [], [], PATIENCE_S)
+        assert ready, "the backend did not get as far as that"
+        return psutil.Process(int(os.read(self._descriptor, 100)))
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+@pytest.fixture
+def signpost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Signpost]:
+    """Reached by the fiftieth measured operation of a faulty backend."""
+    path = tmp_path / "signpost"
+    monkeypatch.setenv("FAULTY_SIGNPOST", str(path))
+    post = Signpost(path)
+    yield post
+    post.close()

@@ -1,0 +1,174 @@
+"""The engine's side of the dashboard: one plain thread that runs a plan and posts what it sees."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Protocol
+
+from textual.message import Message
+
+from app.console import stage_of
+from app.messages import Tick
+from app.plan import Plan
+from app.session import Event, RunEnded, RunMessage, RunStarted
+from app.tui.snapshot import Recorder, RunView, Snapshot
+
+if TYPE_CHECKING:
+    from app.results.measurement import Measurement
+
+REDRAW_S = 0.5
+"""The least time between two pictures of a run that only goes on: drawing takes its time from what is measured."""
+LEAVE_S = 5.0
+DRAWING_NICENESS = 10
+
+
+class SessionLike(Protocol):
+    """What the dashboard needs of a session."""
+
+    def events(self) -> Iterator[Event]:
+        """Run the plan."""
+
+    def stop(self) -> None:
+        """End the run under way, and with it the plan."""
+
+    def skip(self) -> None:
+        """End the run under way."""
+
+
+SessionFactory = Callable[[Plan], SessionLike]
+
+
+class Pictured(Message):
+    """A newer snapshot of the plan."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+
+class Engine:
+    """Runs plans, one after another, in one daemon thread. `post` must be safe to call from there.
+
+    The thread is as old as the dashboard: a run's process inherits the priority of the thread that starts it, and the
+    thread that draws has a lower one.
+    """
+
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        self.session: SessionLike | None = None
+        self._post = post
+        self._jobs: SimpleQueue[tuple[SessionLike, _Pictures] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._thread.start()
+
+    def run(self, plan: Plan, session: SessionLike, first_hue: int = 0) -> Snapshot:
+        """Begin with a plan; what is given is the picture before its first event."""
+        self.session = session
+        pictures = _Pictures(plan, first_hue)
+        self._jobs.put((session, pictures))
+        return pictures.snapshot
+
+    def leave(self) -> None:
+        """End the plan and see its processes out, for at most a few seconds."""
+        if self.session:
+            self.session.stop()
+        self._jobs.put(None)
+        self._thread.join(LEAVE_S)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            session, pictures = job
+            self._tell(pictures.end(self._run(session, pictures)))
+
+    def _run(self, session: SessionLike, pictures: _Pictures) -> str:
+        """Run a plan to its end; what went wrong in the engine itself, if anything."""
+        try:
+            for event in session.events():
+                if pictures.see(event):
+                    self._tell(pictures.snapshot)
+        except Exception as error:  # whatever it is, the person is told and the dashboard stays
+            return f"the plan cannot go on: {type(error).__name__}: {error}"
+        return ""
+
+    def _tell(self, snapshot: Snapshot) -> None:
+        with suppress(RuntimeError):  # the dashboard has been left
+            self._post(Pictured(snapshot))
+
+
+def give_way() -> None:
+    """Let what is measured go before the drawing that this thread does.
+
+    On Linux a thread has a priority of its own; elsewhere it would be that of the whole process, and of the runs.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), DRAWING_NICENESS)
+
+
+class _Pictures:
+    """Turns events into snapshots."""
+
+    def __init__(self, plan: Plan, first_hue: int) -> None:
+        runs = tuple(RunView(hue, spec) for hue, spec in enumerate(plan.runs, first_hue))
+        self.snapshot = Snapshot(plan.plan_id, runs)
+        self._recorder = Recorder()
+        self._measurement: Measurement | None = None
+        self._drawn_at = 0.0
+
+    def see(self, event: Event) -> bool:
+        """Take an event; say whether there is a new picture of it."""
+        match event:
+            case RunStarted():
+                self._started(event)
+            case RunMessage():
+                return self._message(event)
+            case RunEnded():
+                self._ended(event)
+        return True
+
+    def end(self, problem: str) -> Snapshot:
+        """The last picture."""
+        self.snapshot = replace(self.snapshot, current=None, over=True, problem=problem)
+        return self.snapshot
+
+    def _started(self, event: RunStarted) -> None:
+        self._recorder, self._measurement = Recorder(), None
+        self._change(event.index, running=True, log=event.log, stage="starting")
+        self.snapshot = replace(self.snapshot, current=event.index)
+
+    def _message(self, event: RunMessage) -> bool:
+        self._measurement = event.measurement
+        if isinstance(event.message, Tick):
+            self._recorder.see(event.message, event.measurement.measured_s)
+            if not self._due():
+                return False
+            self._change(event.index, stage="measuring", course=self._recorder.course(event.measurement))
+            return True
+        stage = stage_of(event.message, event.measurement)
+        if stage is not None:
+            self._change(event.index, stage=stage)
+        return stage is not None
+
+    def _ended(self, event: RunEnded) -> None:
+        course = self.snapshot.runs[event.index].course
+        if self._measurement:
+            course = self._recorder.course(self._measurement)
+        self._change(event.index, running=False, stage="", course=course, record=event.record)
+        self.snapshot = replace(self.snapshot, current=None)
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now - self._drawn_at < REDRAW_S:
+            return False
+        self._drawn_at = now
+        return True
+
+    def _change(self, index: int, **changes: object) -> None:
+        run: RunView = replace(self.snapshot.runs[index], **changes)  # type: ignore[arg-type]
+        self.snapshot = self.snapshot.with_run(index, run)

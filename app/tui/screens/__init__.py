@@ -1,0 +1,1 @@
+"""The places of the dashboard, and the dialogs that open over them."""

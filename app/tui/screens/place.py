@@ -1,0 +1,54 @@
+"""What every place has: the first line, the keys at the bottom, and a word when the terminal is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from app.tui.widgets.places import Places
+
+if TYPE_CHECKING:
+    from app.tui.app import Dashboard
+
+SMALLEST = (80, 24)
+
+
+class Place(Screen[None]):
+    """One of the places. Its keys are its BINDINGS; the help is made from them."""
+
+    NAME = ""
+    HELP = ""
+    """What the place is for, in a sentence or two."""
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The app, by its own type."""
+        from app.tui.app import Dashboard
+
+        return cast(Dashboard, self.app)
+
+    def body(self) -> Iterable[Widget]:
+        """What the place shows between the first line and the keys."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        """The first line, the body, the keys."""
+        yield Places(self.NAME, self.dashboard.facts)
+        with Container(id="body"):
+            yield from self.body()
+        yield Static(id="too-small")
+        yield Footer(show_command_palette=False)
+
+    def on_resize(self) -> None:
+        """Say so when there is too little room."""
+        width, height = self.app.size
+        self.query_one("#too-small", Static).update(
+            f"This terminal is {width} x {height}; the dashboard needs {SMALLEST[0]} x {SMALLEST[1]}. "
+            "Make it larger, or q to quit."
+        )

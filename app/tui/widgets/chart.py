@@ -1,0 +1,151 @@
+"""A line chart, drawn by plotext into a widget of ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from app.tui.colours import GRID, QUIET
+from app.units import format_duration
+
+if TYPE_CHECKING:
+    from textual.visual import VisualType
+
+SMALLEST = (24, 4)
+"""Columns and rows below which no chart can be read."""
+DOTS_PER_CELL = 2
+"""Braille dots across a cell."""
+WHITE_BACKGROUND = "\x1b[48;5;15m"
+"""What plotext puts behind axes and labels; it knows no way to leave the terminal's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A line across the chart to hold the curve against."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Rates over time, in a colour; `levels` are drawn in grey behind it."""
+
+    points: tuple[tuple[float, float], ...] = ()
+    """Seconds and memories a second."""
+    colour: str = QUIET
+    span_s: float = 1.0
+    """Seconds that the time axis has at least."""
+    levels: tuple[Level, ...] = ()
+
+
+class Chart(Widget):
+    """Throughput over time. Empty, it says what it waits for."""
+
+    curve: reactive[Curve] = reactive(Curve())
+    """What is drawn."""
+    empty: reactive[str] = reactive("")
+    """What to say instead while there is nothing to draw."""
+
+    def render(self) -> VisualType:
+        """The chart at the size the widget has now."""
+        width, height = self.size
+        if not self.curve.points or width < SMALLEST[0] or height < SMALLEST[1]:
+            return Content.styled(self.empty if not self.curve.points else "no room for a chart", "$foreground 60%")
+        return Text.from_ansi(draw(self.curve, width, height), no_wrap=True, end="")
+
+
+def load() -> None:
+    """Import plotext: not at the first draw, which comes when a run has just begun to measure."""
+    import plotext  # noqa: F401
+
+
+def draw(curve: Curve, width: int, height: int) -> str:
+    """A curve as text with colour codes. On the UI thread only: plotext has one figure for everybody."""
+    import plotext
+
+    figure = plotext.figure
+    figure.clear()
+    figure.plot_size(width, height)
+    figure.canvas("default")
+    figure.axes(active=False, axis="both", side=1)
+    quiet, grid = plotext.pixel(_rgb(QUIET)), plotext.pixel(_rgb(GRID))
+    figure.axes(active=True, axis="both", side=0, pixel=grid)
+    points = downsampled(curve.points, width * DOTS_PER_CELL)
+    top = _scale_y(figure, quiet, points, curve.levels, height)
+    end_s = max(points[-1][0], curve.span_s)
+    _scale_x(figure, quiet, end_s, width)
+    levels = readable(curve.levels, top / height)
+    for level in levels:
+        marker = plotext.marker("─", pixel=grid)
+        figure.draw(figure.signal([0, end_s], [level.value, level.value], marker=marker).lines())
+    marker = plotext.marker("braille", pixel=plotext.pixel(_rgb(curve.colour)))
+    figure.draw(figure.signal([x for x, _ in points], [y for _, y in points], marker=marker).lines())
+    for level in levels:
+        figure.draw(figure.text(end_s, level.value, plotext.colorize(f" {level.label}", quiet), alignment="right"))
+    return str(figure.build().string()).replace(WHITE_BACKGROUND, "")
+
+
+def downsampled(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    """At most about `most` points: each the mean of its neighbours."""
+    size = math.ceil(len(points) / most)
+    groups = (points[at : at + size] for at in range(0, len(points), size))
+    return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
+
+
+def readable(levels: Sequence[Level], row: float) -> list[Level]:
+    """The levels that are at least a row apart, so that no label covers another."""
+    kept: list[Level] = []
+    for level in levels:
+        if all(abs(level.value - other.value) > row * 1.5 for other in kept):
+            kept.append(level)
+    return kept
+
+
+def nice_step(span: float, most: int) -> float:
+    """The smallest of 1, 2 or 5 times a power of ten that divides a span into at most `most` steps."""
+    raw = span / max(most, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+
+
+def _scale_y(
+    figure: Any, pixel: Any, points: Sequence[tuple[float, float]], levels: Sequence[Level], rows: int
+) -> float:
+    highest = max([y for _, y in points] + [level.value for level in levels]) or 1.0
+    top = highest * 1.08
+    step = nice_step(top, max(rows // 3, 2))
+    ticks = [step * number for number in range(int(top / step) + 1)]
+    ruler = figure.ruler("y", "left")
+    ruler.lim(0, top)
+    ruler.pixel(pixel)
+    ruler.ticks(ticks, [f"{tick:,.10g} /s" if tick else "0" for tick in ticks])
+    return top
+
+
+def _scale_x(figure: Any, pixel: Any, span_s: float, columns: int) -> None:
+    step = nice_step(span_s, columns // 12)
+    ticks = [step * number for number in range(int(span_s / step + 1e-9) + 1)]
+    ruler = figure.ruler("x", "lower")
+    ruler.lim(0, span_s)
+    ruler.pixel(pixel)
+    ruler.ticks(ticks, [_seconds(tick, step) for tick in ticks])
+
+
+def _seconds(tick: float, step: float) -> str:
+    if not tick:
+        return "0 s"
+    if step < 1:
+        return f"{tick:.{max(-math.floor(math.log10(step)), 0)}f} s"
+    return format_duration(tick)
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

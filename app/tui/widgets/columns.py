@@ -1,0 +1,90 @@
+"""The columns that tables of runs are made of."""
+
+from __future__ import annotations
+
+from app.console import STATUS_MARKS
+from app.tui.colours import BAD, GOOD, QUIET, WARM, hue_of
+from app.tui.snapshot import RunView
+from app.tui.widgets.table import Column
+from app.units import format_count, format_latency, format_rate
+
+MARKS = {"waiting": " ", "running": "▸", **STATUS_MARKS}
+_STATE_COLOURS = {"ok": GOOD, "waiting": QUIET, "running": "", "partial": WARM}
+
+
+def mark(run: RunView) -> str:
+    """`✓`, `▸`, `✗` or nothing yet."""
+    return MARKS[run.state]
+
+
+def state_style(run: RunView) -> str:
+    """The colour of a state; the words say it too."""
+    return _STATE_COLOURS.get(run.state, BAD)
+
+
+def run_style(run: RunView) -> str:
+    """The hue of a run, dimmed while it waits."""
+    return hue_of(run.hue) if run.state != "waiting" else QUIET
+
+
+def status(run: RunView) -> str:
+    """What the run is doing, or how it ended."""
+    return run.stage or run.state if run.state == "running" else run.state
+
+
+def _lost(run: RunView) -> str:
+    return format_count(run.record.lost) if run.record else ""
+
+
+def _lost_style(run: RunView) -> str:
+    return f"bold {BAD}" if run.record and run.record.lost else ""
+
+
+def _errors(run: RunView) -> int:
+    return run.record.errors if run.record else run.course.errors
+
+
+def _latency(run: RunView, percentile: float) -> str:
+    value = run.percentile_ms(percentile)
+    return "" if value is None else format_latency(value)
+
+
+MARK = Column("", mark, style=state_style)
+SCENARIO = Column("scenario", lambda run: run.spec.scenario, priority=5, least=8)
+BACKEND = Column("backend", lambda run: run.spec.backend, least=8, style=run_style)
+STRATEGY = Column("strategy", lambda run: run.spec.strategy or "–", least=6, style=run_style)
+STORE = Column("store", lambda run: run.spec.store or "–", priority=8, least=5)
+CLIENTS = Column(
+    "clients", lambda run: str(run.spec.workload.clients), True, 2, order=lambda r: r.spec.workload.clients
+)
+RATE = Column(
+    "ops/s",
+    lambda run: "" if run.ops_per_s is None else format_rate(run.ops_per_s),
+    number=True,
+    style=lambda run: "bold",
+    order=lambda run: run.ops_per_s,
+)
+P50 = Column("p50", lambda run: _latency(run, 50.0), True, 6, order=lambda run: run.percentile_ms(50.0))
+P99 = Column("p99", lambda run: _latency(run, 99.0), True, 1, order=lambda run: run.percentile_ms(99.0))
+ERRORS = Column("errors", lambda run: format_count(_errors(run)), True, 7, order=_errors)
+STORED = Column(
+    "stored",
+    lambda run: format_count(run.record.stored) if run.record else "",
+    number=True,
+    priority=7,
+    order=lambda run: run.record.stored if run.record else None,
+)
+LOST = Column("lost", _lost, True, 1, style=_lost_style, order=lambda run: run.record.lost if run.record else None)
+WEIGHTS = Column("weights", lambda run: run.course.weights or "–", priority=4)
+STATUS = Column("status", status, least=7, style=state_style)
+
+
+def bar(highest: float, width: int) -> Column:
+    """A column of bars: throughput against the highest there is."""
+
+    def cell(run: RunView) -> str:
+        rate = run.ops_per_s or 0.0
+        eighths = round(rate / highest * width * 8) if highest else 0
+        return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8]).strip().ljust(width)
+
+    return Column("", cell, priority=9, style=run_style)

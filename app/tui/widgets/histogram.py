@@ -1,0 +1,126 @@
+"""How long operations took: a histogram on a log axis, with its percentiles marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+from rich.text import Text
+from textual.content import Content
+from textual.reactive import reactive
+from textual.visual import VisualType
+from textual.widget import Widget
+
+from app.tui.colours import GRID, QUIET
+from app.tui.snapshot import BINS_PER_DECADE, PERCENTILES, Latencies, bin_of
+from app.units import format_latency
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+ROWS_AROUND = 3
+"""Rows that the marks, the axis and its labels take."""
+NS_PER_MS = 1e6
+
+
+class Histogram(Widget):
+    """Operations by latency. Empty, it says what it waits for."""
+
+    latencies: reactive[Latencies] = reactive(Latencies())
+    """What is drawn."""
+    colour: reactive[str] = reactive(QUIET)
+    """The hue of the run."""
+    empty: reactive[str] = reactive("")
+    """What to say instead while there is nothing to draw."""
+
+    def render(self) -> VisualType:
+        """The histogram at the size the widget has now."""
+        width, height = self.size
+        if not self.latencies.bins:
+            return Content.styled(self.empty, "$foreground 60%")
+        if width < 20 or height <= ROWS_AROUND:
+            return Content("")
+        return draw(self.latencies, self.colour, width, height)
+
+
+def draw(latencies: Latencies, colour: str, width: int, height: int) -> Text:
+    """Marks of the percentiles, bars, the axis with its decades."""
+    axis = _Axis(latencies, width)
+    lines = [_marks(latencies, axis), *_bars(axis.heights(latencies.bins, height - ROWS_AROUND), colour), *axis.lines()]
+    return Text("\n", no_wrap=True, end="").join(lines)
+
+
+class _Axis:
+    """Whole decades of latency, from left to right."""
+
+    def __init__(self, latencies: Latencies, width: int) -> None:
+        self.width = width
+        self.first = latencies.bins[0][0] // BINS_PER_DECADE
+        self.decades = max(latencies.bins[-1][0] // BINS_PER_DECADE + 1 - self.first, 1)
+
+    def column(self, number: float) -> int:
+        """Where a bin is drawn."""
+        share = (number - self.first * BINS_PER_DECADE) / (self.decades * BINS_PER_DECADE)
+        return min(int(share * self.width), self.width - 1)
+
+    def heights(self, bins: Sequence[tuple[int, int]], rows: int) -> list[list[int]]:
+        """Eighths of a cell to fill, by row from the top and by column; whatever happened at all can be seen."""
+        counts = [0.0] * self.width
+        for number, count in bins:
+            start, end = self.column(number), max(self.column(number + 1), self.column(number) + 1)
+            for column in range(start, min(end, self.width)):
+                counts[column] += count / (end - start)
+        highest = max(counts)
+        eighths = [max(round(count / highest * rows * 8), 1) if count else 0 for count in counts]
+        return [[min(max(tall - 8 * row, 0), 8) for tall in eighths] for row in reversed(range(rows))]
+
+    def lines(self) -> tuple[Text, Text]:
+        """The axis and, below it, where the decades begin."""
+        line, labels = list("─" * self.width), ""
+        for decade in range(self.decades + 1):
+            label = _decade_label(self.first + decade)
+            column = round(decade / self.decades * self.width)
+            start = min(column, self.width - len(label))
+            line[min(column, self.width - 1)] = "┴" if 0 < column < self.width else line[min(column, self.width - 1)]
+            if start > len(labels) or not labels:
+                labels = labels.ljust(start) + label
+        return Text("".join(line), GRID), Text(labels, QUIET)
+
+
+def _decade_label(decade: int) -> str:
+    number, unit = 10 ** (decade % 3), ("ns", "µs", "ms", "s")[min(decade // 3, 3)]
+    return f"{number * 1000 ** max(decade // 3 - 3, 0)} {unit}"
+
+
+def _bars(rows: list[list[int]], colour: str) -> list[Text]:
+    style = Style(color=colour)
+    return [Text("".join(BLOCKS[eighths] for eighths in row), style) for row in rows]
+
+
+def _marks(latencies: Latencies, axis: _Axis) -> Text:
+    """`▾p99` over each percentile, the lowest with its name at the left; where two meet, the higher keeps its name."""
+    cells = [" "] * axis.width
+    free = axis.width
+    for percentile, value in reversed(list(zip(PERCENTILES, latencies.percentiles_ms, strict=True))):
+        column = axis.column(bin_of(int(value * NS_PER_MS)) + 0.5)
+        name = f"p{percentile:g}"
+        leftwards = percentile == PERCENTILES[0] or column + len(name) >= axis.width
+        start = column - len(name) if leftwards else column
+        if start >= 0 and start + len(name) < free:
+            cells[start : start + len(name) + 1] = f"{name}▾" if leftwards else f"▾{name}"
+            free = start
+        elif column < free:
+            cells[column] = "▾"
+            free = column
+    return Text("".join(cells), QUIET)
+
+
+def in_words(latencies: Latencies) -> Content:
+    """`p50 7.81 ms  p90 …  max …`."""
+    if not latencies.percentiles_ms:
+        return Content("")
+    named = [
+        (f"p{percentile:g}", value) for percentile, value in zip(PERCENTILES, latencies.percentiles_ms, strict=True)
+    ]
+    parts: list[tuple[str, str]] = []
+    for name, value in [*named, ("max", latencies.longest_ms)]:
+        parts += [(f"{name} ", "$foreground 60%"), (f"{format_latency(value)}", "bold"), ("  ", "")]
+    return Content.assemble(*parts[:-1])

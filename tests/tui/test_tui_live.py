@@ -1,0 +1,162 @@
+"""Live: what a run shows, and what can be done to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tui_script import NARROW, WIDE, Stage, notes_of, text_of, until
+
+from app.messages import Auditing, Loading
+from app.tui.screens.dialogs import Log, Question
+from app.tui.screens.live import LiveScreen
+from app.tui.widgets.table import RunTable
+
+SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+
+
+async def begin(pilot: Any, stage: Stage) -> None:
+    """Enter on Plan, and the first run measuring."""
+    await pilot.press("enter")
+    await until(pilot, lambda: stage.app.current_mode == "live" and stage.sessions)
+    stage.session.begin(0)
+    for number in range(1, 11):
+        stage.session.tick(number)
+    await until(pilot, lambda: shown(stage) == 120)
+
+
+def shown(stage: Stage) -> int:
+    """Memories that the picture on Live says are done."""
+    screen = stage.app.screen
+    assert isinstance(screen, LiveScreen)
+    return screen.snapshot.runs[0].course.acknowledged if screen.snapshot else -1
+
+
+@SIZES
+async def test_live_figures_appear(stage: Stage, size: tuple[int, int]) -> None:
+    async with stage.app.run_test(size=size) as pilot:
+        await begin(pilot, stage)
+        seen = text_of(stage.app)
+    for words in ("mean", "120", "p50", "p99.9", "70.", "ms", "96 %", "/s", "Run 1 of", "measuring"):
+        assert words in seen
+
+
+async def test_the_stage_is_shown_while_nothing_is_measured(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: stage.sessions)
+        stage.session.start(0)
+        stage.session.say(Loading(stage="loading BAAI/bge-small-en-v1.5"))
+        await until(pilot, lambda: "loading BAAI/bge-small-en-v1.5 …" in text_of(stage.app))
+        stage.session.say(Auditing())
+        await until(pilot, lambda: "reading the store back" in text_of(stage.app))
+
+
+async def test_a_frozen_picture_stands_still_and_catches_up(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        await pilot.press("space")
+        stage.session.tick(11)
+        await until(pilot, lambda: stage.app.snapshot and stage.app.snapshot.runs[0].course.acknowledged == 132)
+        assert shown(stage) == 120 and "frozen" in text_of(stage.app)
+        await pilot.press("space")
+        await until(pilot, lambda: shown(stage) == 132)
+
+
+async def test_skip_ends_the_run_and_keeps_it(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        await pilot.press("s")
+        await until(pilot, lambda: "partial" in text_of(stage.app))
+        assert stage.session.calls == ["skip"]
+        assert stage.app.finished[0].record and stage.app.finished[0].record.acknowledged == 120
+
+
+async def test_stop_asks_once(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(stage.app.screen, Question))
+        await pilot.press("escape")
+        assert stage.session.calls == []
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: not stage.app.running)
+        assert stage.session.calls == ["stop"]
+
+
+@SIZES
+async def test_a_crash_is_shown_with_its_reason(stage: Stage, size: tuple[int, int]) -> None:
+    async with stage.app.run_test(size=size) as pilot:
+        await begin(pilot, stage)
+        stage.session.end("crashed", "the runner was killed by SIGSEGV; its log is /logs/run.log")
+        await until(pilot, lambda: stage.app.finished)
+        stage.app.clear_notifications()
+        await until(pilot, lambda: "killed by SIGSEGV" in text_of(stage.app))
+        assert "✗" in text_of(stage.app) and "crashed" in text_of(stage.app)
+
+
+async def test_a_failure_of_the_engine_is_a_notification(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        stage.session.over(RuntimeError("the pipe broke"))
+        await until(pilot, lambda: "RuntimeError: the pipe broke" in notes_of(stage.app))
+        assert not stage.app.running
+
+
+async def test_the_selected_run_is_the_one_that_is_drawn(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        stage.session.finish(120, 1.0)
+        stage.session.begin(1)
+        stage.session.tick(1)
+        await until(pilot, lambda: stage.app.screen.query_one(RunTable).cursor == 1)
+        await pilot.press("up")
+        stage.session.tick(2)
+        await until(pilot, lambda: stage.app.snapshot and stage.app.snapshot.runs[1].course.acknowledged == 24)
+        assert stage.app.screen.query_one(RunTable).cursor == 0
+        await pilot.press("f")
+        assert stage.app.screen.query_one(RunTable).cursor == 1
+
+
+async def test_a_terminal_that_is_too_small_says_so_and_recovers(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        await pilot.resize_terminal(60, 15)
+        await until(pilot, lambda: "needs 80 x 24" in " ".join(text_of(stage.app).split()))
+        stage.session.tick(11)
+        await pilot.resize_terminal(*WIDE)
+        await until(pilot, lambda: "p99.9" in text_of(stage.app) and shown(stage) == 132)
+
+
+async def test_the_log_of_the_run_is_shown(stage: Stage, tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    log.write_bytes(b"a warning\x1b[2J of a library\n")
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: stage.sessions)
+        stage.session.start(0, log)
+        await until(pilot, lambda: stage.app.snapshot and stage.app.snapshot.runs[0].log)
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(stage.app.screen, Log))
+        await until(pilot, lambda: "a warning[2J of a library" in text_of(stage.app))
+
+
+async def test_the_end_of_a_plan_is_told_and_the_app_stays(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        stage.session.finish(120, 1.0)
+        stage.session.over()
+        await until(pilot, lambda: "The plan is over" in notes_of(stage.app))
+        await pilot.press("3")
+        await until(pilot, lambda: stage.app.current_mode == "results")
+        assert "120 acknowledged, 120 stored, 0 lost" in text_of(stage.app)
+
+
+async def test_leaving_stops_the_session(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        await pilot.press("q")
+    assert stage.app.return_code == 0
+    stage.app.engine.leave()
+    assert stage.session.calls == ["stop"]

@@ -1,0 +1,103 @@
+"""The parts that a terminal is not needed for: snapshots, charts, tables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from rich.text import Text
+
+from app.catalogue import load_catalogue
+from app.messages import Tick
+from app.plan import Choice, make_plan
+from app.tui.snapshot import POINTS_MAX, Latencies, Point, Recorder, RunView, bin_of, joined, smoothed
+from app.tui.widgets import columns, cores, histogram
+from app.tui.widgets.chart import Curve, Level, downsampled, draw, nice_step
+from app.tui.widgets.table import fitted
+
+
+def tick(items: int = 10) -> Tick:
+    return Tick(
+        repeat=0, elapsed_s=0.1, duration_s=0.1, operations=items, items=items, errors={}, latency_ns=(1_000_000,),
+        latency_counts=(items,), cpu_percent_per_core=(50.0, 100.0), rss_mb=1.0, client_items=(items,),
+    )  # fmt: skip
+
+
+def test_the_course_of_a_long_run_stays_small_and_loses_nothing() -> None:
+    from app.results.measurement import Measurement
+
+    recorder = Recorder()
+    measurement = Measurement(make_plan(Choice(backends=("null",)), load_catalogue()).runs[0])
+    count = POINTS_MAX * 8
+    for number in range(1, count + 1):
+        measurement.feed(tick())
+        recorder.see(tick(), number / 10)
+    course = recorder.course(measurement)
+    assert len(course.points) <= POINTS_MAX
+    assert sum(point.items for point in course.points) == count * 10
+    assert course.now == pytest.approx(100.0)
+    assert course.latencies.percentiles_ms[0] == pytest.approx(1.0, rel=0.01)
+
+
+def test_joined_points_weigh_by_time() -> None:
+    both = joined([Point(0.1, 0.1, 10, (100.0,)), Point(0.4, 0.3, 10, (0.0,))])
+    assert both == Point(0.4, pytest.approx(0.4), 20, (pytest.approx(25.0),))
+
+
+def test_smoothing_keeps_the_mean_of_an_even_run() -> None:
+    points = [Point(number / 10, 0.1, 10 if number % 2 else 0, ()) for number in range(1, 21)]
+    assert [rate for _, rate in smoothed(points, 0.4)][4:] == [pytest.approx(50.0)] * 16
+
+
+def test_a_chart_fits_its_widget_and_names_its_units() -> None:
+    curve = Curve(tuple((n / 10, 100.0 + n) for n in range(1000)), "#5fb3f0", 5.0, (Level(50.0, "mem0 · shared"),))
+    lines = Text.from_ansi(draw(curve, 60, 12)).plain.splitlines()
+    assert len(lines) <= 12 and max(map(len, lines)) <= 60
+    assert "mem0 · shared" in "".join(lines) and "/s" in "".join(lines) and " s" in lines[-1]
+
+
+def test_a_chart_of_nothing_done_can_be_drawn() -> None:
+    assert draw(Curve(((0.1, 0.0), (0.2, 0.0))), 40, 8)
+
+
+@pytest.mark.parametrize(("span", "step"), [(1.0, 0.5), (4.0, 1.0), (350.0, 100.0), (0.03, 0.01)])
+def test_steps_are_round(span: float, step: float) -> None:
+    assert nice_step(span, 4) == pytest.approx(step)
+
+
+def test_downsampling_keeps_the_mean() -> None:
+    points = [(float(n), float(n % 7)) for n in range(700)]
+    fewer = downsampled(points, 100)
+    assert len(fewer) <= 100
+    assert sum(y for _, y in fewer) / len(fewer) == pytest.approx(3.0)
+
+
+def test_a_histogram_shows_every_operation_and_marks_percentiles() -> None:
+    bins = ((bin_of(1_000_000), 10_000), (bin_of(900_000_000), 1))
+    drawn = histogram.draw(Latencies(bins, (1.0, 1.0, 1.0, 900.0), 900.0), "#ffffff", 60, 8).plain.splitlines()
+    assert "▁" in drawn[-3][40:] and "█" in drawn[1]
+    assert "p50▾" in drawn[0] or "▾" in drawn[0]
+    assert "p99.9" in drawn[0] and drawn[-1].startswith("1 ms") and "1 s" in drawn[-1]
+    assert all(len(line) <= 60 for line in drawn)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 64, 192])
+def test_cores_fit_whatever_their_number(count: int) -> None:
+    lines = cores.draw([Point(0.1, 0.1, 1, (50.0,) * count)] * 100, 46, 8).plain.splitlines()
+    assert len(lines) <= 8 and all(len(line) <= 46 for line in lines)
+    assert count <= 8 or (count > 8 and any("more" in line or "  8 " in f"  {line}" or line for line in lines))
+
+
+@pytest.mark.parametrize("width", [30, 60, 76, 116, 200])
+def test_tables_fit_their_width(width: int) -> None:
+    runs = [RunView(0, run) for run in make_plan(Choice(), load_catalogue()).runs]
+    chosen = fitted((columns.MARK, columns.SCENARIO, columns.BACKEND, columns.STRATEGY, columns.STATUS), runs, width)
+    assert sum(size for _, size in chosen) + 2 * (len(chosen) - 1) <= width
+
+
+def test_the_dashboard_loads_nothing_that_it_measures() -> None:
+    heavy = "('mem0', 'fastembed', 'onnxruntime', 'qdrant_client', 'qdrant_edge', 'numpy', 'plotext')"
+    code = f"import app.tui.app, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,26 @@
+"""One real plan from Enter to the results."""
+
+from __future__ import annotations
+
+from tui_script import WIDE, text_of, until
+
+from app.catalogue import load_catalogue
+from app.plan import Choice, make_plan
+from app.tui.app import Dashboard
+
+
+async def test_a_real_run_ends_in_the_results() -> None:
+    catalogue = load_catalogue()
+    choice = Choice(scenarios=("steady-add",), backends=("null",), clients=(1,), duration_s=0.3)
+    app = Dashboard(catalogue, autorun=make_plan(choice, catalogue))
+    try:
+        async with app.run_test(size=WIDE) as pilot:
+            await until(pilot, lambda: app.snapshot and app.snapshot.over)
+            await pilot.press("3")
+            await until(pilot, lambda: app.current_mode == "results")
+            seen = text_of(app)
+    finally:
+        app.engine.leave()
+    (record,) = [run.record for run in app.finished]
+    assert record is not None and record.status == "ok" and (record.ops_per_s or 0) > 0
+    assert "steady-add" in seen and "null" in seen

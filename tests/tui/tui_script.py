@@ -1,0 +1,136 @@
+"""A dashboard over a session that does what the test says, when it says so."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from app.catalogue import load_catalogue
+from app.messages import Audit, Auditing, Finished, Loading, Message, RepeatEnded, Started, Tick, WarmingUp
+from app.plan import Plan
+from app.results.measurement import Measurement
+from app.session import Event, RunEnded, RunMessage, RunStarted
+from app.tui.app import Dashboard
+
+WIDE, NARROW = (120, 36), (80, 24)
+
+
+class ScriptedSession:
+    """Does what the test puts in; `stop` and `skip` end the run under way, as the real one does."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.calls: list[str] = []
+        self._script: queue.Queue[Callable[[], Event] | None] = queue.Queue()
+        self._measurement = Measurement(plan.runs[0])
+        self._index = 0
+
+    def events(self) -> Iterator[Event]:
+        while (step := self._script.get()) is not None:
+            yield step()
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+        self._script.put(None)
+
+    def skip(self) -> None:
+        self.calls.append("skip")
+        self.end("partial", "ended by the user")
+
+    def start(self, index: int, log: Path = Path("/logs/run.log")) -> None:
+        def step() -> Event:
+            self._index, self._measurement = index, Measurement(self.plan.runs[index])
+            return RunStarted(index, self.plan.runs[index], log)
+
+        self._script.put(step)
+
+    def say(self, message: Message) -> None:
+        def step() -> Event:
+            self._measurement.feed(message)
+            return RunMessage(self._index, message, self._measurement)
+
+        self._script.put(step)
+
+    def begin(self, index: int) -> None:
+        """Everything up to the first tick."""
+        self.start(index)
+        self.say(Loading(stage="loading BAAI/bge-small-en-v1.5"))
+        self.say(Started(weights="twin", threads=2, dimensions=384, environment={"cpu": "Test CPU", "cores": "2",
+                                                                                 "python": "3.12.0"}))  # fmt: skip
+        self.say(WarmingUp(items=20))
+
+    def tick(self, number: int, items: int = 12, latency_ms: float = 70.0) -> None:
+        """The tick that ends at `number` tenths of a second."""
+        slow = int(latency_ms * 4e6)
+        self.say(
+            Tick(
+                repeat=0,
+                elapsed_s=number / 10,
+                duration_s=0.1,
+                operations=items,
+                items=items,
+                errors={},
+                latency_ns=(int(latency_ms * 1e6), slow),
+                latency_counts=(items - 1, 1),
+                cpu_percent_per_core=(96.0, 8.0 + number % 3),
+                rss_mb=500.0,
+                client_items=(items,),
+            )
+        )
+
+    def finish(self, items: int = 240, wall_s: float = 2.0) -> None:
+        """The orderly end of a run."""
+        self.say(RepeatEnded(repeat=0, wall_s=wall_s, operations=items, items=items))
+        self.say(Auditing())
+        self.say(Finished(audit=Audit(acknowledged=items, stored=items, lost=0, duplicated=0, corrupted=0)))
+        self.end("ok")
+
+    def end(self, status: Any, error: str | None = None) -> None:
+        self._script.put(lambda: RunEnded(self._index, self._measurement.record(status, error)))
+
+    def over(self, problem: Exception | None = None) -> None:
+        """The plan ends: in order, or because the engine itself fails."""
+
+        def fail() -> Event:
+            assert problem is not None
+            raise problem
+
+        self._script.put(fail if problem else None)
+
+
+class Stage:
+    """The dashboard under test and the sessions it made."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self.sessions: list[ScriptedSession] = []
+        self.app = Dashboard(load_catalogue(), self._session, clock=lambda: 0.0, **arguments)
+
+    @property
+    def session(self) -> ScriptedSession:
+        return self.sessions[-1]
+
+    def _session(self, plan: Plan) -> ScriptedSession:
+        self.sessions.append(ScriptedSession(plan))
+        return self.sessions[-1]
+
+
+async def until(pilot: Any, condition: Callable[[], object], tries: int = 1500) -> None:
+    """Let the app work until something is so; a test that waits in vain fails."""
+    for _ in range(tries):
+        if condition():
+            await pilot.pause()
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"never came true: {condition}")
+
+
+def text_of(app: Dashboard) -> str:
+    """What is on the screen, as lines of text."""
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
+def notes_of(app: Dashboard) -> str:
+    """What the notifications on the screen say."""
+    return "\n".join(f"{note.title}: {note.message}" for note in app._notifications)

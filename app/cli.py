@@ -142,8 +142,10 @@ def cli(context: click.Context, scenarios: Path | None) -> int | None:
 @click.option("--rate", type=float, help="Operations a second, all clients together: an open loop.")
 @click.option("--arrivals", type=click.Choice(["poisson", "constant"]), help="When they fall due.  [default: poisson]")
 @click.option("--repeats", type=int, help="Measure this many times in one process.  [default: 1]")
+@click.option("--no-metering", is_flag=True, help="Leave the backend's locks and sleeps unmetered.")
 @click.option("--seed", type=int, help="Of the generated texts and arrivals.  [default: 1]")
 @click.option("--timeout", type=Duration(), help="End a run when no operation returns for this long.  [default: 1m]")
+@click.option("--explain", is_flag=True, help="Say of each run where its clients' time went, and what to try.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the records as JSON.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the records as CSV.")
 @click.option("--hgrm", "hgrm_path", type=click.Path(path_type=Path),
@@ -166,6 +168,7 @@ def run(scenario: tuple[str, ...], scenarios: Path | None, **given: Any) -> int:
         "threads": _flat(given["threads"]),
         "duration_s": given["duration"],
         "rate_ops_s": given["rate"],
+        "metering": not given["no_metering"],
         **{key: given[key] for key in ("model", "corpus", "corpus_column", "items", "arrivals", "repeats", "seed")},
     }
     if given["duration"] is not None and given["items"] is not None:
@@ -177,10 +180,13 @@ def run(scenario: tuple[str, ...], scenarios: Path | None, **given: Any) -> int:
         scenarios,
         files,
         given["timeout"],
+        given["explain"],
     )
 
 
-def _headless(choice: Any, scenarios: Path | None, files: Any = None, timeout_s: float | None = None) -> int:
+def _headless(
+    choice: Any, scenarios: Path | None, files: Any = None, timeout_s: float | None = None, explain: bool = False
+) -> int:
     """Make a plan, run it, and give the table."""
     from app.catalogue import CatalogueError, load_catalogue
     from app.plan import PlanError, make_plan
@@ -208,7 +214,7 @@ def _headless(choice: Any, scenarios: Path | None, files: Any = None, timeout_s:
                 records.append(event.record)
                 _write(files, records, more_to_come=True)
     unwritten = _write(files, records)
-    give_results(records, to_stderr=files.takes_stdout)
+    give_results(records, explain, to_stderr=files.takes_stdout)
     if unwritten:
         _rescue(records, unwritten)
     if interrupted:

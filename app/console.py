@@ -58,11 +58,21 @@ def give_table(table: Table, to_stderr: bool = False) -> None:
     Console(width=None if stream.isatty() else PIPED_WIDTH, highlight=False, stderr=to_stderr).print(table)
 
 
-def give_results(records: Sequence[Record], to_stderr: bool) -> None:
+def give_results(records: Sequence[Record], explain: bool, to_stderr: bool) -> None:
     """The table of all runs and what must be said of them; to standard error where a file already has the output."""
+    from app.explain import explain_run, explain_scaling
+
+    tell = say if to_stderr else give
     give_table(results_table(records), to_stderr)
     for remark in remarks(records):
-        (say if to_stderr else give)(remark)
+        tell(remark)
+    for line in explain_scaling(records):
+        tell(line)
+    if explain:
+        for record in records:
+            tell("")
+            for line in explain_run(record):
+                tell(line)
 
 
 def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -77,8 +87,9 @@ def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
 
 def results_table(records: Sequence[Record]) -> Table:
     """The runs, a row each, in the order they were made."""
-    numbers = ("clients", "ops/s", "p50", "p99", "errors", "stored", "lost")
-    table = plain_table("", "scenario", "backend", "strategy", "store", *numbers, "weights", "status", right=numbers)
+    numbers = ("clients", "ops/s", "p50", "p99", "lock %", "errors", "stored", "lost")
+    words = ("weights", "status", "verdict")
+    table = plain_table("", "scenario", "backend", "strategy", "store", *numbers, *words, right=numbers)
     for record in records:
         table.add_row(
             STATUS_MARKS[record.status],
@@ -87,24 +98,34 @@ def results_table(records: Sequence[Record]) -> Table:
             record.strategy or "–",
             record.store or "–",
             str(record.clients),
-            format_rate(record.ops_per_s),
+            _rate(record),
             format_latency(record.latency_p50_ms),
             format_latency(record.latency_p99_ms),
+            "–" if record.time_lock is None else f"{record.time_lock:.0%}",
             format_count(record.errors),
             format_count(record.stored),
             format_count(record.lost),
             record.weights or "–",
             record.status,
+            record.verdict or "–",
         )
     return table
+
+
+def _rate(record: Record) -> str:
+    """Throughput, with its interval where there are repeats."""
+    rate = format_rate(record.ops_per_s)
+    if record.ops_per_s_low is None or record.ops_per_s_high is None:
+        return rate
+    return f"{rate} ({format_rate(record.ops_per_s_low)} to {format_rate(record.ops_per_s_high)})"
 
 
 def remarks(records: Sequence[Record]) -> Iterator[str]:
     """What the table cannot say: why runs failed, which errors there were, and what the figures rest on."""
     for record in records:
-        name = " · ".join(filter(None, (record.scenario, record.backend, record.strategy, record.store)))
+        name = record.title()
         if record.error:
-            yield f"{STATUS_MARKS[record.status]} {name}, {record.clients} clients: {record.error}"
+            yield f"{STATUS_MARKS[record.status]} {name}: {record.error}"
         if record.error_kinds:
             kinds = ", ".join(f"{kind} x {count:,}" for kind, count in record.error_kinds.items())
             yield f"  {name}: operations that raised: {kinds}"

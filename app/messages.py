@@ -65,11 +65,17 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     precision: Literal["fp32"] = "fp32"
     threads: int | None = None
     """Intra-op threads of one session; None is the library's default."""
+    metering: bool = True
+    """Meter every Python lock of the backend, and its sleeps."""
 
     def title(self) -> str:
         """The run in a few words, for lists and progress."""
-        parts = [self.scenario, self.backend, self.strategy, self.store, plural(self.workload.clients, "client")]
-        return " · ".join(part for part in parts if part)
+        return run_title(self.scenario, self.backend, self.strategy, self.store, self.workload.clients)
+
+
+def run_title(scenario: str, backend: str, strategy: str | None, store: str | None, clients: int) -> str:
+    """`concurrent-add · agentmem · mutex · local · 20 clients`; what does not apply is left out."""
+    return " · ".join(part for part in (scenario, backend, strategy, store, plural(clients, "client")) if part)
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):
@@ -95,6 +101,70 @@ class Started(msgspec.Struct, frozen=True, tag=True):
     environment: dict[str, str]
 
 
+class LockUse(msgspec.Struct, frozen=True):
+    """What the locks made at one line of code were used for."""
+
+    site: str
+    """`mem0/memory/storage.py:15`."""
+    name: str
+    """What the lock is called there; empty if that cannot be seen."""
+    acquisitions: int
+    contended: int
+    """Acquisitions that had to wait."""
+    wait_s: float
+    """All waiters together."""
+    hold_s: float
+    longest_wait_ms: float
+    longest_queue: int
+    """Most threads that waited for one of them at the same time."""
+
+
+class TimerUse(msgspec.Struct, frozen=True):
+    """What was slept at one line of code, by threads that are no clients: sleeps, and waits that ran out."""
+
+    site: str
+    sleeps: int
+    slept_s: float
+
+
+class TimeSplit(msgspec.Struct, frozen=True):
+    """Where the time of all clients together went, in seconds. None: it cannot be told here."""
+
+    wall_s: float
+    cpu_s: float
+    runqueue_s: float | None
+    """Ready to run, with no CPU free."""
+    lock_s: float | None
+    result_s: float | None
+    """Waiting for a queue, a future, an event."""
+    idle_s: float
+    """In an open loop: until the next operation fell due."""
+    switches: int | None
+    """Times a client was given a CPU."""
+
+
+class Contention(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runs's threads did since the repeat began."""
+
+    time: TimeSplit | None
+    locks: tuple[LockUse, ...]
+    """The most waited for first; empty when locks are not metered."""
+    timers: tuple[TimerUse, ...]
+    """The longest first."""
+    stage_ms: dict[str, tuple[float, float]]
+    """Mean and 99th percentile of each stage, in milliseconds."""
+    gauges: dict[str, tuple[float, float]]
+    """Mean and 99th percentile of each gauge, such as `queue_depth`."""
+    gil_busy: float | None
+    """Share of moments at which the interpreter's lock was taken."""
+    cores_used: float
+    """Cores that this process kept busy, on average."""
+    client_load: float | None
+    """Clients that ran or wanted to run, on average."""
+    worker_load: float | None
+    """Threads of the process that are no clients, and ran or wanted to, on average."""
+
+
 class Tick(msgspec.Struct, frozen=True, tag=True):
     """What happened since the tick before. Adding up all ticks of a repeat gives the whole repeat."""
 
@@ -117,6 +187,10 @@ class Tick(msgspec.Struct, frozen=True, tag=True):
     """Peak resident memory of the runner so far."""
     client_items: tuple[int, ...]
     """Memories acknowledged by each client."""
+    client_longest_ns: tuple[int, ...] = ()
+    """The longest latency of each client."""
+    contention: Contention | None = None
+    """Since the repeat began, not since the tick before; not with every tick."""
 
 
 class RepeatEnded(msgspec.Struct, frozen=True, tag=True):
@@ -246,4 +320,6 @@ def merge(first: Tick, second: Tick) -> Tick:
         ),
         rss_mb=max(first.rss_mb, second.rss_mb),
         client_items=tuple(a + b for a, b in zip(first.client_items, second.client_items, strict=True)),
+        client_longest_ns=tuple(map(max, zip(first.client_longest_ns, second.client_longest_ns, strict=True))),
+        contention=second.contention or first.contention,
     )

@@ -52,6 +52,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     corpus_column: str | None = None
     repeats: int | None = None
     seed: int | None = None
+    metering: bool = True
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def summary(self) -> str:
         """`12 runs, about 40 s`."""
-        return f"{plural(len(self.runs), 'run')}, about {format_duration(sum(map(_expected_s, self.runs)))}"
+        return f"{plural(len(self.runs), 'run')}, about {format_duration(sum(map(expected_s, self.runs)))}"
 
 
 def make_plan(choice: Choice, catalogue: Mapping[str, Scenario]) -> Plan:
@@ -121,6 +122,7 @@ def _runs(
                     model=choice.model,
                     precision=choice.precision,
                     threads=threads,
+                    metering=choice.metering,
                 )
 
 
@@ -182,8 +184,9 @@ def _workload(choice: Choice, scenario: Scenario) -> Workload:
 
 
 def _check_names(choice: Choice, scenarios: tuple[str, ...], catalogue: Mapping[str, Scenario]) -> None:
-    if not scenarios:
-        raise PlanError("no scenario is chosen; choose at least one")
+    for what, names in (("scenario", scenarios), ("store", choice.stores)):
+        if not names:
+            raise PlanError(f"no {what} is chosen; choose at least one")
     _check_known("scenario", scenarios, catalogue)
     for scenario in scenarios:
         if not (choice.backends or catalogue[scenario].backends):
@@ -238,7 +241,7 @@ def _check_model(model: str) -> None:
         raise PlanError(f"--model {model}: {found.note}")
 
 
-def _expected_s(run: RunSpec) -> float:
+def expected_s(run: RunSpec) -> float:
     """Seconds a run will take, roughly: its start, and its work at a hundred memories a second."""
     workload = run.workload
     measured = workload.duration_s or (workload.items or 0) / (100 if run.strategy else 10_000)

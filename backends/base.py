@@ -53,6 +53,30 @@ class Model(Protocol):
         """
 
 
+TokenOutput = Any
+"""What a model gave for a batch of tokens, before it is pooled; only `TokenModel.finish` looks inside."""
+
+
+class TokenModel(Model, Protocol):
+    """A model whose three steps can be called apart, so that they can happen in different threads."""
+
+    def tokenise(self, text: str) -> Sequence[int]:
+        """The tokens of a text, special ones included, cut at what the model can take."""
+
+    def run_tokens(self, batch: Sequence[Sequence[int]]) -> TokenOutput:
+        """Run texts as one batch, padded to the longest."""
+
+    def finish(self, output: TokenOutput, row: int) -> Vector:
+        """Pool and normalise one text of a batch: shape (dimensions,), float32."""
+
+
+class LoadTokenModel(Protocol):
+    """Loads a session of the model."""
+
+    def __call__(self, threads: int | None = None) -> TokenModel:
+        """A new session. `threads` is a strategy's own idea of how many it needs; the user's comes first."""
+
+
 class Strategy(Protocol):
     """How concurrent callers share the model. Every method may be called from any thread."""
 

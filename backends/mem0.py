@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from backends.base import BackendInfo, Capabilities, Parts, StoredMemory, Strategy, VectorStore
+from backends.stages import mark, now_ns
 from backends.stores.client import COLLECTION
 from backends.stores.mem0_adapter import store_for_mem0
 
@@ -36,6 +38,8 @@ class Mem0Backend:
         self._store = parts.store
         self.memory: Memory = _memory(parts.store, parts.dimensions, parts.folder / "history.db")
         self.memory.embedding_model = _embedder(parts.strategy, parts.dimensions)
+        self.memory.vector_store.insert = _staged("store", self.memory.vector_store.insert)
+        self.memory.db.add_history = _staged("history", self.memory.db.add_history)
 
     def add(self, text: str, user_id: str) -> None:
         """Store one memory with `Memory.add(text, user_id=..., infer=False)`."""
@@ -86,10 +90,26 @@ def _embedder(strategy: Strategy, dimensions: int) -> EmbeddingBase:
 
     class StrategyEmbedder(EmbeddingBase):  # type: ignore[misc]
         def embed(self, text: str, memory_action: Literal["add", "search", "update"] | None = None) -> list[float]:
+            begin = now_ns()
             vector: list[float] = strategy.embed(text.replace("\n", " ")).tolist()
+            mark("embed", begin)
             return vector
 
     return StrategyEmbedder(BaseEmbedderConfig(embedding_dims=dimensions))
+
+
+def _staged(stage: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same call, whose time is that of a stage."""
+
+    @wraps(call)
+    def staged(*args: Any, **options: Any) -> Any:
+        begin = now_ns()
+        try:
+            return call(*args, **options)
+        finally:
+            mark(stage, begin)
+
+    return staged
 
 
 INFO = BackendInfo(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
+from backends.stages import mark, now_ns
 
 if TYPE_CHECKING:
     from backends.base import Vector
@@ -27,11 +28,15 @@ class QdrantBackend:
 
     def add(self, text: str, user_id: str) -> None:
         """Write one point."""
+        begin = now_ns()
         self._store.upsert([self._point(text, user_id)])
+        mark("store", begin)
 
     def add_batch(self, texts: Sequence[str], user_id: str) -> None:
         """Write the points of all texts in one call of the store."""
+        begin = now_ns()
         self._store.upsert([self._point(text, user_id) for text in texts])
+        mark("store", begin)
 
     def stored(self) -> Iterator[StoredMemory]:
         """Every memory in the store, in no particular order."""

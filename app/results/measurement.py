@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+import msgspec
 from hdrh.histogram import HdrHistogram
 
+from app.analysis.contention import Summary, summarise
+from app.analysis.diagnosis import diagnose
 from app.analysis.statistics import bootstrap_interval, jain_index
-from app.messages import Audit, Finished, Message, RepeatEnded, RunSpec, Started, Tick
+from app.messages import Audit, Contention, Finished, Message, RepeatEnded, RunSpec, Started, Tick
 from app.results.record import Record, Status
 
 LATENCY_HIGHEST_NS = 3_600_000_000_000
@@ -43,6 +46,8 @@ class Measurement:
         self._repeat_s = 0.0
         self._core_seconds: list[float] = []
         self._client_items: list[float] = []
+        self._client_longest_ns: list[int] = []
+        self._contention: dict[int, Contention] = {}
 
     def feed(self, message: Message) -> None:
         """Take one message into account."""
@@ -72,6 +77,11 @@ class Measurement:
             self._core_seconds, [percent * tick.duration_s for percent in tick.cpu_percent_per_core]
         )
         self._client_items = _added(self._client_items, tick.client_items)
+        if tick.client_longest_ns:
+            longest = self._client_longest_ns or [0] * len(tick.client_longest_ns)
+            self._client_longest_ns = list(map(max, longest, tick.client_longest_ns))
+        if tick.contention:
+            self._contention[tick.repeat] = tick.contention
 
     @property
     def ops_per_s(self) -> float | None:
@@ -84,6 +94,11 @@ class Measurement:
     def cpu_percent_per_core(self) -> tuple[float, ...] | None:
         """Mean use of each core, 0 to 100."""
         return tuple(total / self.measured_s for total in self._core_seconds) if self.measured_s else None
+
+    @property
+    def contention(self) -> Summary:
+        """What held the clients up, over all repeats so far."""
+        return summarise(list(self._contention.values()))
 
     def percentile_ms(self, percentile: float) -> float | None:
         """A percentile of the latency of an operation, in milliseconds."""
@@ -98,7 +113,12 @@ class Measurement:
         measured = bool(self.latencies.get_total_count())
         low, high = bootstrap_interval(self._rates)
         p50, p90, p99, p99_9 = (self.percentile_ms(percentile) for percentile in PERCENTILES)
-        return Record(
+        contention = self.contention
+        time = contention.time
+        metered = spec.metering and bool(self._contention)
+        operations = self.latencies.get_total_count()
+        busy_s = self.latencies.get_mean_value() * operations / 1e9 if measured else 0.0
+        record = Record(
             run_id=spec.run_id,
             plan_id=spec.plan_id,
             started_at=self.started_at.isoformat(timespec="milliseconds"),
@@ -142,10 +162,38 @@ class Measurement:
             lost=audit.lost if audit else None,
             duplicated=audit.duplicated if audit else None,
             corrupted=audit.corrupted if audit else None,
+            measured_s=self.measured_s or None,
+            time_cpu=contention.shares.cpu,
+            time_runqueue=contention.shares.runqueue,
+            time_lock=contention.shares.lock,
+            time_result=contention.shares.result,
+            time_other=contention.shares.other,
+            harness_share=max(1 - busy_s / time.wall_s, 0.0) if time and measured else None,
+            idle_share=time.idle_s / time.wall_s if time and time.wall_s and workload.rate_ops_s is not None else None,
+            context_switches_per_op=time.switches / operations if time and time.switches and operations else None,
+            stage_ms=contention.stage_ms,
+            stage_p99_ms=contention.stage_p99_ms,
+            locks=[msgspec.structs.asdict(lock) for lock in contention.locks] if metered else None,
+            timers=[msgspec.structs.asdict(timer) for timer in contention.timers] if metered else None,
             cpu_percent_per_core=self.cpu_percent_per_core,
+            cores_used=contention.cores_used,
+            client_load=contention.client_load,
+            worker_load=contention.worker_load,
+            gil_busy=contention.gil_busy,
             fairness_jain=jain_index(self._client_items),
+            client_items=tuple(map(int, self._client_items)) or None,
+            client_longest_ms=tuple(longest / NS_PER_MS for longest in self._client_longest_ns) or None,
+            queue_depth_p99=contention.queue_depth_p99,
+            batch_size_mean=contention.batch_size_mean,
+            padding_factor=contention.padding_factor,
             rss_peak_mb=self.rss_peak_mb,
             environment=self.started.environment if self.started else {},
+        )
+        if not operations:
+            return record
+        found = diagnose(record)
+        return msgspec.structs.replace(
+            record, verdict=found.verdict, verdict_evidence=found.evidence, verdict_advice=found.advice
         )
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from app.messages import run_title
+
 SCHEMA = 1
 
 Status = Literal["ok", "failed", "partial", "timeout", "crashed"]
@@ -63,29 +65,63 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The whole histogram in nanoseconds, HdrHistogram's compressed V2 encoding, base64."""
     errors: int = 0
     error_kinds: dict[str, int] = {}
+    measured_s: float | None = None
+    """Wall time of all repeats together."""
     acknowledged: int = 0
     stored: int | None = None
     lost: int | None = None
     duplicated: int | None = None
     corrupted: int | None = None
     time_cpu: float | None = None
+    """Shares of client time, sum 1: on a core,"""
     time_runqueue: float | None = None
+    """ready to run but without one,"""
     time_lock: float | None = None
+    """waiting for a lock,"""
     time_result: float | None = None
+    """waiting for a queue, a future or an event,"""
     time_other: float | None = None
+    """and blocked on anything else: the disk, the interpreter's lock, a clock."""
+    harness_share: float | None = None
+    """Of client time, spent between operations: the load generator's own."""
+    idle_share: float | None = None
+    """Of client time in an open loop, until the next operation fell due: none of it once the loop falls behind."""
+    context_switches_per_op: float | None = None
+    """Times a client was given a core, an operation."""
     stage_ms: dict[str, float] | None = None
+    stage_p99_ms: dict[str, float] | None = None
     locks: list[dict[str, int | float | str]] | None = None
+    """The most waited for first, each with the fields of `app.messages.LockUse`."""
+    timers: list[dict[str, int | float | str]] | None = None
+    """Sleeping by threads that are no clients, the longest first: the fields of `app.messages.TimerUse`."""
     cpu_percent_per_core: tuple[float, ...] | None = None
     """Mean over the measured time, of the whole machine."""
+    cores_used: float | None = None
+    """Cores that the run itself kept busy, on average."""
+    client_load: float | None = None
+    """Clients that ran or wanted to run, on average."""
+    worker_load: float | None = None
+    """Other threads of the run that did."""
     gil_busy: float | None = None
+    """Share of looks at which the interpreter's lock was taken: busy, which is not yet contended."""
     fairness_jain: float | None = None
     """Jain's index of the memories each client got done: 1 is even."""
+    client_items: tuple[int, ...] | None = None
+    """Memories each client got done."""
+    client_longest_ms: tuple[float, ...] | None = None
+    """The longest latency of each client."""
     queue_depth_p99: float | None = None
     batch_size_mean: float | None = None
     padding_factor: float | None = None
+    """Tokens computed for one token of text."""
     rss_peak_mb: float | None = None
     limit_ops_per_s: float | None = None
     limit_share: float | None = None
     verdict: str | None = None
     verdict_evidence: list[str] | None = None
+    verdict_advice: str | None = None
     environment: dict[str, str] = {}
+
+    def title(self) -> str:
+        """The run in a few words, as its `RunSpec` says it."""
+        return run_title(self.scenario, self.backend, self.strategy, self.store, self.clients)

@@ -105,6 +105,8 @@ class Repeat:
 
     def _run(self, client: int, backend: MemoryBackend, log: ClientLog, texts: Iterator[str]) -> None:
         self._barrier.wait()
+        log.idle_ns = 0
+        log.clock.start()
         user_id = f"user-{client}"
         try:
             if self._workload.operation == "add":
@@ -112,16 +114,17 @@ class Repeat:
                 if self._arrivals is None:
                     add_closed(log, backend.add, user_id, texts, self._deadline_ns)
                 else:
-                    call_open(log, lambda batch: backend.add(batch[0], user_id), _batches(texts, 1), self._due())
+                    call_open(log, lambda batch: backend.add(batch[0], user_id), _batches(texts, 1), self._due(log))
             else:
                 batches = _batches(self._bounded(texts, client), self._workload.batch_size)
                 if self._arrivals is None:
                     call_closed(log, lambda batch: backend.add_batch(batch, user_id), batches, self._deadline_ns)
                 else:
-                    call_open(log, lambda batch: backend.add_batch(batch, user_id), batches, self._due())
+                    call_open(log, lambda batch: backend.add_batch(batch, user_id), batches, self._due(log))
         except BaseException as error:  # SystemExit and its like, raised inside a backend: the run has failed
             self._crash = error
         log.ended_ns = time.perf_counter_ns()
+        log.clock.stop()
 
     def _bounded(self, texts: Iterator[str], client: int) -> Iterator[str]:
         """This client's share of the items. An open loop shares out operations instead, as they fall due."""
@@ -132,7 +135,7 @@ class Repeat:
             return itertools.islice(texts, batch_share(items, self._workload.batch_size, client, clients))
         return itertools.islice(texts, items // clients + (client < items % clients))
 
-    def _due(self) -> Iterator[int]:
+    def _due(self, log: ClientLog) -> Iterator[int]:
         """Planned starts, on the clock, as this client comes to take them: the next one that nobody has taken."""
         assert self._arrivals is not None
         for offset_ns in self._arrivals:
@@ -142,6 +145,7 @@ class Repeat:
                 return
             if planned_ns > now_ns:
                 time.sleep((planned_ns - now_ns) / NS_PER_S)
+                log.idle_ns += time.perf_counter_ns() - now_ns
             yield planned_ns
 
 

@@ -27,13 +27,18 @@ from app.messages import (
     WarmingUp,
     decode_spec,
 )
+from app.runner import meters
+from app.runner.audit import Embed, audit
 from app.runner.channel import Channel
 from app.runner.child import leave, prepare_environment, report_to_console, watch_console
+from app.runner.load import Clients
+from app.runner.meters import Meters
+from app.runner.sampler import INTERVAL_NS, Sampler
 from backends.base import BackendInfo, MakesVectors, MemoryBackend, Parts, Strategy, UnavailableError, VectorStore
+from backends.registry import backends
+from backends.stores.table import STORES
 
 if TYPE_CHECKING:
-    from app.runner.audit import Embed
-    from app.runner.load import Clients
     from backends.embedding.model import FastEmbedModel
 
 DIMENSIONS_WITHOUT_MODEL = 384
@@ -47,6 +52,8 @@ def main() -> None:
         prepare_environment(folder)
         spec = _read_spec()
         watch_console(folder)
+        if spec.metering:
+            meters.install()
         _run(spec, channel, folder)
 
 
@@ -59,11 +66,6 @@ def _read_spec() -> RunSpec:
 
 
 def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
-    # Imported here: numpy must not load before the environment is ready.
-    from app.runner.audit import audit
-    from app.runner.load import Clients
-    from backends.registry import backends
-
     info = backends()[spec.backend]
     if info.unavailable:
         raise UnavailableError(info.unavailable)
@@ -84,7 +86,7 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
     warmup = _warm_up(spec, channel, backend)
     clients = Clients(spec.workload, backend, texts)
     for repeat in range(spec.workload.repeats):
-        _measure(clients, repeat, channel)
+        _measure(clients, repeat, spec.metering, channel)
     outcome = None
     if info.capabilities.stores:
         channel.send(Auditing())
@@ -104,8 +106,9 @@ def _load_strategy(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | No
 
     sessions: list[FastEmbedModel] = []
 
-    def load() -> FastEmbedModel:
-        sessions.append(load_model(spec.model, spec.threads, lambda stage: channel.send(Loading(stage=stage))))
+    def load(threads: int | None = None) -> FastEmbedModel:
+        chosen = spec.threads or threads
+        sessions.append(load_model(spec.model, chosen, lambda stage: channel.send(Loading(stage=stage))))
         return sessions[-1]
 
     channel.send(Loading(stage=f"loading {spec.model}"))
@@ -116,8 +119,6 @@ def _load_strategy(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | No
 def _open_store(spec: RunSpec, folder: Path) -> VectorStore | None:
     if spec.store is None:
         return None
-    from backends.stores.table import STORES
-
     return STORES[spec.store].build(folder)
 
 
@@ -146,21 +147,22 @@ def _warm_up(spec: RunSpec, channel: Channel, backend: MemoryBackend) -> list[st
     return texts
 
 
-def _measure(clients: Clients, repeat: int, channel: Channel) -> None:
-    from app.runner.sampler import INTERVAL_NS, Sampler
-
+def _measure(clients: Clients, repeat: int, metering: bool, channel: Channel) -> None:
     before = sum(log.acknowledged for log in clients.logs)
+    metered = Meters(metering)
+    sampler = Sampler(repeat, clients.logs, metered)  # before the clients start, so that nothing they do is missed
     under_way = clients.start(repeat)
-    sampler = Sampler(repeat, under_way.start_ns, clients.logs)
+    sampler.start(under_way.start_ns)
     next_ns = under_way.start_ns + INTERVAL_NS
     operations = 0
     done = False
     while not done:
         done = under_way.wait(next_ns)
-        tick = sampler.tick(time.perf_counter_ns())
+        tick = sampler.tick(time.perf_counter_ns(), last=done)
         operations += tick.operations
         channel.offer(tick)
         next_ns = max(next_ns + INTERVAL_NS, time.perf_counter_ns())
+    metered.stop()
     items = sum(log.acknowledged for log in clients.logs) - before
     channel.send(RepeatEnded(repeat=repeat, wall_s=under_way.wall_s, operations=operations, items=items))
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.runner.threads import ClientClock
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,7 +24,17 @@ class ClientLog:
     between the two lands behind what is deleted.
     """
 
-    __slots__ = ("_drained", "_takes_lists", "ended_ns", "errors", "failed", "latencies_ns", "list_items")
+    __slots__ = (
+        "_drained",
+        "_takes_lists",
+        "clock",
+        "ended_ns",
+        "errors",
+        "failed",
+        "idle_ns",
+        "latencies_ns",
+        "list_items",
+    )
 
     def __init__(self, takes_lists: bool) -> None:
         self.latencies_ns = array("q")
@@ -35,6 +47,10 @@ class ClientLog:
         """Texts of the operations that raised: attempted, perhaps stored, not acknowledged."""
         self.ended_ns = 0
         """When the last operation ended."""
+        self.idle_ns = 0
+        """Slept in this repeat of an open loop, until an operation fell due."""
+        self.clock = ClientClock()
+        """Where the client's time in this repeat goes."""
         self._takes_lists = takes_lists
         self._drained = 0
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from fastembed import TextEmbedding
+from fastembed.common.onnx_model import OnnxOutputContext
 
 from backends.base import UnavailableError
 from backends.embedding.cache import MODEL_FILES, Weights, twin_of, twins_folder, weights_on_disk
 from backends.embedding.cores import physical_cores
 from backends.embedding.sources import source_of
+from backends.stages import gauge, mark, now_ns
 
 if TYPE_CHECKING:
     from backends.base import Vector
@@ -21,12 +23,19 @@ _NAME_FOR_GRAPH = {"model_optimized.onnx": "BAAI/bge-small-en-v1.5", "model.onnx
 """FastEmbed finds the graph in a folder by the model's name; these two are embedded alike: [CLS], normalised."""
 
 
+_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+"""What a BERT-like graph may ask for; not every one asks for all."""
+
+
 class FastEmbedModel:
     """A loaded FastEmbed model; follows `backends.base.Model`."""
 
     def __init__(self, text_embedding: TextEmbedding, weights: Weights, threads: int) -> None:
         self.text_embedding = text_embedding
         """For a system that embeds through FastEmbed itself."""
+        self._loaded = cast(Any, text_embedding).model
+        _listen_to_tokenizer(self._loaded)
+        self._input_names = {node.name for node in self._loaded.model.get_inputs()} & _INPUTS
         self.weights: Weights = weights
         self.threads = threads
         """Intra-op threads of the session."""
@@ -48,6 +57,38 @@ class FastEmbedModel:
             vectors[row] = vector
         return vectors
 
+    def tokenise(self, text: str) -> Sequence[int]:
+        """The tokens of a text, special ones included, cut at what the model can take."""
+        begin = now_ns()
+        tokens: Sequence[int] = self._loaded.tokenizer.encode(text).ids
+        mark("tokenise", begin)
+        return tokens
+
+    def run_tokens(self, batch: Sequence[Sequence[int]]) -> OnnxOutputContext:
+        """Run texts as one batch, padded to the longest, in the calling thread."""
+        longest = max(map(len, batch))
+        gauge("batch_size", len(batch))
+        gauge("tokens", sum(map(len, batch)))
+        gauge("padded_tokens", len(batch) * longest)
+        ids = np.zeros((len(batch), longest), np.int64)
+        mask = np.zeros_like(ids)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        known = {name: inputs[name] for name in self._input_names}
+        given = self._loaded._preprocess_onnx_input(known)
+        return OnnxOutputContext(self._loaded._run_model(given), mask, ids)
+
+    def finish(self, output: OnnxOutputContext, row: int) -> Vector:
+        """Pool and normalise one text of a batch, as FastEmbed does: shape (dimensions,), float32."""
+        own = slice(row, row + 1)
+        mask, ids = output.attention_mask, output.input_ids
+        assert mask is not None and ids is not None
+        alone = OnnxOutputContext(output.model_output[own], mask[own], ids[own])
+        vector: Vector = next(iter(self._loaded._post_process_onnx_output(alone)))
+        return vector
+
 
 def load_model(model: str, threads: int | None, progress: Callable[[str], None]) -> FastEmbedModel:
     """Load a model: its real weights if they are on this machine, else its twin, built now if need be.
@@ -68,6 +109,22 @@ def load_model(model: str, threads: int | None, progress: Callable[[str], None])
     except Exception as error:
         raise UnavailableError(f"{model} does not load from {folder}: {_first_line(error)}") from error
     return FastEmbedModel(loaded, weights, threads or physical_cores())
+
+
+def _listen_to_tokenizer(loaded: Any) -> None:
+    """Have each batch tell its size, its tokens, and those that only fill it up to its longest text."""
+    tokenize = loaded.tokenize
+
+    def told(documents: list[str], **options: Any) -> list[Any]:
+        begin = now_ns()
+        encoded: list[Any] = tokenize(documents, **options)
+        mark("tokenise", begin)
+        gauge("batch_size", len(encoded))
+        gauge("tokens", sum(sum(text.attention_mask) for text in encoded))
+        gauge("padded_tokens", sum(len(text.ids) for text in encoded))
+        return encoded
+
+    loaded.tokenize = told
 
 
 def _weights(model: str, progress: Callable[[str], None]) -> tuple[Path, Weights]:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+
+from backends.embedding.fair_lock import FairLock
 
 if TYPE_CHECKING:
     from backends.base import Model, Vector
 
 
 class MutexOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """There is nothing to choose."""
+    """Who gets the lock next."""
+
+    fair: Annotated[bool, msgspec.Meta(description="serve waiters in the order they came")] = False
 
 
 class MutexStrategy:
@@ -24,7 +28,7 @@ class MutexStrategy:
 
     def __init__(self, load: Callable[[], Model], options: MutexOptions) -> None:
         self._model = load()
-        self._lock = threading.Lock()
+        self._lock = FairLock() if options.fair else threading.Lock()
 
     def embed(self, text: str) -> Vector:
         """Embed one text: shape (dimensions,), float32."""

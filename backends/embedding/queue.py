@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 
+from backends.stages import gauge, mark, now_ns
+
 if TYPE_CHECKING:
     from backends.base import Model, Vector
 
@@ -29,6 +31,7 @@ class QueueOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Request(NamedTuple):
     text: str
     answer: Future[Vector]
+    since_ns: int
 
 
 class QueueStrategy:
@@ -57,8 +60,9 @@ class QueueStrategy:
             Exception: Whatever the model raised for the batch.
         """
         self._refuse_when_closed()
-        request = _Request(text, Future())
+        request = _Request(text, Future(), now_ns())
         self._requests.put(request)
+        gauge("queue_depth", self._requests.qsize())
         if self._ended.is_set():  # too late for the thread's own last look
             self._fail_waiting()
         return request.answer.result()
@@ -110,6 +114,8 @@ class QueueStrategy:
         return batch, True
 
     def _answer(self, batch: list[_Request]) -> None:
+        for request in batch:
+            mark("queue_wait", request.since_ns)
         try:
             vectors = self._embed([request.text for request in batch])
         except BaseException as error:

@@ -17,7 +17,7 @@ from backends.embedding.queue import QueueOptions, QueueStrategy
 from backends.embedding.shared import SharedOptions, SharedStrategy
 
 if TYPE_CHECKING:
-    from backends.base import Model, Strategy
+    from backends.base import LoadTokenModel, Strategy
 
 OptionKind = Literal["int", "float", "bool", "str"]
 
@@ -40,7 +40,7 @@ class StrategyInfo:
     name: str
     summary: str
     options: type[msgspec.Struct]
-    build: Callable[[Callable[[], Model], Any], Strategy]
+    build: Callable[[LoadTokenModel, Any], Strategy]
     """From what loads a new session at each call, threads already chosen, and an instance of `options`."""
     needs_list: bool = False
     """Differs from `shared` only where the operation hands over a list."""

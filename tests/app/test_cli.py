@@ -95,10 +95,10 @@ def test_results_go_to_stdout_and_all_else_to_stderr(quick):
     header, *rows = done.out.splitlines()
 
     assert header.split() == [
-        "scenario", "backend", "strategy", "store", "clients", "ops/s", "p50", "p99", "errors", "stored", "lost",
-        "weights", "status",
+        "scenario", "backend", "strategy", "store", "clients", "ops/s", "p50", "p99", "lock", "%", "errors", "stored",
+        "lost", "weights", "status", "verdict",
     ]  # fmt: skip
-    assert [(row.split()[1:3], row.split()[-1]) for row in rows[:4]] == [
+    assert [(row.split()[1:3], row.split()[-2]) for row in rows[:4]] == [
         ([scenario, backend], "ok") for scenario in ("quick", "lists") for backend in ("null", "qdrant")
     ]
     assert rows[-1].startswith("machine: ")
@@ -111,7 +111,7 @@ def test_a_model_with_random_weights_is_called_a_twin_everywhere(quick, tiny_twi
     done = quick("quick", "--backend", "fastembed", "--model", tiny_twin, "--json", path)
 
     assert "weights: twin = " in done.out
-    assert done.out.splitlines()[1].split()[-2:] == ["twin", "ok"]
+    assert done.out.splitlines()[1].split()[-3:-1] == ["twin", "ok"]
     assert [run["weights"] for run in runs_in(path)] == ["twin"]
 
 
@@ -231,7 +231,7 @@ def test_an_open_loop_says_what_was_achieved_beside_what_was_asked(quick, tmp_pa
     done = quick("quick", "--rate", "300", "--arrivals", "constant", "--json", tmp_path / "r.json")
     (run,) = runs_in(tmp_path / "r.json")
 
-    assert "quick · null: asked for 300 operations a second, achieved " in done.out
+    assert "quick · null · 3 clients: asked for 300 operations a second, achieved " in done.out
     assert (run["loop"], run["rate_ops_s"], run["arrivals"]) == ("open", 300.0, "constant")
     assert run["acknowledged"] == 30
 
@@ -240,7 +240,7 @@ def test_texts_of_ones_own_are_used(quick, tmp_path):
     (tmp_path / "mine.csv").write_text("id,memory\n1,one\n2,two\n")
     done = quick("quick", "--backend", "qdrant", "--corpus", tmp_path / "mine.csv", "--corpus-column", "memory")
 
-    assert done.out.splitlines()[1].split()[-5:] == ["0", "30", "0", "–", "ok"]
+    assert done.out.splitlines()[1].split()[-6:-1] == ["0", "30", "0", "–", "ok"]
 
 
 @pytest.mark.parametrize("backend", ["loses", "raises-all", "exits"])
@@ -249,7 +249,7 @@ def test_a_run_that_fails_is_exit_code_1_and_the_others_run(quick, plugins, tmp_
     runs = runs_in(tmp_path / "r.json")
 
     assert [run["status"] == "ok" for run in runs] == [True, False, True]
-    assert f"✗ quick · {backend} · local, 3 clients: {runs[1]['error']}" in done.out
+    assert f"✗ quick · {backend} · local · 3 clients: {runs[1]['error']}" in done.out
 
 
 def test_operations_that_raise_are_counted_by_kind(quick, plugins):
@@ -289,7 +289,7 @@ def test_a_signal_keeps_what_was_measured(start, quick_file, plugins, signpost, 
     assert runs[1]["acknowledged"] > 0
     assert runs[1]["ops_per_s"] > 0
     assert [row["status"] for row in rows_in(tmp_path / "r.csv")] == ["ok", "partial"]
-    assert "◐ steady · slow · local, 2 clients: ended by the user" in done.out
+    assert "◐ steady · slow · local · 2 clients: ended by the user" in done.out
 
 
 def test_a_console_that_is_killed_takes_its_runner_along(start, quick_file, plugins, signpost, temporary):

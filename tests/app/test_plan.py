@@ -173,7 +173,7 @@ def test_a_choice_that_cannot_be_run_is_refused_in_one_line(scenarios, choice, m
 def test_options_reach_the_strategies_that_have_them():
     made = plan("single-add", backends=("agentmem",), strategies=("queue", "mutex"), strategy_options={"size": "8"})
 
-    assert [run.strategy_options for run in made.runs] == [{"size": 8, "wait_ms": 20.0}, {}]
+    assert [run.strategy_options for run in made.runs] == [{"size": 8, "wait_ms": 20.0}, {"fair": False}]
 
 
 def test_a_scenario_without_backends_needs_some(tmp_path):

@@ -50,7 +50,7 @@ def test_csv_reads_back_as_the_same_records(record):
     assert rows[0] == rows[1]
     row = dict(zip(header, rows[0], strict=True))
     assert row["error"] == record.error
-    assert [row[field] for field in ("lost", "ops_per_s_low", "locks", "verdict")] == [""] * 4
+    assert [row[field] for field in ("lost", "ops_per_s_low", "locks", "limit_share")] == [""] * 4
     assert float(row["latency_p50_ms"]) == record.latency_p50_ms
     assert json.loads(row["error_kinds"]) == {"Value, Error": 2}
     assert json.loads(row["cpu_percent_per_core"]) == list(record.cpu_percent_per_core)

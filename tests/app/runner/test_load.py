@@ -11,6 +11,7 @@ import pytest
 from app.corpus import Texts, benchmark_text
 from app.runner import load
 from app.runner.load import FOREVER_NS, Clients, batch_share
+from app.runner.meters import Meters
 from app.runner.recorder import ClientLog
 from app.runner.sampler import Sampler
 
@@ -44,9 +45,13 @@ def run(workload):
         made = workload(**changes)
         clients = Clients(made, backend, Texts(made.corpus, seed=1))
         for repeat in range(repeats):
+            meters = Meters(metering=False)
+            sampler = Sampler(repeat, clients.logs, meters)
             under_way = clients.start(repeat)
+            sampler.start(under_way.start_ns)
             assert under_way.wait(FOREVER_NS)
-            Sampler(repeat, under_way.start_ns, clients.logs).tick(under_way.start_ns + 1)
+            sampler.tick(under_way.start_ns + 1, last=True)
+            meters.stop()
         return clients
 
     return run

@@ -149,7 +149,7 @@ def test_a_request_that_comes_in_behind_close_is_refused() -> None:
         assert model.entered.wait(TIMEOUT_S)
         late: Future[Vector] = Future()
         strategy._requests.put(None)
-        strategy._requests.put(_Request("late", late))
+        strategy._requests.put(_Request("late", late, 0))
         model.gate.set()
         assert first.result(TIMEOUT_S)[0] == 1
     assert "closed" in str(late.exception(TIMEOUT_S))

@@ -1,0 +1,169 @@
+"""What the threads of a run did besides answering: locks, sleeps, stages, the interpreter's lock, who was busy."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from time import perf_counter_ns, process_time_ns
+
+import numpy as np
+
+from app.messages import Contention, LockUse, TimerUse, TimeSplit
+from app.runner import locks, threads, timers
+from app.runner.gil import GilGauge
+from app.runner.locks import Usage
+from app.runner.recorder import ClientLog, fold
+from app.runner.sites import Site
+from app.runner.threads import HAS_SCHEDSTAT, ClientTime, added
+from backends import stages
+
+LOCKS_SHOWN = 24
+TIMERS_SHOWN = 8
+NS_PER_S = 1e9
+NS_PER_MS = 1e6
+OURS = "app/"
+"""Locks and sleeps of the instrument itself are nobody's business."""
+
+
+def install() -> None:
+    """Meter locks and sleeps from now on. Must come before the first import of what is to be metered."""
+    locks.install()
+    timers.install()
+    threads.install()
+
+
+class Series:
+    """Values by name, added by any thread, drained by one into a histogram that stays small."""
+
+    def __init__(self) -> None:
+        self._values: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+
+    def add(self, name: str, value: int) -> None:
+        """Note one value."""
+        self._values[name].append(value)
+
+    def drain(self) -> None:
+        """Fold what has come in since into the histograms."""
+        for name, values in list(self._values.items()):
+            count = len(values)
+            taken = values[:count]
+            del values[:count]
+            self._counts[name].update(dict(zip(*fold([taken]), strict=True)))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.drain()
+        self._counts.clear()
+
+    def mean_and_p99(self) -> dict[str, tuple[float, float]]:
+        """Of each name that has values."""
+        return {name: _mean_and_p99(counts) for name, counts in self._counts.items() if counts}
+
+
+class Meters:
+    """The meters of one repeat. Belongs to the sampling thread."""
+
+    def __init__(self, metering: bool) -> None:
+        self._metering = metering
+        self._stages, self._gauges = Series(), Series()
+        self._gil = GilGauge()
+        stages.listen(self._stages.add, self._gauges.add)
+        locks.forget_longest()
+        threads.forget_ended()
+        self._locks_before = {site: _copied(use) for site, use in locks.usage().items()}
+        self._slept_before = timers.slept()
+        self._threads_before = threads.busy_ns()
+        self._cpu_before_ns = process_time_ns()
+        self._begin_ns = perf_counter_ns()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._gil.stop()
+        stages.listen(None, None)
+
+    def read(self, logs: list[ClientLog]) -> Contention:
+        """What has happened since the meters were made."""
+        times = [time for log in logs if (time := log.clock.so_far())]
+        busy_ns = threads.busy_ns()
+        used_ns = process_time_ns() - self._cpu_before_ns
+        wall_ns = perf_counter_ns() - self._begin_ns
+        self._stages.drain()
+        self._gauges.drain()
+        client_ns = sum(time.cpu_ns + (time.runqueue_ns or 0) for time in times)
+        worker_ns = _grown(self._threads_before, busy_ns, {str(log.clock.native_id) for log in logs})
+        return Contention(
+            time=self._time_split(added(times), sum(log.idle_ns for log in logs)) if times else None,
+            locks=self._lock_uses(),
+            timers=self._timer_uses({log.clock.thread for log in logs}),
+            stage_ms={
+                name: (mean / NS_PER_MS, p99 / NS_PER_MS) for name, (mean, p99) in self._stages.mean_and_p99().items()
+            },
+            gauges=self._gauges.mean_and_p99(),
+            gil_busy=self._gil.read(),
+            cores_used=used_ns / wall_ns,
+            client_load=client_ns / wall_ns if HAS_SCHEDSTAT else None,
+            worker_load=worker_ns / wall_ns if HAS_SCHEDSTAT else None,
+        )
+
+    def _time_split(self, time: ClientTime, idle_ns: int) -> TimeSplit:
+        return TimeSplit(
+            wall_s=time.wall_ns / NS_PER_S,
+            cpu_s=time.cpu_ns / NS_PER_S,
+            runqueue_s=None if time.runqueue_ns is None else time.runqueue_ns / NS_PER_S,
+            lock_s=time.lock_ns / NS_PER_S if self._metering else None,
+            result_s=time.result_ns / NS_PER_S if self._metering else None,
+            idle_s=idle_ns / NS_PER_S,
+            switches=time.switches,
+        )
+
+    def _lock_uses(self) -> tuple[LockUse, ...]:
+        uses = [_use(site, use, self._locks_before.get(site)) for site, use in locks.usage().items()
+                if not site.path.startswith(OURS)]  # fmt: skip
+        used = [use for use in uses if use.acquisitions or use.contended]
+        used.sort(key=lambda use: (use.wait_s, use.hold_s), reverse=True)
+        return tuple(used[:LOCKS_SHOWN])
+
+    def _timer_uses(self, clients: set[int]) -> tuple[TimerUse, ...]:
+        sleeps: Counter[Site] = Counter()
+        slept_ns: Counter[Site] = Counter()
+        for (site, thread), (count, total_ns) in timers.slept().items():
+            before = self._slept_before.get((site, thread), (0, 0))
+            if thread not in clients and not site.path.startswith(OURS):
+                sleeps[site] += count - before[0]
+                slept_ns[site] += total_ns - before[1]
+        longest = [(site, total_ns) for site, total_ns in slept_ns.most_common(TIMERS_SHOWN) if sleeps[site]]
+        return tuple(TimerUse(str(site), sleeps[site], total_ns / NS_PER_S) for site, total_ns in longest)
+
+
+def _use(site: Site, now: Usage, before: Usage | None) -> LockUse:
+    then = before or Usage()
+    return LockUse(
+        site=str(site),
+        name=site.name,
+        acquisitions=now.acquisitions - then.acquisitions,
+        contended=now.contended - then.contended,
+        wait_s=(now.wait_ns - then.wait_ns) / NS_PER_S,
+        hold_s=(now.hold_ns - then.hold_ns) / NS_PER_S,
+        longest_wait_ms=now.longest_wait_ns / NS_PER_MS,
+        longest_queue=now.longest_queue,
+    )
+
+
+def _copied(use: Usage) -> Usage:
+    copy = Usage()
+    copy.add(use)
+    return copy
+
+
+def _mean_and_p99(counts: Counter[int]) -> tuple[float, float]:
+    values = np.array(sorted(counts), np.int64)
+    weights = np.array([counts[value] for value in values.tolist()], np.int64)
+    total = weights.sum()
+    p99 = values[np.searchsorted(np.cumsum(weights), 0.99 * total)]
+    return float((values * weights).sum() / total), float(p99)
+
+
+def _grown(before: Mapping[str, int], after: Mapping[str, int], left_out: set[str]) -> int:
+    return sum(busy - before.get(thread, 0) for thread, busy in after.items() if thread not in left_out)

@@ -1,0 +1,226 @@
+"""The meters of a repeat: what happened since they were made, by name, and nothing from before."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from app.runner import locks, meters, threads, timers
+from app.runner.gil import GilGauge
+from app.runner.locks import MeteredLock
+from app.runner.meters import Meters, Series
+from app.runner.recorder import ClientLog
+from backends import stages
+
+
+@pytest.fixture
+def made():
+    """Makes meters, and stops them all in the end."""
+    all_made = []
+
+    def make(metering=True):
+        all_made.append(Meters(metering))
+        return all_made[-1]
+
+    yield make
+    for metered in all_made:
+        metered.stop()
+
+
+def test_series_give_mean_and_p99_of_all_that_was_added():
+    series = Series()
+    for value in range(1, 101):
+        series.add("embed", value)
+        if value == 50:
+            series.drain()
+    series.add("store", 7)
+    series.drain()
+    series.drain()
+
+    assert series.mean_and_p99() == {"embed": (50.5, 99.0), "store": (7.0, 7.0)}
+
+
+def test_series_keep_three_digits_of_large_values():
+    series = Series()
+    values = np.random.default_rng(1).integers(1, 10**10, 5000).tolist()
+    for value in values:
+        series.add("embed", value)
+    series.drain()
+    mean, p99 = series.mean_and_p99()["embed"]
+
+    assert mean == pytest.approx(np.mean(values), rel=0.001)
+    assert p99 == pytest.approx(np.quantile(values, 0.99), rel=0.002)
+
+
+def test_adding_while_draining_loses_nothing():
+    series = Series()
+    writers = [threading.Thread(target=lambda: [series.add("x", 1) for _ in range(20_000)]) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        series.drain()
+    series.drain()
+
+    assert sum(series._counts["x"].values()) == 80_000
+
+
+def test_a_cleared_series_is_empty():
+    series = Series()
+    series.add("x", 1)
+    series.clear()
+
+    assert series.mean_and_p99() == {}
+
+
+def test_stages_and_gauges_are_heard_while_the_meters_live(made):
+    metered = made()
+    stages.mark("embed", stages.now_ns() - 5_000_000)
+    stages.gauge("queue_depth", 3)
+    told = metered.read([])
+    metered.stop()
+    stages.mark("embed", 0)
+    stages.gauge("queue_depth", 99)
+
+    assert told.stage_ms["embed"][0] == pytest.approx(5, rel=0.2)
+    assert told.gauges == {"queue_depth": (3.0, 3.0)}
+    assert metered.read([]).gauges == told.gauges
+
+
+def test_locks_are_told_from_the_repeat_on(made):
+    earlier_lock = MeteredLock()
+    for _ in range(7):
+        with earlier_lock:
+            pass
+    earlier_lock.acquire()
+    threading.Timer(0.05, earlier_lock.release).start()
+    earlier_lock.acquire()
+    earlier_lock.release()
+    metered = made()
+    for _ in range(3):
+        with earlier_lock:
+            pass
+    (use,) = [use for use in metered.read([]).locks if use.name == "earlier_lock"]
+
+    assert (use.acquisitions, use.contended, use.longest_wait_ms, use.longest_queue) == (3, 0, 0, 0)
+    assert use.site.endswith("test_meters.py:" + use.site.rpartition(":")[2])
+
+
+def test_locks_that_nobody_took_are_left_out(made):
+    idle_lock = MeteredLock()
+    told = made().read([])
+
+    assert not idle_lock.locked()
+    assert [use for use in told.locks if use.name == "idle_lock"] == []
+
+
+def test_the_most_waited_for_come_first_and_only_so_many(made, monkeypatch):
+    monkeypatch.setattr(meters, "LOCKS_SHOWN", 2)
+    slow_lock, quick_lock, third_lock = (
+        MeteredLock(),
+        MeteredLock(),
+        MeteredLock(),
+    )
+    metered = made()
+    for lock, waited_ns in ((quick_lock, 10), (slow_lock, 10_000), (third_lock, 1)):
+        with lock:
+            lock.note_wait(waited_ns, 1)
+    waits = [use.wait_s for use in metered.read([]).locks]
+
+    assert waits == pytest.approx([1e-5, 1e-8])
+
+
+def test_sleeps_of_clients_are_their_own_affair(made):
+    metered = made()
+    log = ClientLog(takes_lists=False)
+
+    both_there = threading.Barrier(2)  # so that the second does not get the identity of the first
+
+    def client():
+        log.clock.start()
+        both_there.wait()
+        timers._timed_sleep(0.01)
+        log.clock.stop()
+
+    def worker():
+        both_there.wait()
+        timers._timed_sleep(0.01)
+
+    sleepers = [threading.Thread(target=client), threading.Thread(target=worker)]
+    for thread in sleepers:
+        thread.start()
+    for thread in sleepers:
+        thread.join()
+    (told,) = [timer for timer in metered.read([log]).timers if "test_meters.py" in timer.site]
+
+    assert int(told.site.rpartition(":")[2]) == worker.__code__.co_firstlineno + 2
+    assert told.sleeps == 1
+    assert told.slept_s >= 0.01
+
+
+@pytest.mark.skipif(not threads.HAS_SCHEDSTAT, reason="this system keeps no account of threads")
+def test_clients_and_workers_are_told_apart(made):
+    metered = made()
+    log, done = ClientLog(takes_lists=False), threading.Event()
+
+    def client():
+        log.clock.start()
+        done.wait()
+        log.clock.stop()
+
+    def worker():
+        total = 0
+        while not done.is_set():
+            total += 1
+
+    both = [threading.Thread(target=client), threading.Thread(target=worker)]
+    for thread in both:
+        thread.start()
+    timers._bare_sleep(0.3)
+    told = metered.read([log])
+    done.set()
+    for thread in both:
+        thread.join()
+
+    assert told.worker_load > 0.5 > told.client_load
+    assert told.cores_used <= told.worker_load + told.client_load + 0.2
+    assert told.time.wall_s > told.time.cpu_s
+
+
+def test_without_metering_only_what_the_system_knows_is_told(made):
+    metered = made(metering=False)
+    log = ClientLog(takes_lists=False)
+    log.clock.start()
+    log.clock.stop()
+    time = metered.read([log]).time
+
+    assert time.lock_s is time.result_s is None
+    assert time.wall_s > 0
+
+
+def test_a_system_without_an_account_of_threads_gives_none(made, monkeypatch):
+    for module in (threads, meters):
+        monkeypatch.setattr(module, "HAS_SCHEDSTAT", False)
+    metered = made()
+    log = ClientLog(takes_lists=False)
+    log.clock.start()
+    log.clock.stop()
+    told = metered.read([log])
+
+    assert told.client_load is told.worker_load is told.time.runqueue_s is told.time.switches is None
+    assert told.cores_used >= 0
+
+
+def test_the_gauge_reads_a_share_and_stops():
+    gauge = GilGauge()
+    while gauge.read() is None:
+        timers._bare_sleep(0.01)
+    gauge.stop()
+
+    assert 0 <= gauge.read() <= 1
+    assert not gauge._thread.is_alive()
+
+
+def test_this_process_is_not_metered():
+    assert threading.Lock is not locks.MeteredLock

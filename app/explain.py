@@ -6,9 +6,12 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
+
 from app.analysis.scaling import NEARLY, Estimate, Scaling, ScalingError, ceiling, fit
 from app.results.record import Record
 from app.units import format_count, format_latency, format_rate
+from backends.embedding.strategies import STRATEGIES
 
 BAR_WIDTH = 50
 TIME_PARTS = (
@@ -102,10 +105,23 @@ def scaling_groups(records: Sequence[Record]) -> dict[str, dict[int, list[float]
     groups: defaultdict[str, dict[int, list[float]]] = defaultdict(dict)
     for record in records:
         if record.status == "ok" and record.loop == "closed" and record.ops_per_s_repeats:
-            parts = (record.scenario, record.backend, record.strategy, record.store)
-            name = " · ".join((*filter(None, parts), *([f"threads {record.threads}"] if record.threads else [])))
-            groups[name].setdefault(record.clients, []).extend(record.ops_per_s_repeats)
+            groups[scaling_group(record)].setdefault(record.clients, []).extend(record.ops_per_s_repeats)
     return {name: points for name, points in groups.items() if len(points) > 1}
+
+
+def scaling_group(record: Record) -> str:
+    """What a run shares with those that differ from it in the number of clients only, in a few words."""
+    threads = f"threads {record.threads}" if record.threads else None
+    options = (f"{key}={value}" for key, value in _chosen_options(record).items())
+    return " · ".join(filter(None, (record.scenario, record.backend, record.strategy, record.store, threads, *options)))
+
+
+def _chosen_options(record: Record) -> dict[str, object]:
+    """The options of the strategy that are not as they are by default."""
+    if record.strategy not in STRATEGIES:
+        return {}
+    defaults = msgspec.structs.asdict(STRATEGIES[record.strategy].options())
+    return {key: value for key, value in record.strategy_options.items() if value != defaults.get(key)}
 
 
 def explain_scaling(records: Sequence[Record]) -> Iterator[str]:

@@ -1,9 +1,10 @@
-"""Makes the pictures of the README: the dashboard as it looks during a real run, as SVG in screenshots/."""
+"""Makes the pictures of the README: the dashboard as it looks during and after real runs, as SVG in screenshots/."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from app.catalogue import load_catalogue
 from app.plan import Choice, make_plan
@@ -12,9 +13,17 @@ from app.tui.app import Dashboard
 FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZE = (120, 36)
 POLL_S = 0.25
+DURATION_S = 5.0
 CHOICE = Choice(
-    scenarios=("steady-add",), backends=("agentmem",), strategies=("shared", "mutex"), clients=(8,), duration_s=5.0
+    scenarios=("steady-add",),
+    backends=("agentmem",),
+    strategies=("shared", "mutex"),
+    clients=(8,),
+    threads=(1,),
+    duration_s=DURATION_S,
 )
+MUTEX = 1
+"""Index of the run that waits for a lock."""
 
 
 async def take() -> None:
@@ -24,23 +33,29 @@ async def take() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         _save(app, "plan")
-        plan = make_plan(CHOICE, catalogue)
-        app.run_plan(plan)
+        app.run_plan(make_plan(CHOICE, catalogue))
         while app.running:
             await pilot.pause(POLL_S)
-            run = app.snapshot.runs[-1] if app.snapshot else None
-            if (
-                run
-                and run.running
-                and run.course.points
-                and run.course.points[-1].end_s < 0.95 * (CHOICE.duration_s or 0)
-            ):
-                _save(app, "live")  # the last one stays: the run is nearly over, the other is beside it
-        app.clear_notifications()
-        await pilot.press("3")
-        await pilot.pause()
-        _save(app, "results")
+            if _measuring(app):
+                _save(app, "live")  # the last one stays: most of the run is in it, and the other run beside it
+        await _results(app, pilot)
     app.engine.leave()
+
+
+async def _results(app: Dashboard, pilot: Any) -> None:
+    """The run with the mutex selected; then the one without held beside it."""
+    app.clear_notifications()
+    await pilot.press("3", *["down"] * MUTEX)
+    await pilot.pause()
+    _save(app, "results")
+    await pilot.press("space", "home")
+    await pilot.pause()
+    _save(app, "contention")
+
+
+def _measuring(app: Dashboard) -> bool:
+    run = app.snapshot.runs[MUTEX] if app.snapshot else None
+    return bool(run and run.stage == "measuring" and run.course.points)
 
 
 def _save(app: Dashboard, name: str) -> None:

@@ -56,7 +56,7 @@ class Dashboard(App[None]):
     TITLE = "membench-tui"
     CSS_PATH = "dashboard.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "tiny"), (80, "narrow"), (100, "wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "flat"), (24, "low"), (32, "tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "flat"), (24, "low"), (32, "tall"), (48, "high")]  # noqa: RUF012
     MODES = {"live": LiveScreen, "results": ResultsScreen}  # noqa: RUF012
     DEFAULT_MODE = "plan"
     BINDINGS: ClassVar[list[BindingType]] = [

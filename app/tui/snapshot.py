@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from app.analysis.contention import Shares, Summary
 from app.messages import RunSpec, Tick
 from app.results.record import Record, Status
 
@@ -66,6 +67,8 @@ class Course:
     acknowledged: int = 0
     errors: int = 0
     weights: str | None = None
+    contention: Summary | None = None
+    """What held the clients up; None until the meters have been read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,11 @@ class RunView:
     def ops_per_s(self) -> float | None:
         """Memories a second: of the record once there is one."""
         return self.record.ops_per_s if self.record else self.course.mean
+
+    @property
+    def shares(self) -> Shares:
+        """Where client time went; nothing is known before the meters have been read."""
+        return self.course.contention.shares if self.course.contention else Shares()
 
     def percentile_ms(self, percentile: float) -> float | None:
         """A percentile in milliseconds, one of PERCENTILES; None while nothing has returned."""
@@ -131,6 +139,8 @@ class Recorder:
         self._pending: list[Point] = []
         self._recent: deque[Point] = deque()
         self._bins: Counter[int] = Counter()
+        self._contention: Summary | None = None
+        self._read_anew = False
 
     def see(self, tick: Tick, measured_s: float) -> None:
         """Take a tick that ends at `measured_s` seconds of measured time."""
@@ -141,9 +151,12 @@ class Recorder:
         self._keep(point)
         for value, count in zip(tick.latency_ns, tick.latency_counts, strict=True):
             self._bins[bin_of(value)] += count
+        self._read_anew = self._read_anew or tick.contention is not None
 
     def course(self, measurement: Measurement) -> Course:
         """Everything seen so far."""
+        if self._read_anew:
+            self._contention, self._read_anew = measurement.contention, False
         return Course(
             points=tuple(self._points),
             now=joined(self._recent).rate if self._recent else None,
@@ -152,6 +165,7 @@ class Recorder:
             acknowledged=measurement.acknowledged,
             errors=measurement.errors.total(),
             weights=measurement.started.weights if measurement.started else None,
+            contention=self._contention,
         )
 
     def _keep(self, point: Point) -> None:

@@ -75,7 +75,7 @@ def test_downsampling_keeps_the_mean() -> None:
 
 def test_a_histogram_shows_every_operation_and_marks_percentiles() -> None:
     bins = ((bin_of(1_000_000), 10_000), (bin_of(900_000_000), 1))
-    drawn = histogram.draw(Latencies(bins, (1.0, 1.0, 1.0, 900.0), 900.0), "#ffffff", 60, 8).plain.splitlines()
+    drawn = [line.plain for line in histogram.draw(Latencies(bins, (1.0, 1.0, 1.0, 900.0), 900.0), "#ffffff", 60, 8)]
     assert "▁" in drawn[-3][40:] and "█" in drawn[1]
     assert "p50▾" in drawn[0] or "▾" in drawn[0]
     assert "p99.9" in drawn[0] and drawn[-1].startswith("1 ms") and "1 s" in drawn[-1]
@@ -84,7 +84,7 @@ def test_a_histogram_shows_every_operation_and_marks_percentiles() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 8, 64, 192])
 def test_cores_fit_whatever_their_number(count: int) -> None:
-    lines = cores.draw([Point(0.1, 0.1, 1, (50.0,) * count)] * 100, 46, 8).plain.splitlines()
+    lines = [line.plain for line in cores.draw([Point(0.1, 0.1, 1, (50.0,) * count)] * 100, 46, 8)]
     assert len(lines) <= 8 and all(len(line) <= 46 for line in lines)
     assert count <= 8 or (count > 8 and any("more" in line or "  8 " in f"  {line}" or line for line in lines))
 

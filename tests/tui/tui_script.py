@@ -3,18 +3,60 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.catalogue import load_catalogue
-from app.messages import Audit, Auditing, Finished, Loading, Message, RepeatEnded, Started, Tick, WarmingUp
+from app.messages import (
+    Audit,
+    Auditing,
+    Contention,
+    Finished,
+    Loading,
+    LockUse,
+    Message,
+    RepeatEnded,
+    Started,
+    Tick,
+    TimeSplit,
+    WarmingUp,
+)
 from app.plan import Plan
 from app.results.measurement import Measurement
 from app.session import Event, RunEnded, RunMessage, RunStarted
 from app.tui.app import Dashboard
 
 WIDE, NARROW = (120, 36), (80, 24)
+
+
+def lock_use(site: str, wait_s: float, hold_s: float, longest_ms: float) -> LockUse:
+    """A lock that was taken 100 times, and waited for half of them if at all."""
+    return LockUse(site, "self._lock", 100, 50 if wait_s else 0, wait_s, hold_s, longest_ms, 7 if wait_s else 0)
+
+
+MUTEX_LOCKS = (
+    lock_use("backends/embedding/mutex.py:31", 6.4, 0.96, 312.0),
+    lock_use("a/package/whose/modules/lie/deep/within/its/folders/storage.py:15", 0.16, 0.02, 1.5),
+    lock_use("backends/stores/qdrant_local.py:42", 0.0, 0.03, 0.0),
+)
+
+
+def contention(locks: Sequence[LockUse] = MUTEX_LOCKS, lock_s: float = 6.56, **changes: Any) -> Contention:
+    """What eight clients did in a second: by default they waited for a mutex."""
+    time = TimeSplit(wall_s=8.0, cpu_s=0.8, runqueue_s=0.4, lock_s=lock_s, result_s=0.0, idle_s=0.0, switches=100)
+    known: dict[str, Any] = {
+        "time": time,
+        "locks": tuple(locks),
+        "timers": (),
+        "stage_ms": {"embed": (60.0, 300.0), "store": (2.0, 5.0)},
+        "gauges": {"queue_depth": (3.0, 8.0), "batch_size": (4.0, 6.0)},
+        "gil_busy": 0.1,
+        "cores_used": 1.04,
+        "client_load": 1.1,
+        "worker_load": 0.0,
+    }
+    return Contention(**(known | changes))
 
 
 class ScriptedSession:
@@ -61,7 +103,9 @@ class ScriptedSession:
                                                                                  "python": "3.12.0"}))  # fmt: skip
         self.say(WarmingUp(items=20))
 
-    def tick(self, number: int, items: int = 12, latency_ms: float = 70.0) -> None:
+    def tick(
+        self, number: int, items: int = 12, latency_ms: float = 70.0, contention: Contention | None = None
+    ) -> None:
         """The tick that ends at `number` tenths of a second."""
         slow = int(latency_ms * 4e6)
         self.say(
@@ -76,7 +120,9 @@ class ScriptedSession:
                 latency_counts=(items - 1, 1),
                 cpu_percent_per_core=(96.0, 8.0 + number % 3),
                 rss_mb=500.0,
-                client_items=(items,),
+                client_items=(items // 2, items - items // 2),
+                client_longest_ns=(slow // 2, slow),
+                contention=contention,
             )
         )
 

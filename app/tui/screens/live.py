@@ -13,15 +13,28 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Digits, Static
 
-from app.tui.colours import hue_of
+from app.tui.colours import LOCK, QUIET, hue_of
 from app.tui.screens.place import Place
 from app.tui.snapshot import RunView, Snapshot, smoothed
 from app.tui.widgets import chart, columns
 from app.tui.widgets.chart import Chart, Curve, Level
 from app.tui.widgets.cores import Cores
 from app.tui.widgets.histogram import Histogram, in_words
+from app.tui.widgets.locks import NOBODY_WAITED, WARM_FROM, LockTable, rows_of, why_empty
 from app.tui.widgets.table import Column, RunTable
-from app.units import format_count, format_duration, format_rate
+from app.tui.widgets.timebar import TimeBar
+from app.tui.words import (
+    beside_lock_share,
+    doing,
+    figures_of,
+    percent,
+    progress_of,
+    rates_of,
+    short_title,
+    verdict_of,
+    waiting_for,
+)
+from app.units import format_duration, format_rate
 
 LEVELS_MAX = 3
 SMOOTH_S = 0.5
@@ -31,7 +44,7 @@ NOTHING_YET = "No plan has been run yet: 1 goes to Plan, enter there runs it."
 
 
 class LiveScreen(Place):
-    """Throughput, latencies and cores of one run, and all runs of the plan.
+    """Throughput, latencies, time, locks and cores of one run, and all runs of the plan.
 
     Its state is `var`, not `reactive`: a reactive of a screen draws all of the screen anew, and what is measured beside
     it would feel that.
@@ -58,18 +71,26 @@ class LiveScreen(Place):
     following: var[bool] = var(True, init=False)
     """Whether the run under way is the one that is selected."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: dict[str, tuple[Content, str]] = {}
+        """What is on the borders of panels."""
+
     def body(self) -> Iterable[Widget]:
-        """Charts above, runs below."""
+        """How fast and why above, runs below."""
+        headline = Horizontal(Digits(id="now"), Static(id="figures"), classes="headline")
+        lock_headline = Horizontal(Digits(id="lock-share"), Static(id="beside-lock"), classes="headline")
         yield Horizontal(
             Vertical(
-                _panel("Throughput, memories a second", Static(id="rates"), Chart(id="chart"), id="throughput"),
+                _panel("Throughput", headline, Static(id="rates"), Chart(id="chart"), id="throughput"),
                 _panel(
                     "Latency, operations by duration", Static(id="percentiles"), Histogram(id="histogram"), id="latency"
                 ),
                 id="left",
             ),
             Vertical(
-                _panel("Run", Static(id="title"), Digits(id="now"), Static(id="figures"), id="run"),
+                _panel("Where client time goes", lock_headline, TimeBar(id="time-bar"), id="time-panel"),
+                _panel("Locks", LockTable(id="locks"), Static(id="verdict"), id="locks-panel"),
                 _panel("Cores, busy", Cores(id="cores"), id="cores-panel"),
                 id="right",
             ),
@@ -89,6 +110,10 @@ class LiveScreen(Place):
     def on_screen_resume(self) -> None:
         """Show the moment, not the one when the place was left."""
         self._show()
+
+    def on_resize(self) -> None:
+        """Fit the words to the new width."""
+        self.call_after_refresh(self._show)
 
     def action_freeze(self) -> None:
         """Hold the picture, or let it go on."""
@@ -149,21 +174,35 @@ class LiveScreen(Place):
         cores.points = run.course.points
         for widget in (self.query_one(Chart), histogram, cores):
             widget.empty = empty
-        self._say("percentiles", in_words(run.course.latencies))
+        self._say("percentiles", in_words(run.course.latencies, self.query_one("#percentiles").size.width))
         self._show_figures(run)
+        self._show_contention(run)
 
     def _show_figures(self, run: RunView) -> None:
-        now = self.query_one("#now", Digits)
-        now.update(format_rate(run.course.now if run.state == "running" else run.ops_per_s))
-        now.styles.color = hue_of(run.hue)
-        self._say("title", title_of(run))
+        self._put("now", format_rate(run.course.now if run.state == "running" else run.ops_per_s), hue_of(run.hue))
+        self._title("throughput", Content.styled(run.spec.title(), hue_of(run.hue)), doing(run))
         self._say("figures", figures_of(run))
         self._say("rates", rates_of(run))
         reason = run.record.error if run.record and run.record.error else ""
-        shown = self.query_one("#reason", Static)
-        if reason or shown.display:
-            shown.update(Content.styled(f"✗ {reason}", "$error"))
-        shown.display = bool(reason)
+        self._say_if("reason", Content.styled(f"✗ {reason}", "$error") if reason else Content(""))
+
+    def _show_contention(self, run: RunView) -> None:
+        why = why_empty(run) if run.course.points else waiting_for(run)
+        bar, table = self.query_one(TimeBar), self.query_one(LockTable)
+        bar.shares, bar.empty = run.shares, why if why != NOBODY_WAITED else "where it went cannot be told here"
+        table.locks, table.empty = rows_of(run), why
+        warm = (run.shares.lock or 0.0) >= WARM_FROM
+        self._put("lock-share", percent(run.shares.lock).replace(" ", ""), LOCK if warm else QUIET)
+        self._say("beside-lock", beside_lock_share(run))
+        self._say_if("verdict", verdict_of(run.record))
+
+    def _put(self, name: str, figure: str, colour: str) -> None:
+        """Show a large figure, and draw it only when it is another than before."""
+        place = self.query_one(f"#{name}", Digits)
+        if place.value != figure:
+            place.update(figure)
+        if place.styles.color.hex.lower() != colour:
+            place.styles.color = colour
 
     def _say(self, name: str, words: Content) -> None:
         """Put words in their place, and draw it only when they are others than before."""
@@ -171,12 +210,24 @@ class LiveScreen(Place):
         if place.content != words:
             place.update(words, layout=False)
 
+    def _say_if(self, name: str, words: Content) -> None:
+        """The same for words that take no room while there are none."""
+        place = self.query_one(f"#{name}", Static)
+        if place.content != words:
+            place.update(words)
+        place.display = bool(words)
+
+    def _title(self, name: str, title: Content, subtitle: str) -> None:
+        """Write on the border of a panel, and draw it only when that is other than before."""
+        if self._written.get(name) != (title, subtitle):
+            self._written[name] = (title, subtitle)
+            panel = self.query_one(f"#{name}")
+            panel.border_title, panel.border_subtitle = title.markup, subtitle
+
     def _show_progress(self) -> None:
-        if self.snapshot is None:
-            return
-        panel = self.query_one("#runs-panel")
-        panel.border_title = progress_of(self.snapshot)
-        panel.border_subtitle = "frozen, measuring goes on: space" if self.frozen else self._elapsed()
+        if self.snapshot is not None:
+            subtitle = "frozen, measuring goes on: space" if self.frozen else self._elapsed()
+            self._title("runs-panel", Content(progress_of(self.snapshot)), subtitle)
 
     def _elapsed(self) -> str:
         return f"{format_duration(max(self.dashboard.elapsed_s, 1.0))} elapsed"
@@ -192,7 +243,7 @@ def _columns(highest: float, *, wide: bool) -> tuple[Column, ...]:
     bars = (columns.bar(highest, BAR_WIDTH),) if wide else ()
     return (
         *(columns.MARK, columns.SCENARIO, columns.BACKEND, columns.STRATEGY, columns.STORE, columns.CLIENTS),
-        *(columns.RATE, *bars, columns.P50, columns.P99, columns.LOST, columns.STATUS),
+        *(columns.RATE, *bars, columns.P50, columns.P99, columns.LOCK_SHARE, columns.LOST, columns.OUTCOME),
     )
 
 
@@ -203,15 +254,6 @@ def _latest(snapshot: Snapshot) -> int:
     return max((index for index, run in enumerate(snapshot.runs) if run.state != "waiting"), default=0)
 
 
-def waiting_for(run: RunView) -> str:
-    """Why a run has nothing to draw yet."""
-    if run.state == "waiting":
-        return "waiting for its turn"
-    if run.state != "running":
-        return "nothing was measured"
-    return "waiting for the first tick" if run.stage == "measuring" else f"{run.stage} …"
-
-
 def curve_of(run: RunView, before: tuple[RunView, ...]) -> Curve:
     """A run's throughput, and the means of the runs of the same scenario that came before it."""
     peers = [other for other in before if other.ops_per_s and other.spec.scenario == run.spec.scenario]
@@ -220,61 +262,5 @@ def curve_of(run: RunView, before: tuple[RunView, ...]) -> Curve:
         points=smoothed(run.course.points, SMOOTH_S),
         colour=hue_of(run.hue),
         span_s=(workload.duration_s or 0.0) * workload.repeats or 1.0,
-        levels=tuple(Level(other.ops_per_s or 0.0, _short_title(other)) for other in reversed(peers[-LEVELS_MAX:])),
+        levels=tuple(Level(other.ops_per_s or 0.0, short_title(other)) for other in reversed(peers[-LEVELS_MAX:])),
     )
-
-
-def _short_title(run: RunView) -> str:
-    parts = (run.spec.backend, run.spec.strategy, str(run.spec.workload.clients))
-    return " · ".join(part for part in parts if part)
-
-
-def title_of(run: RunView) -> Content:
-    """Which run this is, and what it is doing."""
-    return Content.assemble((run.spec.title(), f"bold {hue_of(run.hue)}"), (f"\n{_doing(run)}", "$foreground 60%"))
-
-
-def _doing(run: RunView) -> str:
-    if run.state == "running":
-        return run.stage
-    return f"{columns.mark(run)} {run.state}".strip()
-
-
-def figures_of(run: RunView) -> Content:
-    """What stands below the large figure."""
-    course, workload = run.course, run.spec.workload
-    options = " ".join(
-        f"{name}={'auto' if value is None else value}" for name, value in run.spec.strategy_options.items()
-    )
-    facts = (
-        ("mean", f"{format_rate(run.ops_per_s)} memories/s"),
-        ("done", f"{format_count(course.acknowledged)}" + (f" of {workload.items:,}" if workload.items else "")),
-        ("errors", format_count(course.errors)),
-        ("weights", course.weights or "–"),
-        ("options", options or "–"),
-    )
-    label = "memories/s now" if run.state == "running" else "memories/s"
-    lines = [Content.styled(label, "$foreground 60%"), Content("")]
-    for name, value in facts:
-        style = "bold $error" if name == "errors" and course.errors else ""
-        lines.append(Content.assemble((f"{name:<9}", "$foreground 60%"), (value, style)))
-    return Content("\n").join(lines)
-
-
-def rates_of(run: RunView) -> Content:
-    """The rates in a line, for where there is no room for large figures."""
-    now = format_rate(run.course.now) if run.state == "running" else "–"
-    return Content.assemble(
-        *((run.spec.backend, f"bold {hue_of(run.hue)}"), ("  ", ""), (_short_title(run).partition(" · ")[2], "")),
-        *(("   now ", "$foreground 60%"), (f"{now} /s", "bold"), ("   mean ", "$foreground 60%")),
-        *((f"{format_rate(run.ops_per_s)} /s", "bold"), (f"   {_doing(run)}", "$foreground 60%")),
-    )
-
-
-def progress_of(snapshot: Snapshot) -> str:
-    """`Run 7 of 18, 11 more to come`, or how many there were."""
-    done, total = len(snapshot.records), len(snapshot.runs)
-    if snapshot.over:
-        return f"All {total} runs done" if done == total else f"{done} of {total} runs done"
-    left = total - done - 1
-    return f"Run {min(done + 1, total)} of {total}" + (f", {left} more to come" if left > 0 else "")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
-from textual.content import Content
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from app.tui.colours import GRID, QUIET
+from app.tui.widgets.canvas import Canvas, note
 from app.units import format_duration
-
-if TYPE_CHECKING:
-    from textual.visual import VisualType
 
 SMALLEST = (24, 4)
 """Columns and rows below which no chart can be read."""
@@ -24,6 +25,7 @@ DOTS_PER_CELL = 2
 """Braille dots across a cell."""
 WHITE_BACKGROUND = "\x1b[48;5;15m"
 """What plotext puts behind axes and labels; it knows no way to leave the terminal's own."""
+COLOUR_CODE = re.compile(r"\x1b\[([\d;]*)m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Curve:
     levels: tuple[Level, ...] = ()
 
 
-class Chart(Widget):
+class Chart(Canvas):
     """Throughput over time. Empty, it says what it waits for."""
 
     curve: reactive[Curve] = reactive(Curve())
@@ -54,12 +56,24 @@ class Chart(Widget):
     empty: reactive[str] = reactive("")
     """What to say instead while there is nothing to draw."""
 
-    def render(self) -> VisualType:
-        """The chart at the size the widget has now."""
-        width, height = self.size
+    def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
+        """The chart."""
         if not self.curve.points or width < SMALLEST[0] or height < SMALLEST[1]:
-            return Content.styled(self.empty if not self.curve.points else "no room for a chart", "$foreground 60%")
-        return Text.from_ansi(draw(self.curve, width, height), no_wrap=True, end="")
+            return note("no room for a chart" if self.curve.points else self.empty)
+        return [segments(line) for line in draw(self.curve, width, height).splitlines()]
+
+
+def segments(line: str) -> list[Segment]:
+    """A line of plotext's as stretches with their styles. It knows foreground colours and their end, no more."""
+    pieces = COLOUR_CODE.split(line)
+    coloured = zip(pieces[1::2], pieces[2::2], strict=True)
+    return [Segment(pieces[0]), *(Segment(text, _style(code)) for code, text in coloured if text)]
+
+
+@lru_cache
+def _style(code: str) -> Style:
+    kind, _, rgb = code.partition(";2;")
+    return Style(color=Color.from_rgb(*map(int, rgb.split(";")))) if kind == "38" and rgb else Style.null()
 
 
 def load() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from app.console import STATUS_MARKS
-from app.tui.colours import BAD, GOOD, QUIET, WARM, hue_of
+from app.tui.colours import BAD, GOOD, LOCK, QUIET, WARM, hue_of
 from app.tui.snapshot import RunView
-from app.tui.widgets.table import Column
+from app.tui.widgets.locks import WARM_FROM
+from app.tui.widgets.table import Column, Piece
+from app.tui.widgets.timebar import bar_of, parts_of
+from app.tui.words import MARKS, percent, verdict_style
 from app.units import format_count, format_latency, format_rate
 
-MARKS = {"waiting": " ", "running": "▸", **STATUS_MARKS}
 _STATE_COLOURS = {"ok": GOOD, "waiting": QUIET, "running": "", "partial": WARM}
 
 
@@ -32,6 +33,31 @@ def status(run: RunView) -> str:
     return run.stage or run.state if run.state == "running" else run.state
 
 
+def _verdict(run: RunView) -> str | None:
+    return run.record.verdict if run.record else None
+
+
+def _outcome(run: RunView) -> str:
+    """The verdict of a run that went well, and otherwise how it stands."""
+    return _verdict(run) or run.state if run.state == "ok" else status(run)
+
+
+def _outcome_style(run: RunView) -> str:
+    return _verdict_style(run) if run.state == "ok" else state_style(run)
+
+
+def _verdict_style(run: RunView) -> str:
+    return verdict_style(_verdict(run) or "")
+
+
+def _lock(run: RunView) -> str:
+    return "" if run.state == "waiting" else percent(run.shares.lock)
+
+
+def _lock_style(run: RunView) -> str:
+    return f"bold {LOCK}" if (run.shares.lock or 0.0) >= WARM_FROM else ""
+
+
 def _lost(run: RunView) -> str:
     return format_count(run.record.lost) if run.record else ""
 
@@ -50,10 +76,10 @@ def _latency(run: RunView, percentile: float) -> str:
 
 
 MARK = Column("", mark, style=state_style)
-SCENARIO = Column("scenario", lambda run: run.spec.scenario, priority=5, least=8)
+SCENARIO = Column("scenario", lambda run: run.spec.scenario, priority=4, least=10)
 BACKEND = Column("backend", lambda run: run.spec.backend, least=8, style=run_style)
-STRATEGY = Column("strategy", lambda run: run.spec.strategy or "–", least=6, style=run_style)
-STORE = Column("store", lambda run: run.spec.store or "–", priority=8, least=5)
+STRATEGY = Column("strategy", lambda run: run.spec.strategy or "–", least=8, style=run_style)
+STORE = Column("store", lambda run: run.spec.store or "–", priority=11, least=5)
 CLIENTS = Column(
     "clients", lambda run: str(run.spec.workload.clients), True, 2, order=lambda r: r.spec.workload.clients
 )
@@ -64,19 +90,23 @@ RATE = Column(
     style=lambda run: "bold",
     order=lambda run: run.ops_per_s,
 )
-P50 = Column("p50", lambda run: _latency(run, 50.0), True, 6, order=lambda run: run.percentile_ms(50.0))
+P50 = Column("p50", lambda run: _latency(run, 50.0), True, 10, order=lambda run: run.percentile_ms(50.0))
 P99 = Column("p99", lambda run: _latency(run, 99.0), True, 1, order=lambda run: run.percentile_ms(99.0))
+LOCK_SHARE = Column("lock", _lock, True, 1, style=_lock_style, order=lambda run: run.shares.lock)
 ERRORS = Column("errors", lambda run: format_count(_errors(run)), True, 7, order=_errors)
 STORED = Column(
     "stored",
     lambda run: format_count(run.record.stored) if run.record else "",
     number=True,
-    priority=7,
+    priority=8,
     order=lambda run: run.record.stored if run.record else None,
 )
 LOST = Column("lost", _lost, True, 1, style=_lost_style, order=lambda run: run.record.lost if run.record else None)
-WEIGHTS = Column("weights", lambda run: run.course.weights or "–", priority=4)
-STATUS = Column("status", status, least=7, style=state_style)
+WEIGHTS = Column("weights", lambda run: run.course.weights or "–", priority=7)
+STATUS = Column("status", status, priority=6, least=7, style=state_style)
+VERDICT = Column("verdict", lambda run: _verdict(run) or "–", style=_verdict_style, order=_verdict)
+OUTCOME = Column("verdict", _outcome, least=13, style=_outcome_style)
+"""For where runs are still under way."""
 
 
 def bar(highest: float, width: int) -> Column:
@@ -88,3 +118,12 @@ def bar(highest: float, width: int) -> Column:
         return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8]).strip().ljust(width)
 
     return Column("", cell, priority=9, style=run_style)
+
+
+def time_bar(width: int) -> Column:
+    """A column of bars: where client time went."""
+
+    def pieces(run: RunView) -> list[Piece]:
+        return bar_of(parts_of(run.shares), width)
+
+    return Column("time", lambda run: " " * width, priority=5, pieces=pieces)

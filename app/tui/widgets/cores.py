@@ -8,22 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.text import Text
-from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
-from textual.visual import VisualType
-from textual.widget import Widget
 
 from app.tui.colours import COOL, QUIET
 from app.tui.snapshot import Point, joined
+from app.tui.widgets.canvas import Canvas, note
 
 LEVELS = "▁▂▃▄▅▆▇█"
 ROWS_MAX = 8
+NAME = "core "
 NARROWEST = 8
 """Columns below which a strip says nothing."""
+BESIDE = 9 + len(NAME)
+"""Columns that the name and the percentage of a core take, but for the digits of its number."""
 
 
-class Cores(Widget):
+class Cores(Canvas):
     """One row a core; side by side where there are more cores than rows."""
 
     points: reactive[tuple[Point, ...]] = reactive(())
@@ -40,22 +41,19 @@ class Cores(Widget):
         if bool(before) != bool(after):
             self.refresh(layout=True)
 
-    def render(self) -> VisualType:
-        """The strips at the size the widget has now."""
-        width, height = self.size
-        if not self.points:
-            return Content.styled(self.empty, "$foreground 60%")
-        return draw(self.points, width, max(height, 1))
+    def lines(self, width: int, height: int) -> Sequence[Text]:
+        """The strips."""
+        return draw(self.points, width, max(height, 1)) if self.points else note(self.empty)
 
 
-def draw(points: Sequence[Point], width: int, height: int) -> Text:
+def draw(points: Sequence[Point], width: int, height: int) -> list[Text]:
     """All cores if there is room, and otherwise as many as fit, with the mean of the others in words."""
     count = len(points[-1].cores)
-    columns = max(min(-(-count // height), width // (NARROWEST + 9)), 1)
+    columns = max(min(-(-count // height), width // (NARROWEST + BESIDE)), 1)
     rows = min(height, -(-count // columns))
     shown = count if rows * columns >= count else max(rows - 1, 1) * columns
     rows = min(rows, -(-shown // columns))
-    strip_width = max(width // columns - 9 - len(str(count - 1)), 1)
+    strip_width = max(width // columns - BESIDE - len(str(count - 1)), 1)
     shares = resampled(points, strip_width)
     lines = []
     for row in range(rows):
@@ -64,7 +62,7 @@ def draw(points: Sequence[Point], width: int, height: int) -> Text:
     if shown < count and height > rows:
         rest = points[-1].cores[shown:]
         lines.append(Text(f"and {len(rest)} more, mean {sum(rest) / len(rest):.0f} %", QUIET))
-    return Text("\n", no_wrap=True, end="").join(lines)
+    return lines
 
 
 def resampled(points: Sequence[Point], width: int) -> list[Point]:
@@ -79,9 +77,9 @@ def level_of(percent: float) -> int:
 
 
 def _strip(core: int, points: Sequence[Point], width: int, digits: int) -> Text:
-    strip = Text(f"{core:>{digits}} ", QUIET)
+    strip = Text.assemble((f"{NAME}{core:>{digits}} ", QUIET))
     for point in points:
         level = level_of(point.cores[core])
         strip.append(LEVELS[level], COOL[level * len(COOL) // len(LEVELS)])
     strip.append(" " * (width - len(points)))
-    return strip.append(f" {points[-1].cores[core]:3.0f} %", "default")
+    return strip.append(f" {points[-1].cores[core]:3.0f} %")

@@ -8,20 +8,20 @@ from rich.style import Style
 from rich.text import Text
 from textual.content import Content
 from textual.reactive import reactive
-from textual.visual import VisualType
-from textual.widget import Widget
 
 from app.tui.colours import GRID, QUIET
 from app.tui.snapshot import BINS_PER_DECADE, PERCENTILES, Latencies, bin_of
+from app.tui.widgets.canvas import Canvas, note
 from app.units import format_latency
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ROWS_AROUND = 3
 """Rows that the marks, the axis and its labels take."""
 NS_PER_MS = 1e6
+LEAST_IMPORTANT = ("p90", "p99.9")
 
 
-class Histogram(Widget):
+class Histogram(Canvas):
     """Operations by latency. Empty, it says what it waits for."""
 
     latencies: reactive[Latencies] = reactive(Latencies())
@@ -31,21 +31,19 @@ class Histogram(Widget):
     empty: reactive[str] = reactive("")
     """What to say instead while there is nothing to draw."""
 
-    def render(self) -> VisualType:
-        """The histogram at the size the widget has now."""
-        width, height = self.size
+    def lines(self, width: int, height: int) -> Sequence[Text]:
+        """The histogram."""
         if not self.latencies.bins:
-            return Content.styled(self.empty, "$foreground 60%")
+            return note(self.empty)
         if width < 20 or height <= ROWS_AROUND:
-            return Content("")
+            return []
         return draw(self.latencies, self.colour, width, height)
 
 
-def draw(latencies: Latencies, colour: str, width: int, height: int) -> Text:
+def draw(latencies: Latencies, colour: str, width: int, height: int) -> list[Text]:
     """Marks of the percentiles, bars, the axis with its decades."""
     axis = _Axis(latencies, width)
-    lines = [_marks(latencies, axis), *_bars(axis.heights(latencies.bins, height - ROWS_AROUND), colour), *axis.lines()]
-    return Text("\n", no_wrap=True, end="").join(lines)
+    return [_marks(latencies, axis), *_bars(axis.heights(latencies.bins, height - ROWS_AROUND), colour), *axis.lines()]
 
 
 class _Axis:
@@ -113,14 +111,23 @@ def _marks(latencies: Latencies, axis: _Axis) -> Text:
     return Text("".join(cells), QUIET)
 
 
-def in_words(latencies: Latencies) -> Content:
-    """`p50 7.81 ms  p90 …  max …`."""
+def named(latencies: Latencies) -> list[tuple[str, str]]:
+    """`p50` to `max` with their values; empty while nothing has returned."""
     if not latencies.percentiles_ms:
-        return Content("")
-    named = [
+        return []
+    found = [
         (f"p{percentile:g}", value) for percentile, value in zip(PERCENTILES, latencies.percentiles_ms, strict=True)
     ]
+    return [(name, format_latency(value)) for name, value in [*found, ("max", latencies.longest_ms)]]
+
+
+def in_words(latencies: Latencies, width: int) -> Content:
+    """`p50 7.81 ms  p90 …  max …`; those that matter less are left out where they do not fit."""
+    told = named(latencies)
+    for name in LEAST_IMPORTANT:
+        if sum(len(f"{name} {value}  ") for name, value in told) - 2 > width:
+            told = [pair for pair in told if pair[0] != name]
     parts: list[tuple[str, str]] = []
-    for name, value in [*named, ("max", latencies.longest_ms)]:
-        parts += [(f"{name} ", "$foreground 60%"), (f"{format_latency(value)}", "bold"), ("  ", "")]
+    for name, value in told:
+        parts += [(f"{name} ", "$foreground 60%"), (value, "bold"), ("  ", "")]
     return Content.assemble(*parts[:-1])

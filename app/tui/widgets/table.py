@@ -38,6 +38,8 @@ class Column:
     style: Callable[[RunView], str] | None = None
     order: Callable[[RunView], float | str | None] | None = None
     """What it is sorted by, where that is not its text."""
+    pieces: Callable[[RunView], list[Piece]] | None = None
+    """What is drawn in place of its text, as wide as that, where one style does not do."""
 
 
 class RunTable(ScrollView, can_focus=True):
@@ -134,9 +136,14 @@ class RunTable(ScrollView, can_focus=True):
     def _row(self, run: RunView) -> list[Piece]:
         pieces = []
         for column, width in self._widths:
-            style = column.style(run) if column.style else ""
-            pieces += [(_placed(column.cell(run), width, column.number), style), (" " * GAP, "")]
+            pieces += [*self._cell(column, width, run), (" " * GAP, "")]
         return pieces
+
+    @staticmethod
+    def _cell(column: Column, width: int, run: RunView) -> list[Piece]:
+        if column.pieces:
+            return column.pieces(run)
+        return [(_placed(column.cell(run), width, column.number), column.style(run) if column.style else "")]
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[RunView], width: int) -> tuple[tuple[Column, int], ...]:

@@ -1,0 +1,67 @@
+"""Lines of facts, each with its label; what does not fit in a line goes on below it, not below the label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual.geometry import Size
+from textual.reactive import reactive
+
+from app.tui.colours import QUIET
+from app.tui.widgets.canvas import Canvas
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A label and what there is to say under it."""
+
+    label: str
+    items: tuple[str, ...]
+    """What is not to be taken apart at the end of a line."""
+    gap: str = "  "
+    style: str = ""
+
+
+def prose(label: str, text: str, style: str = "") -> Fact:
+    """A fact that is a sentence."""
+    return Fact(label, tuple(text.split()), " ", style)
+
+
+class Facts(Canvas):
+    """Facts, one below the other, as high as they need to be."""
+
+    facts: reactive[tuple[Fact, ...]] = reactive((), layout=True)
+    """What is drawn."""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """All lines."""
+        return len(self.lines(width, 0))
+
+    def lines(self, width: int, height: int) -> list[Text]:
+        """All of them, however high the widget is."""
+        indent = max((len(fact.label) for fact in self.facts), default=0) + 2
+        return [line for fact in self.facts for line in _lines_of(fact, indent, width)]
+
+
+def _lines_of(fact: Fact, indent: int, width: int) -> Iterator[Text]:
+    label = fact.label
+    for words in wrapped(fact.items, fact.gap, max(width - indent, 8)):
+        yield Text.assemble((label.ljust(indent), QUIET), (words, fact.style))
+        label = ""
+
+
+def wrapped(items: Sequence[str], gap: str, width: int) -> Iterator[str]:
+    """Items in lines of at most `width` columns; one that is longer than a line is the only one that is broken."""
+    line = ""
+    for item in items:
+        if line and len(line) + len(gap) + len(item) > width:
+            yield line
+            line = ""
+        line = f"{line}{gap}{item}" if line else item
+        while len(line) > width:
+            yield line[:width]
+            line = line[width:]
+    if line:
+        yield line

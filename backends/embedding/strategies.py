@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from msgspec import inspect
 
+from backends.embedding.adaptive import AdaptiveOptions, AdaptiveStrategy
 from backends.embedding.batch import BatchOptions, BatchStrategy
 from backends.embedding.mutex import MutexOptions, MutexStrategy
 from backends.embedding.pool import PoolOptions, PoolStrategy
@@ -78,6 +79,7 @@ STRATEGIES: dict[str, StrategyInfo] = {
         StrategyInfo("mutex", "one session behind one lock: AgentMem as in 2025", MutexOptions, MutexStrategy),
         StrategyInfo("queue", "AgentMem's queue: a window of requests is one batch", QueueOptions, QueueStrategy),
         StrategyInfo("pool", "AgentMem's pool: several sessions in turn, a lock each", PoolOptions, PoolStrategy),
+        StrategyInfo("adaptive", "batched by length and age, a core each: ours", AdaptiveOptions, AdaptiveStrategy),
         StrategyInfo("batch", "the caller's own list in one call", BatchOptions, BatchStrategy, needs_list=True),
     )
 }

@@ -45,7 +45,7 @@ def build(name: str, load: Callable[[], Any]) -> Strategy:
 
 
 def test_the_table_is_in_the_order_shown() -> None:
-    assert list(STRATEGIES) == ["shared", "mutex", "queue", "pool", "batch"]
+    assert list(STRATEGIES) == ["shared", "mutex", "queue", "pool", "adaptive", "batch"]
     assert [info.name for info in STRATEGIES.values() if info.needs_list] == ["batch"]
 
 
@@ -54,7 +54,7 @@ def test_every_caller_gets_the_vector_of_its_own_text(
     name: str, tiny_model: FastEmbedModel, tiny_model_folder: Path, texts: list[str]
 ) -> None:
     expected = {text: tiny_model.embed([text])[0] for text in texts}
-    strategy = build(name, lambda: load_model(str(tiny_model_folder), 1, lambda _: None))
+    strategy = build(name, lambda threads=None: load_model(str(tiny_model_folder), 1, lambda _: None))
     with ThreadPoolExecutor(8) as clients:
         asked = texts * 16
         for text, vector in zip(asked, clients.map(strategy.embed, asked), strict=True):
@@ -66,7 +66,7 @@ def test_every_caller_gets_the_vector_of_its_own_text(
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_closing_twice_is_no_error(name: str) -> None:
-    strategy = build(name, CountingModel)
+    strategy = build(name, lambda threads=None: CountingModel())
     strategy.close()
     strategy.close()
 
@@ -146,7 +146,11 @@ def test_options_come_from_words_and_from_values() -> None:
             "strategy pool: option sessions must be a whole number from 1 to 256, or auto, not 'x'",
         ),
         ("shared", {"size": "3"}, "strategy shared has no options, and so no 'size'"),
-        ("mutx", {}, "no strategy is named 'mutx'; there are shared, mutex, queue, pool, batch; did you mean mutex?"),
+        (
+            "mutx",
+            {},
+            "no strategy is named 'mutx'; there are shared, mutex, queue, pool, adaptive, batch; did you mean mutex?",
+        ),
     ],
 )
 def test_a_wrong_option_is_explained_in_one_line(strategy: str, values: dict[str, object], message: str) -> None:

@@ -1,0 +1,208 @@
+"""Concurrent callers batched by length and age, with nothing to tune: ours.
+
+A caller tokenises its text itself and hands over the tokens. As soon as a batcher is free it takes the batch that does
+the most useful work per millisecond, by a cost model that is fitted while running, among those batches that hold the
+request which has waited longest: so padding stays small and nobody starves. A caller that is alone runs its text
+itself, on a session with all cores; as soon as there are several, each batcher keeps to one core.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import insort
+from collections.abc import Sequence
+from concurrent.futures import Future
+from operator import attrgetter
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from backends.embedding.cores import physical_cores
+from backends.embedding.cost import BatchCost, best_run
+from backends.stages import gauge, mark, now_ns
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from backends.base import LoadTokenModel, TokenOutput, Vector
+
+COMPANY_NS = 50_000_000
+"""A caller counts as alone once it has met no other for this long: between two of several there are gaps, too."""
+
+
+class AdaptiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many batches run at once, and how many requests may wait."""
+
+    batchers: (
+        Annotated[int, msgspec.Meta(ge=1, le=256, description="batches at once, a core each; auto is one a core")]
+        | None
+    ) = None
+    waiting: Annotated[
+        int, msgspec.Meta(ge=1, le=1_000_000, description="requests that may wait before callers are held back")
+    ] = 1024
+
+
+class _Request:
+    """One text that waits for its batch."""
+
+    __slots__ = ("answer", "length", "since_ns", "tokens")
+
+    def __init__(self, tokens: Sequence[int]) -> None:
+        self.tokens = tokens
+        self.length = len(tokens)
+        self.since_ns = now_ns()
+        self.answer: Future[tuple[TokenOutput, int]] = Future()
+
+
+class AdaptiveStrategy:
+    """Batchers share one session and the requests that wait, sorted by length."""
+
+    def __init__(self, load: LoadTokenModel, options: AdaptiveOptions) -> None:
+        cores = physical_cores()
+        self._batchers = options.batchers or cores
+        self._room = options.waiting
+        self._narrow = load(threads=1)
+        self._wide = load(threads=cores) if cores > 1 else self._narrow
+        self._cost = BatchCost()
+        self._changed = threading.Condition(threading.Lock())
+        self._waiting: list[_Request] = []
+        self._running = 0
+        self._company_until_ns = 0
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._batch, name=f"adaptive-{number}", daemon=True)
+            for number in range(self._batchers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def embed(self, text: str) -> Vector:
+        """Embed one text: shape (dimensions,), float32.
+
+        Raises:
+            RuntimeError: The strategy is closed, or was before the text's turn came.
+            Exception: Whatever the model raised for this text.
+        """
+        tokens = self._narrow.tokenise(text)
+        if self._begin_alone():
+            return self._run_alone(tokens)
+        request = _Request(tokens)
+        self._submit([request])
+        return self._finish(request)
+
+    def embed_batch(self, texts: Sequence[str]) -> Vector:
+        """Embed the caller's list, its texts batched with whatever else waits: shape (len(texts), dimensions), float32.
+
+        Raises:
+            RuntimeError: The strategy is closed, or was before a text's turn came.
+            Exception: Whatever the model raised for one of the texts.
+        """
+        import numpy as np
+
+        requests = [_Request(self._narrow.tokenise(text)) for text in texts]
+        self._submit(requests)
+        vectors: list[np.ndarray[Any, Any]] = [self._finish(request) for request in requests]
+        return np.stack(vectors) if vectors else np.empty((0, self._narrow.dimensions), np.float32)
+
+    def close(self) -> None:
+        """Answer what waits, fail what comes after, end the batchers."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _begin_alone(self) -> bool:
+        with self._changed:
+            if self._closed:
+                raise _closed()
+            if self._running or self._waiting:
+                self._company_until_ns = perf_counter_ns() + COMPANY_NS
+                return False
+            if perf_counter_ns() < self._company_until_ns:
+                return False
+            self._running += 1
+            return True
+
+    def _run_alone(self, tokens: Sequence[int]) -> Vector:
+        try:
+            output = self._wide.run_tokens([tokens])
+        finally:
+            self._end()
+        return self._wide.finish(output, 0)
+
+    def _submit(self, requests: Sequence[_Request]) -> None:
+        for request in requests:
+            with self._changed:
+                while len(self._waiting) >= self._room and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    raise _closed()
+                insort(self._waiting, request, key=attrgetter("length"))
+                gauge("queue_depth", len(self._waiting))
+                self._changed.notify_all()
+
+    def _finish(self, request: _Request) -> Vector:
+        output, row = request.answer.result()
+        return self._narrow.finish(output, row)
+
+    def _end(self) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+
+    def _batch(self) -> None:
+        while batch := self._take():
+            try:
+                self._answer(batch)
+            finally:
+                self._end()
+
+    def _take(self) -> list[_Request]:
+        """The next batch, once there is one and fewer run than may; empty when there will be none."""
+        with self._changed:
+            while not self._waiting or self._running >= self._batchers:
+                if self._closed and not self._waiting:
+                    return []
+                self._changed.wait()
+            first, last = self._choose()
+            batch = self._waiting[first:last]
+            del self._waiting[first:last]
+            self._running += 1
+            self._changed.notify_all()
+        return batch
+
+    def _choose(self) -> tuple[int, int]:
+        lengths = [request.length for request in self._waiting]
+        oldest = min(range(len(lengths)), key=lambda index: self._waiting[index].since_ns)
+        idle = self._batchers - self._running
+        return best_run(lengths, oldest, self._cost, most=-(-len(lengths) // idle))
+
+    def _answer(self, batch: list[_Request]) -> None:
+        for request in batch:
+            mark("queue_wait", request.since_ns)
+        begin_ns = perf_counter_ns()
+        try:
+            output = self._narrow.run_tokens([request.tokens for request in batch])
+        except Exception as error:
+            self._answer_one_by_one(batch, error)
+            return
+        self._cost.learn(len(batch), batch[-1].length, (perf_counter_ns() - begin_ns) / 1e6)
+        for row, request in enumerate(batch):
+            request.answer.set_result((output, row))
+
+    def _answer_one_by_one(self, batch: list[_Request], error: Exception) -> None:
+        """One text in the batch is poisonous: only its caller shall know."""
+        if len(batch) == 1:
+            batch[0].answer.set_exception(error)
+            return
+        for request in batch:
+            try:
+                request.answer.set_result((self._narrow.run_tokens([request.tokens]), 0))
+            except Exception as own_error:
+                request.answer.set_exception(own_error)
+
+
+def _closed() -> RuntimeError:
+    return RuntimeError("the adaptive strategy is closed")

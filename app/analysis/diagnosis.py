@@ -36,7 +36,7 @@ IDLE_SHARE = 0.2
 """Of client time with nothing due, from which on an open loop was kept up with, however few arrivals there were."""
 SPARE_SHARE = 0.3
 """Of the processors, unused in an open loop that was kept up with: there is room for more."""
-CROWDED = 1.5
+CROWDED = 1.8
 """Busy threads a core, workers among them, from which on they are in each other's way."""
 LOCK_SHARE = 0.4
 TIMER_SHARE = 0.4

@@ -89,7 +89,7 @@ def record(*causes, **changes):
         ([], {"clients": 1, "time_cpu": 0.98, "time_runqueue": 0.0, "time_other": 0.0}, "compute-bound"),
         ([CROWDED], {}, "oversubscribed"),
         ([CROWDED], {"worker_load": 3.4}, "compute-bound"),
-        ([CROWDED], {"worker_load": 4.0, "client_load": 1.9}, "compute-bound"),
+        ([CROWDED], {"worker_load": 4.0, "client_load": 3.1}, "compute-bound"),
         ([CROWDED], {"worker_load": None, "client_load": None}, "compute-bound"),
         ([NOTHING], {}, "harness-bound"),
         ([NOTHING], {"latency_mean_ms": 0.2}, "unclear"),

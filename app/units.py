@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h)")
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -60,6 +61,11 @@ def format_count(count: int | None) -> str:
 def plural(count: int, one: str, many: str | None = None) -> str:
     """`1 run`, `12 runs`, `3 memories`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def from_home(path: Path) -> str:
+    """A path as short as a shell takes it: `~/.local/state/...`."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

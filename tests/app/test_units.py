@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from app.units import format_count, format_duration, format_latency, format_rate, parse_duration, plural, suggest
+from app.units import (
+    format_count,
+    format_duration,
+    format_latency,
+    format_rate,
+    from_home,
+    parse_duration,
+    plural,
+    suggest,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +81,9 @@ def test_the_nearest_name_is_suggested_or_all_of_them():
 
     assert suggest("singel-add", known) == "did you mean 'single-add'?"
     assert suggest("xyz", known) == "choose from batch-add, single-add, steady-add"
+
+
+def test_a_path_below_home_is_written_as_a_shell_takes_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert from_home(Path("/home/ada/logs/a.log")) == "~/logs/a.log"
+    assert from_home(Path("/var/log/a.log")) == "/var/log/a.log"

@@ -19,7 +19,7 @@ from app.tui.widgets.histogram import named
 from app.tui.widgets.locks import LockTable, rows_of, why_empty
 from app.tui.widgets.timebar import TimeBar
 from app.tui.words import FAINT, audit_of, fairness_of, stages_of, waiting_for, whole_verdict_of
-from app.units import format_rate
+from app.units import format_rate, from_home
 
 
 class Details(VerticalScroll):
@@ -80,7 +80,7 @@ def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fac
         if not record.error or record.error not in remark:
             yield remark_of(remark)
     if run.log:
-        yield prose("log", str(run.log), QUIET)
+        yield prose("log", from_home(run.log), QUIET)
 
 
 def remark_of(line: str) -> Fact:

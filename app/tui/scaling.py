@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from app.explain import explain_scaling, scaling_groups
+from app.explain import SCALING_MIN, explain_scaling, scaling_group, scaling_groups
 from app.results.record import Record
-
-CLIENT_COUNTS_MIN = 3
 
 
 class Group(NamedTuple):
@@ -25,12 +23,8 @@ class Group(NamedTuple):
 
 def group_of(record: Record, records: Sequence[Record]) -> Group | None:
     """The group that a run belongs to, if enough numbers of clients were measured."""
-    peers = tuple(other for other in records if _system(other) == _system(record))
-    if not any(len(points) >= CLIENT_COUNTS_MIN for points in scaling_groups(peers).values()):
+    name = scaling_group(record)
+    peers = tuple(other for other in records if scaling_group(other) == name)
+    if not any(len(points) >= SCALING_MIN for points in scaling_groups(peers).values()):
         return None
     return Group(tuple(peer.run_id for peer in peers), peers)
-
-
-def _system(record: Record) -> tuple[object, ...]:
-    options = tuple(sorted(record.strategy_options.items()))
-    return (record.scenario, record.backend, record.strategy, options, record.store, record.threads)

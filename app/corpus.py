@@ -104,15 +104,17 @@ def benchmark_text(number: int) -> str:
     return f"Test memory item {number}: This is a test memory for performance benchmarking."
 
 
-def turns(count: int, seed: int) -> list[str]:
-    """Conversation turns of common words, every one different, as long as real ones are.
+def turns(
+    count: int, seed: int, log_mean: float = TURN_LOG_MEAN, log_deviation: float = TURN_LOG_DEVIATION
+) -> list[str]:
+    """Conversation turns of common words, every one different, as long as real ones are unless told otherwise.
 
     Lengths in tokens are lognormal (mean of the log 3.33, deviation 0.50), cut at 4 and 110: 31 on average.
     """
     generator = random.Random(seed)
     made: dict[str, None] = {}
     while len(made) < count:
-        length = round(math.exp(generator.gauss(TURN_LOG_MEAN, TURN_LOG_DEVIATION)))
+        length = round(math.exp(generator.gauss(log_mean, log_deviation)))
         words = min(max(length, TURN_TOKENS_MIN), TURN_TOKENS_MAX) - SPECIAL_TOKENS
         made[" ".join(generator.choices(COMMON_WORDS, k=words))] = None
     return list(made)

@@ -1,7 +1,7 @@
 """Concurrent callers batched by length and age, with nothing to tune: ours.
 
-A caller tokenises its text itself and hands over the tokens. As soon as a batcher is free it takes the batch that does
-the most useful work per millisecond, by a cost model that is fitted while running, among those batches that hold the
+A caller tokenises its text itself and hands over the tokens. As soon as a batcher is free it works out the cheapest way
+to clear everything that waits, by a cost model that is fitted while running, and takes the batch of it that holds the
 request which has waited longest: so padding stays small and nobody starves. A caller that is alone runs its text
 itself, on a session with all cores; as soon as there are several, each batcher keeps to one core.
 """
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from backends.embedding.cores import physical_cores
-from backends.embedding.cost import BatchCost, best_run
+from backends.embedding.cost import BatchCost
+from backends.embedding.policy import next_batch, patience_ns
 from backends.stages import gauge, mark, now_ns
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ class AdaptiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Request:
     """One text that waits for its batch."""
 
-    __slots__ = ("answer", "length", "since_ns", "tokens")
+    __slots__ = ("answer", "due_ns", "length", "since_ns", "tokens")
 
     def __init__(self, tokens: Sequence[int]) -> None:
         self.tokens = tokens
         self.length = len(tokens)
-        self.since_ns = now_ns()
+        self.since_ns = self.due_ns = now_ns()
         self.answer: Future[tuple[TokenOutput, int]] = Future()
 
 
@@ -65,8 +66,13 @@ class AdaptiveStrategy:
         self._narrow = load(threads=1)
         self._wide = load(threads=cores) if cores > 1 else self._narrow
         self._cost = BatchCost()
-        self._changed = threading.Condition(threading.Lock())
+        lock = threading.Lock()
+        self._work = threading.Condition(lock)
+        """There is something to run, a batcher to run it, or the end."""
+        self._room_again = threading.Condition(lock)
+        """More requests may wait."""
         self._waiting: list[_Request] = []
+        self._waiting_tokens = 0
         self._running = 0
         self._company_until_ns = 0
         self._closed = False
@@ -107,14 +113,15 @@ class AdaptiveStrategy:
 
     def close(self) -> None:
         """Answer what waits, fail what comes after, end the batchers."""
-        with self._changed:
+        with self._work:
             self._closed = True
-            self._changed.notify_all()
+            self._work.notify_all()
+            self._room_again.notify_all()
         for thread in self._threads:
             thread.join()
 
     def _begin_alone(self) -> bool:
-        with self._changed:
+        with self._work:
             if self._closed:
                 raise _closed()
             if self._running or self._waiting:
@@ -134,50 +141,62 @@ class AdaptiveStrategy:
 
     def _submit(self, requests: Sequence[_Request]) -> None:
         for request in requests:
-            with self._changed:
+            with self._work:
                 while len(self._waiting) >= self._room and not self._closed:
-                    self._changed.wait()
+                    self._room_again.wait()
                 if self._closed:
                     raise _closed()
                 insort(self._waiting, request, key=attrgetter("length"))
+                self._waiting_tokens += request.length
+                request.due_ns = request.since_ns + patience_ns(self._waiting_tokens, self._batchers, self._cost)
                 gauge("queue_depth", len(self._waiting))
-                self._changed.notify_all()
+                self._work.notify()
 
     def _finish(self, request: _Request) -> Vector:
         output, row = request.answer.result()
         return self._narrow.finish(output, row)
 
     def _end(self) -> None:
-        with self._changed:
+        with self._work:
             self._running -= 1
-            self._changed.notify_all()
+            self._work.notify()
 
     def _batch(self) -> None:
-        while batch := self._take():
-            try:
-                self._answer(batch)
-            finally:
-                self._end()
+        try:
+            while batch := self._take():
+                try:
+                    self._answer(batch)
+                finally:
+                    self._end()
+        except BaseException as error:
+            self._abandon(error)
+            raise
+
+    def _abandon(self, error: BaseException) -> None:
+        """A batcher ends by what should not happen: nobody shall wait for it."""
+        with self._work:
+            self._closed = True
+            left, self._waiting = self._waiting, []
+            self._work.notify_all()
+            self._room_again.notify_all()
+        for request in left:
+            request.answer.set_exception(error)
 
     def _take(self) -> list[_Request]:
         """The next batch, once there is one and fewer run than may; empty when there will be none."""
-        with self._changed:
+        with self._work:
             while not self._waiting or self._running >= self._batchers:
                 if self._closed and not self._waiting:
                     return []
-                self._changed.wait()
-            first, last = self._choose()
-            batch = self._waiting[first:last]
-            del self._waiting[first:last]
+                self._work.wait()
+            chosen = next_batch(self._waiting, now_ns(), self._batchers - self._running, self._cost)
+            batch = [self._waiting[index] for index in chosen]
+            for index in reversed(chosen):
+                del self._waiting[index]
+            self._waiting_tokens -= sum(request.length for request in batch)
             self._running += 1
-            self._changed.notify_all()
+            self._room_again.notify(len(batch))
         return batch
-
-    def _choose(self) -> tuple[int, int]:
-        lengths = [request.length for request in self._waiting]
-        oldest = min(range(len(lengths)), key=lambda index: self._waiting[index].since_ns)
-        idle = self._batchers - self._running
-        return best_run(lengths, oldest, self._cost, most=-(-len(lengths) // idle))
 
     def _answer(self, batch: list[_Request]) -> None:
         for request in batch:
@@ -188,7 +207,9 @@ class AdaptiveStrategy:
         except Exception as error:
             self._answer_one_by_one(batch, error)
             return
-        self._cost.learn(len(batch), batch[-1].length, (perf_counter_ns() - begin_ns) / 1e6)
+        took_ms = (perf_counter_ns() - begin_ns) / 1e6
+        with self._work:
+            self._cost.learn(len(batch), batch[-1].length, took_ms)
         for row, request in enumerate(batch):
             request.answer.set_result((output, row))
 

@@ -38,6 +38,16 @@ class Architecture:
         normalisation = 2 * self.hidden
         return embeddings + normalisation + self.layers * (attention + feed_forward + 2 * normalisation)
 
+    def flop(self, tokens: int) -> int:
+        """Floating-point operations of one text of so many tokens, a multiply-add being two; matrix products only.
+
+        A token meets four matrices of hidden x hidden and two of hidden x intermediate in each layer, and in attention
+        every other token twice.
+        """
+        matrices = 8 * self.hidden * self.hidden + 4 * self.hidden * self.intermediate
+        attention = 4 * self.hidden * tokens
+        return self.layers * tokens * (matrices + attention)
+
     @property
     def key(self) -> str:
         """Names the twin's content: the same for the same architecture, seed and builder, on every machine."""

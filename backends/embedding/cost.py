@@ -1,8 +1,6 @@
-"""What a batch costs, learned while running, and which batch is worth most."""
+"""What a batch costs, learned while running."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 FIRST_GUESS = (3.3, 0.21)
 """Milliseconds a batch and a token of bge-small on one Zen 5 core; only their ratio matters, and only at the start."""
@@ -43,28 +41,3 @@ class BatchCost:
         weight = 1 / (took_ms * took_ms)
         seen = (weight, weight * tokens, weight * tokens * tokens, weight * took_ms, weight * tokens * took_ms)
         self._sums = [FORGETTING * total + new for total, new in zip(self._sums, seen, strict=True)]
-
-
-def best_run(lengths: Sequence[int], oldest: int, cost: BatchCost, most: int) -> tuple[int, int]:
-    """The run of neighbours in length, around the oldest request, with the most useful tokens a millisecond.
-
-    Args:
-        lengths: Tokens of the requests that wait, ascending.
-        oldest: Which of them has waited longest; it is always in the run.
-        cost: What a batch takes.
-        most: Texts that the run may have: an equal share where several batchers are idle.
-
-    Returns:
-        The run as a slice, first and one past the last.
-    """
-    import numpy as np
-
-    tokens = np.asarray(lengths, np.float64)
-    before = np.concatenate(([0.0], np.cumsum(tokens)))
-    first = np.arange(oldest + 1)[:, None]
-    last = np.arange(oldest, len(tokens))[None, :]
-    useful = before[last + 1] - before[first]
-    texts = last - first + 1
-    worth = np.where(texts <= most, useful / (cost.fixed_ms + cost.token_ms * texts * tokens[last]), 0.0)
-    low, high = np.unravel_index(np.argmax(worth), worth.shape)
-    return int(low), oldest + int(high) + 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pytest
 
 from backends.base import Strategy
 from backends.embedding.adaptive import AdaptiveOptions, AdaptiveStrategy
-from backends.embedding.cost import BatchCost, best_run
+from backends.embedding.cost import BatchCost
 from backends.embedding.model import FastEmbedModel
 
 if TYPE_CHECKING:
@@ -185,25 +186,33 @@ def test_batches_of_one_size_leave_the_cost_positive() -> None:
     assert cost.token_ms > 0
 
 
-def test_the_best_run_beats_every_other_run_around_the_oldest() -> None:
-    generator = random.Random(2)
-    cost = BatchCost((3.3, 0.21))
-    for _ in range(100):
-        lengths = sorted(generator.randint(4, 110) for _ in range(generator.randint(1, 40)))
-        oldest = generator.randrange(len(lengths))
-        most = generator.randint(1, len(lengths))
-        first, last = best_run(lengths, oldest, cost, most)
-        assert first <= oldest < last
-        assert last - first <= most
+def test_nobody_waits_for_a_batcher_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    monkeypatch.setattr("backends.embedding.adaptive.next_batch", broken_policy)
+    model = ScriptedModel()
+    strategy = build(model, batchers=1)
+    model.gate.clear()
+    with ThreadPoolExecutor(3) as clients:
+        alone = clients.submit(strategy.embed, "a")
+        model.entered.acquire()
+        waiting = clients.submit(strategy.embed, "b")
+        until_waiting(strategy, 1)
+        model.gate.set()
+        alone.result(30)
+        with pytest.raises(ZeroDivisionError):
+            waiting.result(30)
+    with pytest.raises(RuntimeError, match="closed"):
+        strategy.embed("c")
+    strategy.close()
 
-        def rate(low: int, high: int, lengths: list[int] = lengths) -> float:
-            return sum(lengths[low:high]) / cost.ms(high - low, lengths[high - 1])
 
-        runs = [(low, high) for low in range(oldest + 1) for high in range(oldest + 1, len(lengths) + 1)]
-        assert rate(first, last) == pytest.approx(max(rate(low, high) for low, high in runs if high - low <= most))
+def broken_policy(*_: object) -> list[int]:
+    raise ZeroDivisionError
 
 
 def until_waiting(strategy: Any, number: int) -> None:
     """Wait until that many requests wait."""
-    with strategy._changed:
-        assert strategy._changed.wait_for(lambda: len(strategy._waiting) >= number, timeout=30)
+    until = time.monotonic() + 30
+    while len(strategy._waiting) < number:
+        assert time.monotonic() < until
+        time.sleep(0.001)

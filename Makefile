@@ -32,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 
 # Exact versions for every supported Python, with no address of a package index in them. Needs uv.
 lock:
-	uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url \
+	uv pip compile --universal --python-version 3.11 --extra dev --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links pyproject.toml --output-file requirements.lock
 
 clean:

@@ -12,6 +12,9 @@ from typing import Any, Literal, NoReturn
 import click
 import msgspec
 
+from app.commands.history import COMMANDS as HISTORY_COMMANDS
+from app.commands.limit import limit
+from app.config import DEFAULT_FPS, FPS_LEAST, FPS_MOST, THEME_NAMES
 from app.console import Exit, complain, give, give_results, give_table, plain_table, progress, say
 from app.units import parse_duration, suggest
 
@@ -103,9 +106,14 @@ def _threads(value: str) -> int | None:
 
 @click.group(cls=SuggestingGroup, invoke_without_command=True, context_settings=HELP)
 @click.option("--scenarios", type=click.Path(path_type=Path), help="A scenario file in place of the one that ships.")
+@click.option("--theme", type=click.Choice(THEME_NAMES), help="Of the dashboard.  [default: dark]")
+@click.option("--fps", type=click.FloatRange(FPS_LEAST, FPS_MOST),
+              help=f"The most redraws a second during a run.  [default: {DEFAULT_FPS:g}]")  # fmt: skip
+@click.option("--quiet", is_flag=True, default=None, help="Draw nothing but the elapsed time during a run.")
+@click.option("--ascii/--no-ascii", default=None, help="Draw with ASCII alone.  [default: where there is no UTF-8]")
 @click.version_option(package_name="membench-tui", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(context: click.Context, scenarios: Path | None) -> int | None:
+def cli(context: click.Context, /, scenarios: Path | None, **settings: Any) -> int | None:
     """See live why an agent-memory layer is slow, and what to choose instead.
 
     Without a command: the dashboard; where there is no terminal, the built-in comparison as a table.
@@ -116,7 +124,7 @@ def cli(context: click.Context, scenarios: Path | None) -> int | None:
     if sys.stdin.isatty() and sys.stdout.isatty():
         from app.tui.app import run_dashboard
 
-        return run_dashboard(scenarios)
+        return run_dashboard(scenarios, **settings)
     from app.plan import Choice
 
     return _headless(Choice(), scenarios)
@@ -134,6 +142,10 @@ def cli(context: click.Context, scenarios: Path | None) -> int | None:
 @click.option("--threads", type=CommaSeparated(_threads, "whole number or 'auto'"), multiple=True,
               help="Intra-op threads of a model session.  [default: auto]")  # fmt: skip
 @click.option("--model", metavar="NAME|DIR", help="A FastEmbed model, or a folder with one.")
+@click.option("--precision", "precisions", type=CommaSeparated(), multiple=True,
+              help="Of the model's arithmetic: fp32, int8.  [default: fp32]")  # fmt: skip
+@click.option("--embedder", metavar="model|fixed",
+              help="Where vectors come from; fixed: a table, at no cost.  [default: model]")  # fmt: skip
 @click.option("--scenarios", type=click.Path(path_type=Path), help="A scenario file in place of the one that ships.")
 @click.option("--corpus", metavar="FILE", help="Your texts: .txt (a line each), .jsonl (field text) or .csv.")
 @click.option("--corpus-column", metavar="NAME", help="The column of a .csv corpus.  [default: text]")
@@ -148,6 +160,8 @@ def cli(context: click.Context, scenarios: Path | None) -> int | None:
 @click.option("--explain", is_flag=True, help="Say of each run where its clients' time went, and what to try.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the records as JSON.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write the records as CSV.")
+@click.option("--markdown", "markdown_path", type=click.Path(path_type=Path),
+              help="Write a Markdown table to paste into a report; '-' is standard output.")  # fmt: skip
 @click.option("--hgrm", "hgrm_path", type=click.Path(path_type=Path),
               help="Write latency percentiles for HdrHistogram's plotter; several runs: numbered files.")  # fmt: skip
 def run(scenario: tuple[str, ...], scenarios: Path | None, **given: Any) -> int:
@@ -166,14 +180,16 @@ def run(scenario: tuple[str, ...], scenarios: Path | None, **given: Any) -> int:
         "stores": _flat(given["stores"]),
         "clients": _flat(given["clients"]),
         "threads": _flat(given["threads"]),
+        "precisions": _flat(given["precisions"]),
         "duration_s": given["duration"],
         "rate_ops_s": given["rate"],
         "metering": not given["no_metering"],
+        "embedder": given["embedder"],
         **{key: given[key] for key in ("model", "corpus", "corpus_column", "items", "arrivals", "repeats", "seed")},
     }
     if given["duration"] is not None and given["items"] is not None:
         raise click.UsageError("--duration and --items: a run stops after a time or a number; give one of them")
-    files = ResultFiles(json=given["json_path"], csv=given["csv_path"], hgrm=given["hgrm_path"])
+    files = ResultFiles(**{kind: given[f"{kind}_path"] for kind in ("json", "csv", "hgrm", "markdown")})
     unset: tuple[Any, ...] = ((), None)
     return _headless(
         Choice(**{key: value for key, value in choice.items() if value not in unset}),
@@ -191,6 +207,7 @@ def _headless(
     from app.catalogue import CatalogueError, load_catalogue
     from app.plan import PlanError, make_plan
     from app.results.exports import ExportError, ResultFiles
+    from app.results.history import Keeper, earlier_times
     from app.session import TIMEOUT_S, RunEnded, Session
 
     files = files or ResultFiles()
@@ -202,19 +219,23 @@ def _headless(
         files.check(len(plan.runs))
     except (CatalogueError, PlanError, ExportError) as error:
         raise click.UsageError(str(error)) from error
-    say(plan.summary())
+    say(plan.summary(earlier_times(plan.runs)))
     for note in plan.notes:
         say(f"! {note}")
     session = Session(plan, timeout_s or TIMEOUT_S)
     records: list[Any] = []
+    keeper, unkept = Keeper(), ""
     with _signals(session.stop) as interrupted, progress(len(plan.runs)) as reporter:
         for event in session.events():
             reporter.see(event)
             if isinstance(event, RunEnded):
                 records.append(event.record)
+                unkept = keeper.keep(event.record) or unkept
                 _write(files, records, more_to_come=True)
     unwritten = _write(files, records)
     give_results(records, explain, to_stderr=files.takes_stdout)
+    if unkept:
+        say(f"! {unkept}")
     if unwritten:
         _rescue(records, unwritten)
     if interrupted:
@@ -327,21 +348,24 @@ def _prepare(action: Literal["twin", "pull"], model: str) -> int:
     process = MeasuredProcess("app.runner.models", f"models-{action}", arguments=(action, model))
     try:
         with downloading(model) as show:
-            while True:
-                for message in process.read():
-                    if isinstance(message, Prepared):
-                        give(f"{message.weights} weights of {model}: {message.folder}")
+            for message in process.messages():
+                match message:
+                    case Prepared(weights=weights, folder=folder):
+                        give(f"{weights} weights of {model}: {folder}")
                         return Exit.DONE
-                    if isinstance(message, Failed):
-                        complain(message.error)
+                    case Failed(error=error):
+                        complain(error)
                         return Exit.FAILED
-                    show(message)
-    except EOFError:
-        process.end()
-        complain(process.death())
-        return Exit.FAILED
+                    case _:
+                        show(message)
     finally:
         process.end()
+    complain(process.death())
+    return Exit.FAILED
+
+
+for command in (limit, *HISTORY_COMMANDS):
+    cli.add_command(command)
 
 
 @cli.command()

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
-from app.messages import Auditing, Loading, Message, Progress, Tick, WarmingUp
+from app.messages import Auditing, LimitTried, Loading, Message, Progress, Tick, WarmingUp
 from app.session import Event, RunEnded, RunMessage, RunStarted
-from app.units import format_count, format_latency, format_rate
+from app.units import format_count, format_latency, format_rate, format_rate_between, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -60,13 +60,13 @@ def give_table(table: Table, to_stderr: bool = False) -> None:
 
 def give_results(records: Sequence[Record], explain: bool, to_stderr: bool) -> None:
     """The table of all runs and what must be said of them; to standard error where a file already has the output."""
-    from app.explain import explain_run, explain_scaling
+    from app.explain import explain_run, explain_scaling, explain_strategies
 
     tell = say if to_stderr else give
     give_table(results_table(records), to_stderr)
     for remark in remarks(records):
         tell(remark)
-    for line in explain_scaling(records):
+    for line in (*explain_strategies(records), *explain_scaling(records)):
         tell(line)
     if explain:
         for record in records:
@@ -89,16 +89,19 @@ def results_table(records: Sequence[Record]) -> Table:
     """The runs, a row each, in the order they were made."""
     numbers = ("clients", "ops/s", "p50", "p99", "lock %", "errors", "stored", "lost")
     words = ("weights", "status", "verdict")
-    table = plain_table("", "scenario", "backend", "strategy", "store", *numbers, *words, right=numbers)
+    # The table is wide already: what is the same in every run is left to the titles of the remarks.
+    precision = ["precision"] if len({record.precision for record in records} - {None}) > 1 else []
+    table = plain_table("", "scenario", "backend", "strategy", *precision, "store", *numbers, *words, right=numbers)
     for record in records:
         table.add_row(
             STATUS_MARKS[record.status],
             record.scenario,
             record.backend,
             record.strategy or "–",
+            *(record.precision or "–" for _ in precision),
             record.store or "–",
             str(record.clients),
-            _rate(record),
+            format_rate_between(record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high),
             format_latency(record.latency_p50_ms),
             format_latency(record.latency_p99_ms),
             "–" if record.time_lock is None else f"{record.time_lock:.0%}",
@@ -112,14 +115,6 @@ def results_table(records: Sequence[Record]) -> Table:
     return table
 
 
-def _rate(record: Record) -> str:
-    """Throughput, with its interval where there are repeats."""
-    rate = format_rate(record.ops_per_s)
-    if record.ops_per_s_low is None or record.ops_per_s_high is None:
-        return rate
-    return f"{rate} ({format_rate(record.ops_per_s_low)} to {format_rate(record.ops_per_s_high)})"
-
-
 def remarks(records: Sequence[Record]) -> Iterator[str]:
     """What the table cannot say: why runs failed, which errors there were, and what the figures rest on."""
     for record in records:
@@ -131,11 +126,16 @@ def remarks(records: Sequence[Record]) -> Iterator[str]:
             yield f"  {name}: operations that raised: {kinds}"
         if record.batch_call is False:
             yield f"  {name}: takes no list, so each memory of the batch was added by a call of its own"
+        if record.precision_cosine is not None:
+            cosine = f"{record.precision_cosine:.4f} over a fixed sample of texts"
+            yield f"  {name}: {record.precision} against fp32: mean cosine {cosine}"
         if record.loop == "open" and record.rate_ops_s and record.ops_per_s is not None:
             achieved = record.ops_per_s / record.batch_size
             yield f"  {name}: asked for {record.rate_ops_s:g} operations a second, achieved {format_rate(achieved)}"
     if any(record.weights == "twin" for record in records):
         yield "weights: twin = the model's exact shape with random weights: its speed is real, its similarities are not"
+    if any(record.embedder == "fixed" for record in records):
+        yield "embedder: fixed = each text gets a ready vector from a table: the figures are of all else"
     environment = next((record.environment for record in records if record.environment), None)
     if environment:
         yield f"machine: {environment['cpu']}, {environment['cores']} cores, Python {environment['python']}"
@@ -246,3 +246,42 @@ def downloading(model: str) -> Iterator[Callable[[Message], None]]:
 def _say_stage(message: Message) -> None:
     if isinstance(message, Loading):
         say(message.stage)
+
+
+@contextmanager
+def searching() -> Iterator[Callable[[Message], None]]:
+    """Shows how the search for a limit goes: a bar on a terminal, a line a layout elsewhere."""
+    if not sys.stderr.isatty():
+        yield _say_tried
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=None)
+
+        def show(message: Message) -> None:
+            if isinstance(message, LimitTried):
+                bars.update(task, completed=message.done, total=message.total, description=_tried(message))
+            elif isinstance(message, Loading):
+                bars.update(task, description=message.stage)
+
+        yield show
+
+
+def _say_tried(message: Message) -> None:
+    if isinstance(message, LimitTried):
+        say(f"[{message.done}/{message.total}] {_tried(message)}")
+    else:
+        _say_stage(message)
+
+
+def _tried(message: LimitTried) -> str:
+    """`2 batchers, 1 thread, 1 session, 256 tokens: 281 texts/s`."""
+    layout = message.layout
+    return (
+        f"{plural(layout.batchers, 'batcher')}, {plural(layout.threads, 'thread')}, "
+        f"{plural(layout.sessions, 'session')}, {layout.token_budget} tokens: {format_rate(message.ops_per_s)} texts/s"
+    )

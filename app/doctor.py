@@ -41,6 +41,7 @@ def examine() -> list[Finding]:
         _cores(),
         _quota(),
         _governor(),
+        *_power(),
         *_busy(),
         _memory(),
         _disk("temporary folder", Path(tempfile.gettempdir())),
@@ -53,6 +54,11 @@ def examine() -> list[Finding]:
         *(Finding(f"model {model}", weights, note) if weights != "real" else Finding(f"model {model}", note)
           for model, weights, note in model_rows()),
     ]  # fmt: skip
+
+
+def disturbances() -> list[Finding]:
+    """What spoils figures that are measured now; it takes half a second to look."""
+    return [finding for finding in (_quota(), _governor(), *_power(), *_busy(), _memory()) if finding.advice]
 
 
 def _cores() -> Finding:
@@ -82,6 +88,16 @@ def _governor() -> Finding:
         return Finding("CPU governor", "not shown by this system")
     advice = "" if governor == "performance" else "clock speed varies with load: cpupower frequency-set -g performance"
     return Finding("CPU governor", governor, advice)
+
+
+def _power() -> list[Finding]:
+    """Where the power comes from, of a machine that has a battery."""
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    if battery is None or battery.power_plugged is None:
+        return []
+    if battery.power_plugged:
+        return [Finding("power", "plugged in")]
+    return [Finding("power", "battery", "the processor may be slowed to save it: plug the machine in")]
 
 
 def _busy() -> list[Finding]:

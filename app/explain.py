@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from app.analysis.comparison import WITHIN_ONE_RUN, compare, ratio_in_words
 from app.analysis.scaling import NEARLY, Estimate, Scaling, ScalingError, ceiling, fit
+from app.headline import group_key, is_sound, names_of
+from app.messages import embedding_note
 from app.results.record import Record
-from app.units import format_count, format_latency, format_rate
+from app.units import format_count, format_latency, format_rate, plural
 from backends.embedding.strategies import STRATEGIES
 
 BAR_WIDTH = 50
@@ -100,6 +103,25 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"…{text[1 - width :]}"
 
 
+def explain_strategies(records: Sequence[Record]) -> Iterator[str]:
+    """Each strategy against the first, a line for all runs that differ in nothing else; nothing for a single one."""
+    groups: defaultdict[tuple[Hashable, ...], list[Record]] = defaultdict(list)
+    for record in filter(is_sound, records):
+        if record.strategy:
+            same = (record.backend, record.store, record.precision, record.model, record.embedder)
+            groups[(group_key(record), *same)].append(record)
+    bases: set[str | None] = set()
+    for first, *others in groups.values():
+        names = names_of([first, *others])
+        ratios = {names[other.run_id]: ratio for other in others if (ratio := compare(other, first))}
+        if ratios:
+            told = [ratio_in_words(name, names[first.run_id], ratio) for name, ratio in ratios.items()]
+            yield f"{first.backend}, {first.scenario}, {plural(first.clients, 'client')}: {', '.join(told)}"
+        bases.update(ratio.basis for ratio in ratios.values())
+    if "windows" in bases:
+        yield WITHIN_ONE_RUN
+
+
 def scaling_groups(records: Sequence[Record]) -> dict[str, dict[int, list[float]]]:
     """Memories a second of each repeat, by number of clients, of the runs that differ in nothing else."""
     groups: defaultdict[str, dict[int, list[float]]] = defaultdict(dict)
@@ -113,7 +135,8 @@ def scaling_group(record: Record) -> str:
     """What a run shares with those that differ from it in the number of clients only, in a few words."""
     threads = f"threads {record.threads}" if record.threads else None
     options = (f"{key}={value}" for key, value in _chosen_options(record).items())
-    return " · ".join(filter(None, (record.scenario, record.backend, record.strategy, record.store, threads, *options)))
+    how = (record.strategy, embedding_note(record.precision, record.embedder), record.store)
+    return " · ".join(filter(None, (record.scenario, record.backend, *how, threads, *options)))
 
 
 def _chosen_options(record: Record) -> dict[str, object]:
@@ -133,13 +156,26 @@ def explain_scaling(records: Sequence[Record]) -> Iterator[str]:
         try:
             fitted = fit(points)
         except ScalingError as error:
-            yield f"scaling of {name}: not fitted: {error}"
+            yield not_fitted(name, error)
         else:
-            yield from _scaling(name, fitted)
-            yield from _points(points, fitted, limit)
+            yield from fitted_in_words(name, points, fitted, limit)
 
 
-def _scaling(name: str, scaling: Scaling) -> Iterator[str]:
+def not_fitted(name: str, error: ScalingError) -> str:
+    """Why there is no curve."""
+    return f"scaling of {name}: not fitted: {error}"
+
+
+def fitted_in_words(
+    name: str, points: Mapping[int, Sequence[float]], scaling: Scaling, limit: float | None
+) -> Iterator[str]:
+    """What a fitted curve says, and the figures it rests on."""
+    yield from curve_in_words(name, scaling)
+    yield from _points(points, scaling, limit)
+
+
+def curve_in_words(name: str, scaling: Scaling) -> Iterator[str]:
+    """The parameters of a curve with their intervals, and where it ends."""
     yield (
         f"scaling of {name}: contention {_interval(scaling.contention, '.2f')}, "
         f"coherency {_interval(scaling.coherency, '.4f')} (Universal Scalability Law, within {scaling.residual:.0%})"

@@ -13,10 +13,14 @@ from typing import Literal
 import msgspec
 
 from app.units import plural
+from backends.embedding.layout import Layout
 
 Operation = Literal["add", "add_batch"]
 Arrivals = Literal["constant", "poisson"]
 CorpusKind = Literal["benchmark", "turns", "file"]
+Precision = Literal["fp32", "int8"]
+Embedder = Literal["model", "fixed"]
+"""Where vectors come from: the embedding model, or a table of ready ones, so that all else can be measured."""
 
 
 class Corpus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,13 +60,15 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     workload: Workload
     backend: str
     strategy: str | None
-    """None for a backend that does not embed."""
+    """None where no model embeds."""
     strategy_options: dict[str, int | float | bool | str | None]
     store: str | None
     """None for a backend that does not store."""
     model: str
     """A FastEmbed model name, or a folder with the model's files."""
-    precision: Literal["fp32"] = "fp32"
+    precision: Precision = "fp32"
+    embedder: Embedder | None = "model"
+    """None for a backend that does not embed."""
     threads: int | None = None
     """Intra-op threads of one session; None is the library's default."""
     metering: bool = True
@@ -70,12 +76,20 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     def title(self) -> str:
         """The run in a few words, for lists and progress."""
-        return run_title(self.scenario, self.backend, self.strategy, self.store, self.workload.clients)
+        how = (self.strategy, embedding_note(self.precision, self.embedder), self.store)
+        return run_title(self.scenario, self.backend, *how, clients=self.workload.clients)
 
 
-def run_title(scenario: str, backend: str, strategy: str | None, store: str | None, clients: int) -> str:
+def run_title(scenario: str, backend: str, *how: str | None, clients: int) -> str:
     """`concurrent-add · agentmem · mutex · local · 20 clients`; what does not apply is left out."""
-    return " · ".join(part for part in (scenario, backend, strategy, store, plural(clients, "client")) if part)
+    return " · ".join(part for part in (scenario, backend, *how, plural(clients, "client")) if part)
+
+
+def embedding_note(precision: str | None, embedder: str | None) -> str | None:
+    """What is unusual about the way a run embeds, in a word or two; None if nothing is."""
+    if embedder == "fixed":
+        return "fixed embedder"
+    return precision if precision != "fp32" else None
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):
@@ -94,11 +108,13 @@ class Started(msgspec.Struct, frozen=True, tag=True):
     """The model is loaded and the clients are at the barrier: facts that only the runner can find out."""
 
     weights: Literal["real", "twin"] | None
-    """None for a backend that does not embed."""
+    """None where no model embeds."""
     threads: int | None
     """Intra-op threads that `auto` stands for."""
     dimensions: int
     environment: dict[str, str]
+    precision_cosine: float | None = None
+    """Mean cosine of int8 vectors with those of fp32; None for fp32, and for a twin, of which it would say nothing."""
 
 
 class LockUse(msgspec.Struct, frozen=True):
@@ -231,6 +247,54 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     error: str
 
 
+class LimitSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The limit that is to be found."""
+
+    model: str
+    precision: Precision
+    corpus: Corpus
+    texts: int
+    """In the sample."""
+    passes: int
+    """Of each finalist over the whole sample."""
+    seed: int = 1
+
+
+class LimitTried(msgspec.Struct, frozen=True, tag=True):
+    """One layout has been tried over the sample."""
+
+    layout: Layout
+    ops_per_s: float
+    """Texts a second."""
+    done: int
+    """Passes over the sample so far."""
+    total: int
+    """Passes that there will be at most."""
+
+
+class LimitFound(msgspec.Struct, frozen=True, tag=True):
+    """The best offline rate, and what arithmetic alone would allow."""
+
+    ops_per_s: float
+    """Texts a second, from text to vector: the median over passes."""
+    passes_ops_per_s: tuple[float, ...]
+    layout: Layout
+    texts: int
+    """In the sample."""
+    tokens_mean: float
+    padding_factor: float
+    """Tokens computed for one token of text."""
+    peak_gflop_per_s: float
+    """The best rate of a large matrix product in this precision, all cores; 10^9 operations, a multiply-add is two."""
+    gflop_per_text: float | None
+    """The mean over the sample, from the architecture; None where that is not known."""
+
+    @property
+    def ceiling_ops_per_s(self) -> float | None:
+        """Texts a second if every core did nothing but multiply."""
+        return self.peak_gflop_per_s / self.gflop_per_text if self.gflop_per_text else None
+
+
 class Progress(msgspec.Struct, frozen=True, tag=True):
     """How far a download of weights has come, in bytes; `total` is 0 until it is known."""
 
@@ -245,7 +309,20 @@ class Prepared(msgspec.Struct, frozen=True, tag=True):
     folder: str
 
 
-Message = Loading | WarmingUp | Started | Tick | RepeatEnded | Auditing | Finished | Failed | Progress | Prepared
+Message = (
+    Loading
+    | WarmingUp
+    | Started
+    | Tick
+    | RepeatEnded
+    | Auditing
+    | Finished
+    | Failed
+    | Progress
+    | Prepared
+    | LimitTried
+    | LimitFound
+)
 
 _LENGTH = struct.Struct("<I")
 _decode_message = msgspec.msgpack.Decoder(Message).decode

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, get_args
 
 import msgspec
 
 from app.catalogue import ARRIVALS_MAX, CLIENTS_MAX, ITEMS_MAX, Scenario, checked
 from app.corpus import CorpusError, parse_corpus, read_corpus
-from app.messages import Arrivals, RunSpec, Workload
+from app.messages import Arrivals, Embedder, Precision, RunSpec, Workload
 from app.units import format_duration, plural, suggest
 from backends.base import BackendInfo
 from backends.embedding.cache import weights_on_disk
@@ -22,6 +22,10 @@ from backends.stores.table import STORES
 DEFAULT_MODEL = "BAAI/bge-small-en-v1.5"
 DEFAULT_SCENARIOS = ("single-add", "batch-add", "concurrent-add")
 DEFAULT_STORE = "local"
+SHIPPED = "shipped"
+"""Stands among strategies for those that a backend ships with."""
+DEFAULT_STRATEGIES = (SHIPPED, "adaptive")
+"""Of the built-in comparison."""
 THREADS_MAX = 1024
 RUNS_MAX = 10_000
 SEED_MAX = 2**32 - 1
@@ -39,11 +43,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     backends: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
     strategy_options: Mapping[str, Any] = {}
+    """For every strategy that has the option; `queue.size` in place of `size` is for the one strategy alone."""
     stores: tuple[str, ...] = (DEFAULT_STORE,)
     clients: tuple[int, ...] = ()
     threads: tuple[int | None, ...] = (None,)
     model: str = DEFAULT_MODEL
-    precision: Literal["fp32"] = "fp32"
+    precisions: tuple[Precision, ...] = ("fp32",)
+    embedder: Embedder = "model"
     items: int | None = None
     duration_s: float | None = None
     rate_ops_s: float | None = None
@@ -62,13 +68,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[RunSpec, ...]
     notes: tuple[str, ...]
 
-    def summary(self) -> str:
-        """`12 runs, about 40 s`."""
-        return f"{plural(len(self.runs), 'run')}, about {format_duration(sum(map(expected_s, self.runs)))}"
+    def summary(self, earlier_s: Iterable[float | None] = ()) -> str:
+        """`12 runs, about 40 s`.
+
+        Args:
+            earlier_s: What runs like these took before, in their order; None, or nothing at all, is for a guess.
+        """
+        each_s = (
+            expected_s(run) if took_s is None else took_s for run, took_s in itertools.zip_longest(self.runs, earlier_s)
+        )
+        return f"{plural(len(self.runs), 'run')}, about {format_duration(sum(each_s))}"
 
 
 def make_plan(choice: Choice, catalogue: Mapping[str, Scenario]) -> Plan:
-    """Expand a choice into runs: scenario by scenario, and within one backend, strategy, store, threads, clients.
+    """Expand a choice into runs, the number of clients changing fastest, then threads, precision, store, and so on.
 
     A backend that cannot run here is left out with a note, unless it is all there is.
 
@@ -93,6 +106,11 @@ def make_plan(choice: Choice, catalogue: Mapping[str, Scenario]) -> Plan:
     return Plan(plan_id=plan_id, runs=runs, notes=tuple(notes))
 
 
+def chosen_strategies(choice: Choice) -> tuple[str, ...]:
+    """The strategies of a choice by name, `shipped` among them, when nothing was chosen too."""
+    return choice.strategies or (DEFAULT_STRATEGIES if choice.scenarios is None else (SHIPPED,))
+
+
 def _runs(
     choice: Choice,
     scenarios: tuple[str, ...],
@@ -104,10 +122,12 @@ def _runs(
         scenario = catalogue[scenario_name]
         workload = _workload(choice, scenario)
         for info in _backends(choice, scenario, notes):
-            for strategy, store, threads, clients in itertools.product(
+            embedder = choice.embedder if info.capabilities.embeds else None
+            for strategy, store, precision, threads, clients in itertools.product(
                 _strategies(choice, info, workload, notes),
                 choice.stores if info.capabilities.stores else (None,),
-                choice.threads if info.capabilities.embeds else (None,),
+                choice.precisions if embedder == "model" else ("fp32",),
+                choice.threads if embedder == "model" else (None,),
                 choice.clients or (workload.clients,),
             ):
                 yield RunSpec(
@@ -120,7 +140,8 @@ def _runs(
                     strategy_options=_options(strategy, choice.strategy_options),
                     store=store,
                     model=choice.model,
-                    precision=choice.precision,
+                    precision=precision,
+                    embedder=embedder,
                     threads=threads,
                     metering=choice.metering,
                 )
@@ -132,6 +153,8 @@ def _backends(choice: Choice, scenario: Scenario, notes: dict[str, None]) -> Ite
         info = known[name]
         if info.unavailable:
             notes[f"{name} is left out: {info.unavailable}"] = None
+        elif choice.embedder == "fixed" and info.capabilities.embeds and not info.capabilities.stores:
+            notes[f"{name} is left out: it does nothing but embed, which --embedder fixed takes away"] = None
         else:
             yield info
 
@@ -140,11 +163,21 @@ def _strategies(choice: Choice, info: BackendInfo, workload: Workload, notes: di
     if not info.capabilities.embeds:
         yield None
         return
-    for name in dict.fromkeys(choice.strategies or info.default_strategies):
+    if choice.embedder == "fixed":
+        if choice.strategies:
+            notes["--strategy is left out: with --embedder fixed there is no model to share"] = None
+        yield None
+        return
+    for name in dict.fromkeys(_named_strategies(choice, info)):
         if STRATEGIES[name].needs_list and not (workload.operation == "add_batch" and info.capabilities.batch_call):
             notes[f"{name} with {info.name} is left out of {workload.operation}: it hands its model no list"] = None
         else:
             yield name
+
+
+def _named_strategies(choice: Choice, info: BackendInfo) -> Iterator[str]:
+    for name in chosen_strategies(choice):
+        yield from info.default_strategies if name == SHIPPED else (name,)
 
 
 def _options(strategy: str | None, given: Mapping[str, Any]) -> dict[str, int | float | bool | str | None]:
@@ -152,8 +185,9 @@ def _options(strategy: str | None, given: Mapping[str, Any]) -> dict[str, int | 
     if strategy is None:
         return {}
     fields = STRATEGIES[strategy].options.__struct_fields__
-    options = parse_options(strategy, {key: value for key, value in given.items() if key in fields})
-    return msgspec.structs.asdict(options)
+    shared = {field: given[field] for field in fields if field in given}
+    own = {field: given[key] for field in fields if (key := f"{strategy}.{field}") in given}
+    return msgspec.structs.asdict(parse_options(strategy, shared | own))
 
 
 def _workload(choice: Choice, scenario: Scenario) -> Workload:
@@ -184,7 +218,7 @@ def _workload(choice: Choice, scenario: Scenario) -> Workload:
 
 
 def _check_names(choice: Choice, scenarios: tuple[str, ...], catalogue: Mapping[str, Scenario]) -> None:
-    for what, names in (("scenario", scenarios), ("store", choice.stores)):
+    for what, names in (("scenario", scenarios), ("store", choice.stores), ("precision", choice.precisions)):
         if not names:
             raise PlanError(f"no {what} is chosen; choose at least one")
     _check_known("scenario", scenarios, catalogue)
@@ -192,8 +226,10 @@ def _check_names(choice: Choice, scenarios: tuple[str, ...], catalogue: Mapping[
         if not (choice.backends or catalogue[scenario].backends):
             raise PlanError(f"scenario {scenario} names no backends; name some with --backend")
         _check_known("backend", choice.backends or catalogue[scenario].backends, backends())
-    _check_known("strategy", choice.strategies, STRATEGIES)
+    _check_known("strategy", choice.strategies, (SHIPPED, *STRATEGIES))
     _check_known("store", choice.stores, STORES)
+    _check_known("precision", choice.precisions, get_args(Precision))
+    _check_known("embedder", (choice.embedder,), get_args(Embedder))
     _check_strategy_options(choice)
 
 
@@ -204,10 +240,12 @@ def _check_known(what: str, names: Iterable[str], known: Collection[str]) -> Non
 
 
 def _check_strategy_options(choice: Choice) -> None:
-    chosen = choice.strategies or tuple(STRATEGIES)
-    known = {field for name in chosen for field in STRATEGIES[name].options.__struct_fields__}
+    chosen = tuple(STRATEGIES) if SHIPPED in chosen_strategies(choice) else choice.strategies
+    options = {name: STRATEGIES[name].options.__struct_fields__ for name in chosen}
+    known = {field for fields in options.values() for field in fields}
     for key in choice.strategy_options:
-        if key not in known:
+        strategy, _, field = key.rpartition(".")
+        if field not in options.get(strategy, known if not strategy else ()):
             names = ", ".join(chosen)
             hint = suggest(key, known) if known else "it has none"
             raise PlanError(f"--strategy-option {key}: no such option of {names}; {hint}")

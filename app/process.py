@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +23,8 @@ LOGS_KEPT = 200
 class MeasuredProcess:
     """A module of `app.runner` in a process of its own, with a folder of its own and a log for what it prints.
 
-    It gets a session of its own, so a terminal's Ctrl-C reaches only the console.
+    It gets a process group of its own, so a terminal's Ctrl-C reaches only the console. Not a session: Linux weighs the
+    niceness of threads only within one, and what draws must be able to give way to what is measured.
     """
 
     def __init__(self, module: str, name: str, request: bytes = b"", arguments: tuple[str, ...] = ()) -> None:
@@ -59,7 +61,7 @@ class MeasuredProcess:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 bufsize=0,
-                start_new_session=True,
+                process_group=0,
             )
 
     def fileno(self) -> int:
@@ -77,6 +79,12 @@ class MeasuredProcess:
         if not data:
             raise EOFError
         return [decode_message(body) for body in self._frames.feed(data)]
+
+    def messages(self) -> Iterator[Message]:
+        """Every message until the process closes its end."""
+        with suppress(EOFError):
+            while True:
+                yield from self.read()
 
     def end(self) -> None:
         """See the process out and remove its folder. One that is not done ends when its standard input closes."""

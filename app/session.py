@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,8 @@ TIMEOUT_S = 60.0
 LOADING_TIMEOUT_S = 120.0
 """The least that loading gets: imports and the first building of a twin take their time on a slow disk."""
 
+HEADLESS = "headless"
+"""How a record says that nothing was drawn."""
 SELECT_MAX_S = 3600.0
 """The system waits no longer than some weeks at once; a longer timeout is waited for in parts."""
 
@@ -61,9 +63,17 @@ Event = RunStarted | RunMessage | RunEnded
 class Session:
     """Runs a plan, one process at a time. `events` belongs to one thread; `stop` and `skip` may come from any."""
 
-    def __init__(self, plan: Plan, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, plan: Plan, timeout_s: float = TIMEOUT_S, drawn: Callable[[], str] = lambda: HEADLESS) -> None:
+        """Make the session.
+
+        Args:
+            plan: The runs.
+            timeout_s: How long a run may go without getting anything done.
+            drawn: What is drawn at the moment, for the records.
+        """
         self.plan = plan
         self._timeout_s = timeout_s
+        self._drawn = drawn
         self._stopped = False
         self._skipped = False
         read_end, write_end = os.pipe()
@@ -96,7 +106,7 @@ class Session:
 
     def _run(self, index: int, spec: RunSpec) -> Iterator[Event]:
         measurement = Measurement(spec)
-        outcome = _Outcome()
+        outcome = _Outcome(drawn=self._drawn())
         try:
             runner = MeasuredProcess("app.runner.main", spec.run_id, frame(spec))
         except OSError as error:
@@ -112,6 +122,8 @@ class Session:
             runner.end()
         if outcome.status == "crashed":
             outcome.error = runner.death()
+        if self._drawn() != outcome.drawn:
+            outcome.drawn = f"{outcome.drawn}, then {self._drawn()}"
         yield RunEnded(index, _record(measurement, outcome))
 
     def _messages(self, runner: MeasuredProcess, spec: RunSpec, outcome: _Outcome) -> Iterator[Message]:
@@ -152,6 +164,7 @@ class _Outcome:
 
     status: Status = "crashed"
     error: str | None = None
+    drawn: str = HEADLESS
 
     def see(self, message: Message) -> None:
         if isinstance(message, Failed):
@@ -203,4 +216,5 @@ def _record(measurement: Measurement, outcome: _Outcome) -> Record:
         kind, count = measurement.errors.most_common(1)[0]
         status, error = "failed", f"every operation failed: {kind} x {count:,}"
     info = backends()[measurement.spec.backend]
-    return measurement.record(status, error, batch_call=info.capabilities.batch_call)
+    record = measurement.record(status, error, batch_call=info.capabilities.batch_call)
+    return msgspec.structs.replace(record, drawn=outcome.drawn)

@@ -53,6 +53,12 @@ def format_rate(per_second: float | None) -> str:
     return "–" if per_second is None else _three_digits(per_second)
 
 
+def format_rate_between(per_second: float | None, low: float | None, high: float | None) -> str:
+    """A rate with its interval, where there is one: `131 (128 to 134)`."""
+    rate = format_rate(per_second)
+    return rate if low is None or high is None else f"{rate} ({format_rate(low)} to {format_rate(high)})"
+
+
 def format_count(count: int | None) -> str:
     """A count with thousands marks, `–` for None."""
     return "–" if count is None else f"{count:,}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,18 +12,18 @@ from backends.stages import mark, now_ns
 if TYPE_CHECKING:
     from backends.base import Vector
 
-_DISTINCT_VECTORS = 1024
-_SEED = 20_251_210
-
 
 class QdrantBackend:
     """Writes points whose vectors come from a table, at the price of a checksum, so that only the store costs time."""
 
     def __init__(self, parts: Parts) -> None:
         assert parts.store is not None, "a backend that stores is built with a store"
+        # Imported here because the console reads INFO, and must start fast.
+        from backends.embedding.fixed import FixedEmbedder
+
         self._store = parts.store
         self._store.create(parts.dimensions)
-        self._vectors = _unit_vectors(_DISTINCT_VECTORS, parts.dimensions)
+        self._embedder = FixedEmbedder(parts.dimensions)
 
     def add(self, text: str, user_id: str) -> None:
         """Write one point."""
@@ -44,28 +43,14 @@ class QdrantBackend:
 
     def vectors(self, texts: Sequence[str]) -> Vector:
         """The unit vectors that stand for texts, the same in every run; shape (len(texts), dimensions), float32."""
-        import numpy as np
-
-        return np.asarray([self._vector(text) for text in texts], np.float32)
+        return self._embedder.embed_batch(texts)
 
     def close(self) -> None:
         """Do nothing: the store belongs to the caller."""
 
     def _point(self, text: str, user_id: str) -> Point:
-        return Point(str(uuid.uuid4()), self._vector(text), {"data": text, "user_id": user_id})
-
-    def _vector(self, text: str) -> Sequence[float]:
-        """One of 1,024, chosen by the text's CRC-32."""
-        return self._vectors[zlib.crc32(text.encode()) % _DISTINCT_VECTORS]
-
-
-def _unit_vectors(count: int, dimensions: int) -> list[list[float]]:
-    import numpy as np
-
-    vectors = np.random.default_rng(_SEED).standard_normal((count, dimensions))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    rows: list[list[float]] = vectors.astype(np.float32).tolist()
-    return rows
+        vector = self._embedder.embed(text).tolist()
+        return Point(str(uuid.uuid4()), vector, {"data": text, "user_id": user_id})
 
 
 INFO = BackendInfo(

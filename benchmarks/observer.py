@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.catalogue import load_catalogue
+from app.config import DEFAULT_FPS, Config
 from app.plan import Choice, Plan, make_plan
 from app.results.record import Record
 from app.session import RunEnded, Session
@@ -78,7 +79,8 @@ def plan_of(options: argparse.Namespace) -> Plan:
 
 
 def _draw(options: argparse.Namespace, result: Path) -> None:
-    app = Dashboard(load_catalogue(), autorun=plan_of(options), leave_at_end=True)
+    config = Config(fps=options.fps, quiet=options.quiet)
+    app = Dashboard(load_catalogue(), config=config, autorun=plan_of(options), leave_at_end=True)
     app.run()
     records: list[Record] = [run.record for run in app.finished if run.record]
     result.write_text(json.dumps([records[0].ops_per_s, records[0].latency_p99_ms]))
@@ -134,7 +136,8 @@ def _as_arguments(options: argparse.Namespace) -> list[str]:
     strategies = [part for name in options.strategy or () for part in ("--strategy", name)]
     return [
         *("--backend", options.backend, *strategies),
-        *("--clients", str(options.clients), "--duration", str(options.duration)),
+        *("--clients", str(options.clients), "--duration", str(options.duration), "--fps", str(options.fps)),
+        *(["--quiet"] if options.quiet else []),
     ]
 
 
@@ -145,6 +148,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--duration", type=float, default=5.0, help="seconds")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--fps", type=float, default=DEFAULT_FPS, help="redraws a second")
+    parser.add_argument("--quiet", action="store_true", help="draw nothing but the elapsed time")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 

@@ -117,7 +117,7 @@ def karp_flatt(medians: Mapping[int, float]) -> dict[int, float]:
     return {clients: (1 / speedup - 1 / clients) / (1 - 1 / clients) for clients, speedup in speedups.items()}
 
 
-def ceiling(clients: int, single_latency_s: float, limit_ops_per_s: float | None) -> float:
+def ceiling(clients: float, single_latency_s: float, limit_ops_per_s: float | None) -> float:
     """The most that closed-loop clients can get done: min(N / R1, limit), in operations a second.
 
     Args:

@@ -1,11 +1,9 @@
-"""Results as files: JSON, CSV and HdrHistogram's percentile tables. A file is written whole or not at all."""
+"""Results as files: JSON, CSV, Markdown and HdrHistogram's percentile tables. Each is written whole or not at all."""
 
 from __future__ import annotations
 
-import bisect
 import csv
 import io
-import math
 import os
 import sys
 import tempfile
@@ -17,8 +15,11 @@ from typing import Any
 import msgspec
 from hdrh.histogram import HdrHistogram
 
+from app.console import remarks
 from app.results.measurement import NS_PER_MS
+from app.results.percentiles import percentiles_of
 from app.results.record import SCHEMA, Record
+from app.units import format_count, format_latency, format_rate_between
 
 Render = Callable[[Sequence[Record]], bytes]
 
@@ -42,6 +43,53 @@ def to_csv(records: Sequence[Record]) -> bytes:
     return rows.getvalue().encode()
 
 
+def to_markdown(records: Sequence[Record]) -> bytes:
+    """A table to paste into an issue or a report, and below it what it rests on: failures, weights, the machine."""
+    columns = {
+        title: cell for title, cell in _MARKDOWN.items() if title not in _TOLD_IF_DIFFERENT or _differ(records, cell)
+    }
+    rows = [[cell(record) for cell in columns.values()] for record in records]
+    rules = ["---:" if title in _NUMBERS else "---" for title in columns]
+    table = [_row(list(columns)), _row(rules), *map(_row, rows)]
+    notes = [f"- {_escaped(remark.strip())}" for remark in remarks(records)]
+    return "\n".join([*table, "", *notes, ""]).encode()
+
+
+_MARKDOWN: dict[str, Callable[[Record], str]] = {
+    "scenario": lambda record: record.scenario,
+    "backend": lambda record: record.backend,
+    "strategy": lambda record: record.strategy or "–",
+    "store": lambda record: record.store or "–",
+    "precision": lambda record: record.precision or "–",
+    "clients": lambda record: str(record.clients),
+    "ops/s (95 % interval)": lambda record: format_rate_between(
+        record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high
+    ),
+    "p50": lambda record: format_latency(record.latency_p50_ms),
+    "p99": lambda record: format_latency(record.latency_p99_ms),
+    "waiting for locks": lambda record: (
+        "–" if record.time_lock is None else f"{record.time_lock:.0%}".replace("%", " %")
+    ),
+    "lost": lambda record: format_count(record.lost),
+    "verdict": lambda record: record.verdict or "–" if record.status == "ok" else record.status,
+}
+_TOLD_IF_DIFFERENT = ("store", "precision")
+_NUMBERS = ("clients", "ops/s (95 % interval)", "p50", "p99", "waiting for locks", "lost")
+
+
+def _differ(records: Sequence[Record], cell: Callable[[Record], str]) -> bool:
+    return len({cell(record) for record in records}) > 1
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_escaped, cells))} |"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown takes for text: no end of a cell or a line in it."""
+    return " ".join(text.replace("|", "\\|").split())
+
+
 def to_hgrm(record: Record) -> bytes:
     """A run's latency percentiles in milliseconds, as HdrHistogram's plotter reads them."""
     if record.latency_hdr is None:
@@ -52,12 +100,9 @@ def to_hgrm(record: Record) -> bytes:
 
 
 def _percentile_rows(histogram: HdrHistogram) -> Iterator[str]:
-    recorded = [(item.value_iterated_to, item.total_count_to_this_value) for item in histogram.get_recorded_iterator()]
-    counts = [count for _, count in recorded]
-    for share in _shares(counts[-1]):
-        value, count = recorded[bisect.bisect_left(counts, max(int(share * counts[-1] + 0.5), 1))]
+    for share, value_ms, count in percentiles_of(histogram):
         rest = f" {1 / (1 - share):14.2f}" if share < 1 else ""
-        yield f"{value / NS_PER_MS:12.6f} {share:14.12f} {count:10d}{rest}"
+        yield f"{value_ms:12.6f} {share:14.12f} {count:10d}{rest}"
 
 
 def _summary_rows(histogram: HdrHistogram) -> Iterator[str]:
@@ -68,13 +113,32 @@ def _summary_rows(histogram: HdrHistogram) -> Iterator[str]:
     yield f"#[Buckets = {histogram.bucket_count:12d}, SubBuckets     = {histogram.sub_bucket_count:12d}]"
 
 
-def _shares(total: int) -> Iterator[float]:
-    """The rows of a percentile table, as HdrHistogram's own: five to each halving of what is left, then all."""
-    share = 0.0
-    while (1 - share) * total >= 1:
-        yield share
-        share += 1 / (5 * 2 ** (math.floor(math.log2(1 / (1 - share))) + 1))
-    yield 1.0
+FORMATS = {".csv": "CSV", ".json": "JSON", ".md": "Markdown", ".hgrm": "HDR percentiles", ".svg": "Picture (SVG)"}
+"""What the extension of a path asks for."""
+_RENDERS: dict[str, Render] = {".csv": to_csv, ".json": to_json, ".md": to_markdown}
+
+
+def files_of(path: Path, records: Sequence[Record], picture: str = "") -> list[tuple[Path, bytes]]:
+    """The files that runs are written to, by the extension of a path; percentile tables of several runs are numbered.
+
+    Args:
+        path: Where to.
+        records: The runs.
+        picture: What `.svg` stands for.
+
+    Raises:
+        ExportError: The extension says nothing, or there is nothing of that kind to write.
+    """
+    if path.suffix not in FORMATS:
+        raise ExportError(f"{path}: ends in none of {', '.join(FORMATS)}, which say what to write")
+    if path.suffix == ".svg":
+        return [(path, picture.encode())]
+    if path.suffix in _RENDERS:
+        return [(path, _RENDERS[path.suffix](records))]
+    tables = [to_hgrm(record) for record in records if record.latency_hdr]
+    if not tables:
+        raise ExportError(f"{path}: none of these runs has latencies to write")
+    return [(numbered(path, at) if len(tables) > 1 else path, table) for at, table in enumerate(tables, 1)]
 
 
 def check_writable(path: Path) -> None:
@@ -128,15 +192,15 @@ def write_whole(path: Path, content: bytes) -> None:
 class ResultFiles:
     """The files that one plan's results go to: written anew after every run, so that none is ever lost."""
 
-    def __init__(self, json: Path | None = None, csv: Path | None = None, hgrm: Path | None = None) -> None:
-        self._renders: dict[Path, Render] = {}
-        if json:
-            self._renders[json] = to_json
-        if csv:
-            self._renders[csv] = to_csv
-        self._hgrm = hgrm
+    def __init__(
+        self, json: Path | None = None, csv: Path | None = None, hgrm: Path | None = None, markdown: Path | None = None
+    ) -> None:
+        """Name the files; `-` is our own standard output."""
+        wanted = ((json, to_json), (csv, to_csv), (markdown, to_markdown))
+        self._renders: dict[Path, Render] = {_named(path): render for path, render in wanted if path}
+        self._hgrm = _named(hgrm) if hgrm else None
         self._several = False
-        self._paths = [path for path in (json, csv, hgrm) if path]
+        self._paths = [_named(path) for path in (json, csv, markdown, hgrm) if path]
 
     @property
     def takes_stdout(self) -> bool:
@@ -209,6 +273,10 @@ def rescue(records: Sequence[Record]) -> Path:
     path = Path(tempfile.gettempdir()) / f"membench-{records[0].plan_id}.json"
     write_whole(path, to_json(records))
     return path
+
+
+def _named(path: Path) -> Path:
+    return Path("/dev/stdout") if str(path) == "-" else path
 
 
 def _cell(value: Any) -> Any:

@@ -12,10 +12,12 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 from app.analysis.contention import Summary, summarise
-from app.analysis.diagnosis import diagnose
+from app.analysis.diagnosis import Diagnosis, diagnose
 from app.analysis.statistics import bootstrap_interval, jain_index
 from app.messages import Audit, Contention, Finished, Message, RepeatEnded, RunSpec, Started, Tick
+from app.results.limits import limit_for
 from app.results.record import Record, Status
+from app.results.windows import Windows
 
 LATENCY_HIGHEST_NS = 3_600_000_000_000
 LATENCY_DIGITS = 3
@@ -36,7 +38,8 @@ class Measurement:
         self.started_at = datetime.now(UTC)
         self.started: Started | None = None
         self.audit: Audit | None = None
-        self.latencies = latency_histogram()
+        self.latency_counts: Counter[int] = Counter()
+        """Operations by their latency in nanoseconds, to three significant digits."""
         self.errors: Counter[str] = Counter()
         self.acknowledged = 0
         self.measured_s = 0.0
@@ -44,6 +47,7 @@ class Measurement:
         self._rates: list[float] = []
         self._repeat_items = 0
         self._repeat_s = 0.0
+        self._windows = Windows()
         self._core_seconds: list[float] = []
         self._client_items: list[float] = []
         self._client_longest_ns: list[int] = []
@@ -66,10 +70,11 @@ class Measurement:
 
     def _add(self, tick: Tick) -> None:
         for value, count in zip(tick.latency_ns, tick.latency_counts, strict=True):
-            self.latencies.record_value(value, count)
+            self.latency_counts[value] += count
         self.errors.update(tick.errors)
         self.acknowledged += tick.items
         self.measured_s += tick.duration_s
+        self._windows.add(tick.duration_s, tick.items)
         self.rss_peak_mb = tick.rss_mb
         self._repeat_items += tick.items
         self._repeat_s = tick.elapsed_s
@@ -100,24 +105,54 @@ class Measurement:
         """What held the clients up, over all repeats so far."""
         return summarise(list(self._contention.values()))
 
-    def percentile_ms(self, percentile: float) -> float | None:
-        """A percentile of the latency of an operation, in milliseconds."""
-        if not self.latencies.get_total_count():
-            return None
-        value: int = self.latencies.get_value_at_percentile(percentile)
-        return value / NS_PER_MS
+    @property
+    def latencies(self) -> HdrHistogram:
+        """All latencies as a histogram, made anew: what looks at them ten times a second reads `latency_counts`."""
+        histogram = latency_histogram()
+        for value, count in self.latency_counts.items():
+            histogram.record_value(value, count)
+        return histogram
+
+    def diagnosis(self) -> Diagnosis:
+        """What seems to hold the run back, by what was measured so far."""
+        return diagnose(self._figures("partial", None, None))
 
     def record(self, status: Status, error: str | None = None, batch_call: bool | None = None) -> Record:
         """Everything known by now as a record, with the status that the run ended in."""
-        spec, workload, audit = self.spec, self.spec.workload, self.audit
-        measured = bool(self.latencies.get_total_count())
+        record = self._figures(status, error, batch_call)
         low, high = bootstrap_interval(self._rates)
-        p50, p90, p99, p99_9 = (self.percentile_ms(percentile) for percentile in PERCENTILES)
+        record = msgspec.structs.replace(record, ops_per_s_low=low, ops_per_s_high=high)
+        if not self.latency_counts:
+            return record
+        found = diagnose(record)
+        return msgspec.structs.replace(
+            record,
+            **self._latency_figures(),
+            verdict=found.verdict,
+            verdict_evidence=found.evidence,
+            verdict_advice=found.advice,
+        )
+
+    def _latency_figures(self) -> dict[str, float | str]:
+        latencies = self.latencies
+        p50, p90, p99, p99_9 = (latencies.get_value_at_percentile(percentile) / NS_PER_MS for percentile in PERCENTILES)
+        return {
+            "latency_p50_ms": p50,
+            "latency_p90_ms": p90,
+            "latency_p99_ms": p99,
+            "latency_p99_9_ms": p99_9,
+            "latency_max_ms": latencies.get_max_value() / NS_PER_MS,
+            "latency_hdr": latencies.encode().decode("ascii"),
+        }
+
+    def _figures(self, status: Status, error: str | None, batch_call: bool | None) -> Record:
+        """The record but for its verdict, and for what is worth its while at the end only."""
+        spec, workload, audit = self.spec, self.spec.workload, self.audit
         contention = self.contention
         time = contention.time
         metered = spec.metering and bool(self._contention)
-        operations = self.latencies.get_total_count()
-        busy_s = self.latencies.get_mean_value() * operations / 1e9 if measured else 0.0
+        operations = self.latency_counts.total()
+        busy_s = sum(value * count for value, count in self.latency_counts.items()) / 1e9
         record = Record(
             run_id=spec.run_id,
             plan_id=spec.plan_id,
@@ -132,6 +167,8 @@ class Measurement:
             model=spec.model if spec.strategy else None,
             weights=self.started.weights if self.started else None,
             precision=spec.precision if spec.strategy else None,
+            precision_cosine=self.started.precision_cosine if self.started else None,
+            embedder=spec.embedder,
             threads=self.started.threads if self.started else spec.threads,
             clients=workload.clients,
             loop="closed" if workload.rate_ops_s is None else "open",
@@ -145,16 +182,9 @@ class Measurement:
             status=status,
             error=error,
             ops_per_s=self.ops_per_s,
-            ops_per_s_low=low,
-            ops_per_s_high=high,
             ops_per_s_repeats=tuple(self._rates),
-            latency_p50_ms=p50,
-            latency_p90_ms=p90,
-            latency_p99_ms=p99,
-            latency_p99_9_ms=p99_9,
-            latency_max_ms=self.latencies.get_max_value() / NS_PER_MS if measured else None,
-            latency_mean_ms=self.latencies.get_mean_value() / NS_PER_MS if measured else None,
-            latency_hdr=self.latencies.encode().decode("ascii") if measured else None,
+            ops_per_s_windows=self._windows.rates(),
+            latency_mean_ms=busy_s * 1e3 / operations if operations else None,
             errors=self.errors.total(),
             error_kinds=dict(self.errors),
             acknowledged=audit.acknowledged if audit else self.acknowledged,
@@ -168,7 +198,7 @@ class Measurement:
             time_lock=contention.shares.lock,
             time_result=contention.shares.result,
             time_other=contention.shares.other,
-            harness_share=max(1 - busy_s / time.wall_s, 0.0) if time and measured else None,
+            harness_share=max(1 - busy_s / time.wall_s, 0.0) if time and operations else None,
             idle_share=time.idle_s / time.wall_s if time and time.wall_s and workload.rate_ops_s is not None else None,
             context_switches_per_op=time.switches / operations if time and time.switches and operations else None,
             stage_ms=contention.stage_ms,
@@ -189,12 +219,12 @@ class Measurement:
             rss_peak_mb=self.rss_peak_mb,
             environment=self.started.environment if self.started else {},
         )
-        if not operations:
-            return record
-        found = diagnose(record)
-        return msgspec.structs.replace(
-            record, verdict=found.verdict, verdict_evidence=found.evidence, verdict_advice=found.advice
-        )
+        limit = limit_for(spec)
+        if limit and record.ops_per_s is not None:
+            record = msgspec.structs.replace(
+                record, limit_ops_per_s=limit.ops_per_s, limit_share=record.ops_per_s / limit.ops_per_s
+            )
+        return record
 
 
 def _added(totals: Sequence[float], more: Sequence[float]) -> list[float]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from app.messages import run_title
+from app.messages import embedding_note, run_title
 
 SCHEMA = 1
 
@@ -31,6 +31,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     weights: Literal["real", "twin"] | None
     precision: str | None
+    precision_cosine: float | None = None
+    """Mean cosine of int8 vectors with those of fp32 over a fixed sample of texts; real weights only."""
+    embedder: Literal["model", "fixed"] | None = None
+    """Where vectors come from: a model, or a table of ready ones; None for a backend that does not embed."""
     threads: int | None
     """Intra-op threads of one session, also where they were left to the library."""
     clients: int
@@ -54,6 +58,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     ops_per_s_low: float | None = None
     ops_per_s_high: float | None = None
     ops_per_s_repeats: tuple[float, ...] = ()
+    ops_per_s_windows: tuple[float, ...] | None = None
+    """In ten equal windows of the measured time, start and tail among them; None where it was too short for that."""
     latency_p50_ms: float | None = None
     """Latencies are of operations: a batch of 100 is one. In an open loop they count from the planned start."""
     latency_p90_ms: float | None = None
@@ -120,8 +126,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str | None = None
     verdict_evidence: list[str] | None = None
     verdict_advice: str | None = None
+    drawn: str | None = None
+    """What was drawn while it was measured: `headless` (nothing), `quiet` (the elapsed time), or redraws, `4/s`."""
     environment: dict[str, str] = {}
 
     def title(self) -> str:
         """The run in a few words, as its `RunSpec` says it."""
-        return run_title(self.scenario, self.backend, self.strategy, self.store, self.clients)
+        how = (self.strategy, embedding_note(self.precision, self.embedder), self.store)
+        return run_title(self.scenario, self.backend, *how, clients=self.clients)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from backends.embedding.model import FastEmbedModel
 
 DIMENSIONS_WITHOUT_MODEL = 384
-"""Length of the vectors of a backend that does not embed: that of the default model."""
+"""Length of the vectors where no model is loaded: that of the default model."""
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
     info = backends()[spec.backend]
     if info.unavailable:
         raise UnavailableError(info.unavailable)
-    model, strategy = _load_strategy(spec, channel)
+    model, strategy = _load_embedder(spec, channel)
     channel.send(Loading(stage=f"opening {spec.backend}"))
     store = _open_store(spec, folder)
     dimensions = model.dimensions if model else DIMENSIONS_WITHOUT_MODEL
@@ -81,6 +81,7 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
             threads=model.threads if model else None,
             dimensions=dimensions,
             environment=environment(),
+            precision_cosine=model.precision_cosine if model else None,
         )
     )
     warmup = _warm_up(spec, channel, backend)
@@ -90,15 +91,20 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
     outcome = None
     if info.capabilities.stores:
         channel.send(Auditing())
-        outcome = audit(backend, clients, warmup, _expected_vectors(backend, model))
+        together = model.embed if model and spec.precision != "fp32" else None
+        outcome = audit(backend, clients, warmup, _expected_vectors(spec, backend, model, strategy), together)
     channel.send(Finished(audit=outcome))
     for part in (backend, strategy, store):
         if part is not None:
             part.close()
 
 
-def _load_strategy(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | None, Strategy | None]:
+def _load_embedder(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | None, Strategy | None]:
     """The strategy with its sessions, and the first of them; neither for a backend that does not embed."""
+    if spec.embedder == "fixed":
+        from backends.embedding.fixed import FixedEmbedder
+
+        return None, FixedEmbedder(DIMENSIONS_WITHOUT_MODEL)
     if spec.strategy is None:
         return None, None
     from backends.embedding.model import load_model
@@ -108,7 +114,9 @@ def _load_strategy(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | No
 
     def load(threads: int | None = None) -> FastEmbedModel:
         chosen = spec.threads or threads
-        sessions.append(load_model(spec.model, chosen, lambda stage: channel.send(Loading(stage=stage))))
+        sessions.append(
+            load_model(spec.model, chosen, lambda stage: channel.send(Loading(stage=stage)), spec.precision)
+        )
         return sessions[-1]
 
     channel.send(Loading(stage=f"loading {spec.model}"))
@@ -167,10 +175,14 @@ def _measure(clients: Clients, repeat: int, metering: bool, channel: Channel) ->
     channel.send(RepeatEnded(repeat=repeat, wall_s=under_way.wall_s, operations=operations, items=items))
 
 
-def _expected_vectors(backend: MemoryBackend, model: FastEmbedModel | None) -> Embed | None:
-    """How the audit finds out what vector a text must have: from the model, one text at a time, or from the backend."""
+def _expected_vectors(
+    spec: RunSpec, backend: MemoryBackend, model: FastEmbedModel | None, strategy: Strategy | None
+) -> Embed | None:
+    """How the audit finds out what vector a text must have: from the model, one text at a time, or from a table."""
     if model is not None:
         return lambda texts: model.embed(texts, batch_size=1)
+    if spec.embedder == "fixed" and strategy is not None:
+        return strategy.embed_batch
     return backend.vectors if isinstance(backend, MakesVectors) else None
 
 

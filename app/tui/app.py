@@ -4,50 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import Screen
-from textual.theme import Theme
 
 from app.catalogue import CatalogueError, Scenario, load_catalogue
+from app.config import Config, ConfigError, config_path, keep_theme, load_config
 from app.console import Exit, complain
 from app.machine import describe
 from app.plan import DEFAULT_MODEL, Plan
 from app.results.record import Record
 from app.session import Session
-from app.tui.engine import REDRAW_S, Engine, Pictured, SessionFactory, give_way
-from app.tui.keys import Key, keys_of
+from app.tui.engine import Drawing, Engine, NotKept, Pictured, SessionFactory, give_way
+from app.tui.filters import Ascii, Recolour, knows_no_more_than_ascii
+from app.tui.kept import view_of
+from app.tui.keys import Key, check_keys, keys_of
 from app.tui.screens.dialogs import Export, Help, Log, Question
+from app.tui.screens.history import HistoryScreen
 from app.tui.screens.live import LiveScreen
 from app.tui.screens.place import Place
 from app.tui.screens.plan import PlanScreen
 from app.tui.screens.results import ResultsScreen
 from app.tui.snapshot import RunView, Snapshot
+from app.tui.themes import PALETTES
+from app.tui.widgets import chart
 from app.tui.widgets.places import PLACES
-from app.units import format_duration, plural
+from app.tui.widgets.table import RunTable
+from app.units import format_duration, from_home, plural
 from backends.embedding.cache import weights_on_disk
-
-THEME = Theme(
-    name="membench",
-    primary="#5fb3f0",
-    secondary="#3879a8",
-    accent="#7cc4f8",
-    success="#4cc38a",
-    warning="#f2a541",
-    error="#ef6f6c",
-    background="#0f1317",
-    surface="#0f1317",
-    panel="#1a2027",
-    foreground="#dbe2e8",
-    variables={"footer-background": "#1a2027", "footer-key-foreground": "#7cc4f8"},
-)
 
 
 class Dashboard(App[None]):
@@ -57,30 +51,49 @@ class Dashboard(App[None]):
     CSS_PATH = "dashboard.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "tiny"), (80, "narrow"), (100, "wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "flat"), (24, "low"), (32, "tall"), (48, "high")]  # noqa: RUF012
-    MODES = {"live": LiveScreen, "results": ResultsScreen}  # noqa: RUF012
+    MODES = {"live": LiveScreen, "results": ResultsScreen, "history": HistoryScreen}  # noqa: RUF012
     DEFAULT_MODE = "plan"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(str(number), f"switch_mode({place!r})", place.capitalize(), show=False, tooltip=f"Go to {place}")
+            Binding(
+                str(number),
+                f"switch_mode({place!r})",
+                place.capitalize(),
+                show=False,
+                tooltip=f"Go to {place.capitalize()}",
+                id=f"app.{place}",
+            )
             for number, place in enumerate(PLACES, 1)
         ),
-        Binding("question_mark", "help", "Help", key_display="?", tooltip="The keys of the place you are in"),
-        Binding("ctrl+p", "command_palette", "Palette", tooltip="Find any action by its name"),
-        Binding("q", "leave", "Quit", tooltip="Leave at once; a run under way is ended"),
+        Binding(
+            "question_mark", "help", "Help", key_display="?", tooltip="The keys of the place you are in", id="app.help"
+        ),
+        Binding("ctrl+p", "command_palette", "Palette", tooltip="Find any action by its name", id="app.palette"),
+        Binding("f2", "next_theme", "Theme", show=False, tooltip="The next theme; it is kept", id="app.theme"),
+        Binding(
+            "f3",
+            "quiet",
+            "Quiet",
+            show=False,
+            tooltip="Draw nothing but the elapsed time while something is measured, or draw again",
+            id="app.quiet",
+        ),
+        Binding("q", "leave", "Quit", tooltip="Leave at once; a run under way is ended", id="app.quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, tooltip="Leave at once; a run under way is ended"),
         Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, tooltip="Leave, whatever is open"),
     ]
 
     snapshot: var[Snapshot | None] = var(None, init=False)
-    """The plan under way or last run, at most four times a second."""
+    """The plan under way or last run, as often as it is drawn."""
     finished: var[tuple[RunView, ...]] = var((), init=False)
     """Every run that is over since the start, of all plans."""
 
     def __init__(
         self,
         catalogue: Mapping[str, Scenario],
-        session_factory: SessionFactory = Session,
+        session_factory: SessionFactory | None = None,
         *,
+        config: Config | None = None,
         autorun: Plan | None = None,
         leave_at_end: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -90,6 +103,7 @@ class Dashboard(App[None]):
         Args:
             catalogue: The scenarios to choose from.
             session_factory: Makes what runs a plan.
+            config: Theme, redraw rate, keys.
             autorun: A plan to begin with at once.
             leave_at_end: Leave when the plan is over.
             clock: Seconds, for the time that a plan has taken.
@@ -97,13 +111,16 @@ class Dashboard(App[None]):
         super().__init__()
         self.animation_level = "none"
         self.add_mode("plan", lambda: PlanScreen(catalogue))
-        self._session_factory = session_factory
+        self.config = config or Config()
+        self.drawing = Drawing(self.config.fps, self.config.quiet)
+        self._session_factory = session_factory or self._session
         self._autorun, self._leave_at_end = autorun, leave_at_end
         self._clock = clock
         self._began = self._ended = 0.0
         self._earlier: tuple[RunView, ...] = ()
-        self._newest: Snapshot | None = None
-        self.engine = Engine(self.post_message)
+        self.engine = Engine(self.post_message, self.drawing, clock)
+        self._recolour: Recolour | None = None
+        self.set_keymap(self.config.keys)
         weights = weights_on_disk(DEFAULT_MODEL).weights
         self.facts = (describe(), DEFAULT_MODEL.rpartition("/")[2], f"{weights or 'no'} weights")
 
@@ -117,16 +134,32 @@ class Dashboard(App[None]):
         """Seconds that the plan has taken."""
         return (self._clock() if self.running else self._ended) - self._began
 
+    @property
+    def time_left_s(self) -> float | None:
+        """Seconds that the plan under way will still take, roughly."""
+        return self.snapshot.left_s(self._clock()) if self.snapshot and self.running else None
+
     def on_mount(self) -> None:
         """Set the colours, listen for signals, begin with what was asked for."""
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        for palette in PALETTES.values():
+            self.register_theme(palette.theme)
+        self._wear(self.config.theme)
+        if self.config.ascii:
+            self._filters.append(Ascii())
         if not self.is_headless:
             give_way()
             self._listen_for_signals()
-        self.set_interval(REDRAW_S, self._draw_newest)
+        # What draws charts takes a while to load: not in the first moment, and not beside a run.
+        self.call_after_refresh(threading.Thread(target=chart.load, daemon=True).start)
         if self._autorun:
             self.run_plan(self._autorun)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What the style sheet needs before a theme is worn."""
+        return PALETTES[Config().theme].theme.variables
+
+    def _session(self, plan: Plan) -> Session:
+        return Session(plan, drawn=self.drawing.__str__)
 
     def on_plan_screen_run(self, message: PlanScreen.Run) -> None:
         """Run the plan that was made."""
@@ -138,20 +171,13 @@ class Dashboard(App[None]):
             self.notify("A plan is under way: 2 shows it, x there stops it.", severity="warning")
             return
         self._earlier = self.finished
-        self._began, self._newest = self._clock(), None
+        self._began = self._clock()
         self.snapshot = self.engine.run(plan, self._session_factory(plan), first_hue=len(self._earlier))
         self.switch_mode("live")
 
     def on_pictured(self, message: Pictured) -> None:
-        """Keep the newest picture until the next redraw."""
-        self._newest = message.snapshot
-        if message.snapshot.over:
-            self._draw_newest()
-
-    def _draw_newest(self) -> None:
-        if self._newest is None or self._newest is self.snapshot:
-            return
-        before, self.snapshot = self.snapshot, self._newest
+        """Draw it."""
+        before, self.snapshot = self.snapshot, message.snapshot
         if before is None or len(before.records) != len(self.snapshot.records):
             self._take_finished(self.snapshot)
         if self.snapshot.over:
@@ -173,6 +199,21 @@ class Dashboard(App[None]):
             self.notify(over_in_words(snapshot, self.elapsed_s), title="The plan is over", timeout=8)
         if self._leave_at_end:
             self.exit()
+
+    def on_not_kept(self, message: NotKept) -> None:
+        """Say so: what is measured goes on."""
+        self.notify(message.why, severity="warning", timeout=12)
+
+    def open_records(self, records: Sequence[Record]) -> None:
+        """Show runs of the history in Results, as if they had just been run; the cursor is on the first of them."""
+        known = {run.spec.run_id for run in self.finished}
+        hue = len(self._earlier) + len(self.snapshot.runs if self.snapshot else ())
+        opened = (view_of(record, hue + at) for at, record in enumerate(records) if record.run_id not in known)
+        count = len(self._earlier)
+        self._earlier = (*self._earlier, *opened)
+        self.finished = (*self._earlier, *self.finished[count:])
+        self.switch_mode("results")
+        self.call_after_refresh(lambda: self.screen.query_one(RunTable).select(records[0].run_id))
 
     def show_log(self, run: RunView | None) -> None:
         """Open the log of a run, if it has one."""
@@ -208,22 +249,74 @@ class Dashboard(App[None]):
             self.notify("There is nothing to export yet: no run is over.", severity="warning")
             return
         proposal = Path(f"membench-{records[-1].plan_id}.csv")
-        self.push_screen(Export(records, proposal), lambda path: self._exported(len(records), path))
+        dialog = Export(records, proposal, picture=self.export_screenshot())
+        self.push_screen(dialog, lambda paths: self._exported(len(records), paths))
 
     def _records_here(self) -> tuple[Record, ...]:
         if self.current_mode == "live" and self.snapshot:
             return self.snapshot.records
+        if isinstance(self.screen, ResultsScreen):
+            return tuple(run.record for run in self.screen.chosen if run.record)
+        if isinstance(self.screen, HistoryScreen):
+            return self.screen.chosen_records()
         return tuple(run.record for run in self.finished if run.record)
 
-    def _exported(self, runs: int, path: Path | None) -> None:
-        if path:
-            self.notify(f"{plural(runs, 'run')} written to {path}", title="Exported", timeout=8)
+    def _exported(self, runs: int, paths: tuple[Path, ...] | None) -> None:
+        if paths:
+            more = f" and {plural(len(paths) - 1, 'more file')}" if len(paths) > 1 else ""
+            self.notify(f"{plural(runs, 'run')} written to {paths[0]}{more}", title="Exported", timeout=8)
 
     def action_help(self) -> None:
         """Show the keys of the place."""
         place = self.screen
         if isinstance(place, Place):
             self.push_screen(Help(f"{place.NAME.capitalize()}: keys", place.HELP, keys_of(self, place)))
+
+    def action_next_theme(self) -> None:
+        """Put on the theme after the one that is worn, and keep it."""
+        names = list(PALETTES)
+        self.action_wear(names[(names.index(self.theme) + 1) % len(names)])
+
+    def action_wear(self, name: str) -> None:
+        """Put a theme on, and keep it in the file of settings."""
+        self._wear(name)
+        try:
+            keep_theme(name)
+        except OSError as error:
+            self.notify(f"It cannot be kept: {error.strerror or error}", title=f"Theme {name}", severity="warning")
+        else:
+            self.notify(f"kept in {from_home(config_path())}", title=f"Theme {name}")
+
+    def _wear(self, name: str) -> None:
+        palette = PALETTES[name]
+        if self._recolour:
+            self._filters.remove(self._recolour)
+        self._recolour = Recolour(palette.colours) if palette.colours else None
+        if self._recolour:
+            self._filters.insert(0, self._recolour)
+        self.theme = name
+        self.refresh_css(animate=False)
+
+    def action_quiet(self) -> None:
+        """Draw nothing but the elapsed time while something is measured, or draw again."""
+        self.drawing.quiet = not self.drawing.quiet
+        if isinstance(self.screen, LiveScreen):
+            self.screen.show_quiet()
+        now = "nothing but the elapsed time is drawn during a run" if self.drawing.quiet else "runs are drawn again"
+        self.notify(now, title="Quiet")
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Say something in one line, over the keys at the bottom: figures stay in sight."""
+        words = f"{title}: {message}" if title else message
+        super().notify(words, severity=severity, timeout=timeout, markup=False)
 
     def action_leave(self) -> None:
         """Leave the dashboard."""
@@ -238,6 +331,8 @@ class Dashboard(App[None]):
         for key in keys_of(self, screen):
             if key.action != "command_palette":
                 yield SystemCommand(f"{key.name} ({key.shown})", key.does, partial(self.run_key, key))
+        for name in PALETTES:
+            yield SystemCommand(f"Theme: {name}", "Put it on, and keep it", partial(self.action_wear, name))
 
     async def run_key(self, key: Key) -> None:
         """Do what a key does."""
@@ -257,18 +352,26 @@ def over_in_words(snapshot: Snapshot, elapsed_s: float) -> str:
     return f"{plural(len(records), 'run')} in {format_duration(elapsed_s)}{failed}. 3 shows the results."
 
 
-def run_dashboard(scenarios: Path | None = None) -> int:
+def run_dashboard(scenarios: Path | None = None, **given: Any) -> int:
     """Show the dashboard until the person leaves; every process it started has ended then.
 
+    Args:
+        scenarios: A scenario file in place of the one that ships.
+        given: Settings that go before those of the file, by their names; None where nothing is given.
+
     Returns:
-        The exit code: 0, or 130 after a signal.
+        The exit code: 0, 2 for a wrong file, or 130 after a signal.
     """
     try:
         catalogue = load_catalogue(scenarios)
-    except CatalogueError as error:
+        config = load_config(**given)
+        check_keys(config.keys, config_path())
+    except (CatalogueError, ConfigError) as error:
         complain(str(error))
         return Exit.USAGE
-    app = Dashboard(catalogue)
+    if config.ascii is None:
+        config = msgspec.structs.replace(config, ascii=knows_no_more_than_ascii())
+    app = Dashboard(catalogue, config=config)
     try:
         app.run()
     finally:

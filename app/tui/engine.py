@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,16 +17,16 @@ from textual.message import Message
 from app.console import stage_of
 from app.messages import Tick
 from app.plan import Plan
+from app.results.history import Keeper
+from app.results.limits import limit_for
 from app.session import Event, RunEnded, RunMessage, RunStarted
 from app.tui.snapshot import Recorder, RunView, Snapshot
 
 if TYPE_CHECKING:
     from app.results.measurement import Measurement
 
-REDRAW_S = 0.5
-"""The least time between two pictures of a run that only goes on: drawing takes its time from what is measured."""
 LEAVE_S = 5.0
-DRAWING_NICENESS = 10
+DRAWING_NICENESS = 5
 
 
 class SessionLike(Protocol):
@@ -45,12 +45,37 @@ class SessionLike(Protocol):
 SessionFactory = Callable[[Plan], SessionLike]
 
 
+@dataclass
+class Drawing:
+    """How much is drawn while something is measured: drawing takes its time from that."""
+
+    fps: float
+    """The most pictures a second of a run that only goes on."""
+    quiet: bool = False
+    """Whether there are none at all."""
+
+    def __str__(self) -> str:
+        return "quiet" if self.quiet else f"{self.fps:g}/s"
+
+
 class Pictured(Message):
     """A newer snapshot of the plan."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """A newer picture takes the place of one that was not drawn yet."""
+        return isinstance(message, Pictured)
+
+
+class NotKept(Message):
+    """A run that is over could not be written into the history."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self.why = why
 
 
 class Engine:
@@ -60,9 +85,12 @@ class Engine:
     thread that draws has a lower one.
     """
 
-    def __init__(self, post: Callable[[Message], object]) -> None:
+    def __init__(
+        self, post: Callable[[Message], object], drawing: Drawing, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.session: SessionLike | None = None
-        self._post = post
+        self._post, self._drawing, self._clock = post, drawing, clock
+        self._keeper = Keeper()
         self._jobs: SimpleQueue[tuple[SessionLike, _Pictures] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
@@ -70,7 +98,7 @@ class Engine:
     def run(self, plan: Plan, session: SessionLike, first_hue: int = 0) -> Snapshot:
         """Begin with a plan; what is given is the picture before its first event."""
         self.session = session
-        pictures = _Pictures(plan, first_hue)
+        pictures = _Pictures(plan, first_hue, self._drawing, self._clock)
         self._jobs.put((session, pictures))
         return pictures.snapshot
 
@@ -90,11 +118,18 @@ class Engine:
         """Run a plan to its end; what went wrong in the engine itself, if anything."""
         try:
             for event in session.events():
+                if isinstance(event, RunEnded):
+                    self._keep(event)
                 if pictures.see(event):
                     self._tell(pictures.snapshot)
         except Exception as error:  # whatever it is, the person is told and the dashboard stays
             return f"the plan cannot go on: {type(error).__name__}: {error}"
         return ""
+
+    def _keep(self, event: RunEnded) -> None:
+        if why := self._keeper.keep(event.record):
+            with suppress(RuntimeError):
+                self._post(NotKept(why))
 
     def _tell(self, snapshot: Snapshot) -> None:
         with suppress(RuntimeError):  # the dashboard has been left
@@ -114,7 +149,8 @@ def give_way() -> None:
 class _Pictures:
     """Turns events into snapshots."""
 
-    def __init__(self, plan: Plan, first_hue: int) -> None:
+    def __init__(self, plan: Plan, first_hue: int, drawing: Drawing, clock: Callable[[], float]) -> None:
+        self._drawing, self._clock = drawing, clock
         runs = tuple(RunView(hue, spec) for hue, spec in enumerate(plan.runs, first_hue))
         self.snapshot = Snapshot(plan.plan_id, runs)
         self._recorder = Recorder()
@@ -139,14 +175,22 @@ class _Pictures:
 
     def _started(self, event: RunStarted) -> None:
         self._recorder, self._measurement = Recorder(), None
-        self._change(event.index, running=True, log=event.log, stage="starting")
+        limit = limit_for(event.spec)
+        self._change(
+            event.index,
+            running=True,
+            began_s=self._clock(),
+            log=event.log,
+            stage="starting",
+            limit_ops_per_s=limit.ops_per_s if limit else None,
+        )
         self.snapshot = replace(self.snapshot, current=event.index)
 
     def _message(self, event: RunMessage) -> bool:
         self._measurement = event.measurement
         if isinstance(event.message, Tick):
             self._recorder.see(event.message, event.measurement.measured_s)
-            if not self._due():
+            if not self._due(first=self.snapshot.runs[event.index].stage != "measuring"):
                 return False
             self._change(event.index, stage="measuring", course=self._recorder.course(event.measurement))
             return True
@@ -159,12 +203,15 @@ class _Pictures:
         course = self.snapshot.runs[event.index].course
         if self._measurement:
             course = self._recorder.course(self._measurement)
-        self._change(event.index, running=False, stage="", course=course, record=event.record)
+        began_s = self.snapshot.runs[event.index].began_s
+        took_s = None if began_s is None else self._clock() - began_s
+        self._change(event.index, running=False, stage="", course=course, took_s=took_s, record=event.record)
         self.snapshot = replace(self.snapshot, current=None)
 
-    def _due(self) -> bool:
+    def _due(self, first: bool) -> bool:
+        """Whether it is time for the next picture; the first is due at once, as it says that measuring has begun."""
         now = time.monotonic()
-        if now - self._drawn_at < REDRAW_S:
+        if not first and (self._drawing.quiet or now - self._drawn_at < 1 / self._drawing.fps):
             return False
         self._drawn_at = now
         return True

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis.contention import Shares, Summary
+from app.analysis.diagnosis import Diagnosis
 from app.messages import RunSpec, Tick
+from app.plan import expected_s
 from app.results.record import Record, Status
 
 if TYPE_CHECKING:
@@ -21,6 +25,11 @@ POINTS_MAX = 240
 BINS_PER_DECADE = 24
 NOW_S = 1.0
 """What `now` means for a rate."""
+RECENT_S = 60.0
+"""For so long every tick is kept as it is, for those who look closely."""
+ENOUGH_S = 2.0
+"""Measured time from which on a verdict can be given before the end."""
+VERDICT_EVERY_S = 1.0
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 
 State = Literal["waiting", "running"] | Status
@@ -59,6 +68,8 @@ class Course:
     """What a run has done so far."""
 
     points: tuple[Point, ...] = ()
+    recent: tuple[Point, ...] = ()
+    """The last RECENT_S of it, tick by tick."""
     now: float | None = None
     """Memories a second in the last moment."""
     mean: float | None = None
@@ -69,6 +80,15 @@ class Course:
     weights: str | None = None
     contention: Summary | None = None
     """What held the clients up; None until the meters have been read once."""
+    diagnosis: Diagnosis | None = None
+    """What seems to hold the run back; None until there is enough to say so."""
+
+    def within(self, span_s: float | None) -> tuple[Point, ...]:
+        """The last seconds of it, or all of it."""
+        if span_s is None or not self.points:
+            return self.points
+        since = self.points[-1].end_s - span_s
+        return tuple(point for point in self.recent if point.end_s > since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,12 @@ class RunView:
     """What it is doing, while it does not measure."""
     course: Course = Course()
     running: bool = False
+    began_s: float | None = None
+    """When its process was started, by the engine's clock."""
+    took_s: float | None = None
+    """From there to its end."""
+    limit_ops_per_s: float | None = None
+    """The best this machine reached offline; None where that is not known, or does not apply."""
     log: Path | None = None
     record: Record | None = None
 
@@ -129,6 +155,17 @@ class Snapshot:
         """The same with one run replaced."""
         return replace(self, runs=(*self.runs[:index], run, *self.runs[index + 1 :]))
 
+    def left_s(self, now_s: float) -> float:
+        """Seconds that the rest of the plan will take: as planned, in proportion to what the finished runs took."""
+        done = [(run.took_s, expected_s(run.spec)) for run in self.runs if run.took_s]
+        pace = sum(took for took, _ in done) / sum(expected for _, expected in done) if done else 1.0
+        left_s = 0.0
+        for run in self.runs:
+            if run.state in ("waiting", "running"):
+                spent_s = now_s - run.began_s if run.began_s is not None else 0.0
+                left_s += max(expected_s(run.spec) * pace - spent_s, 0.0)
+        return left_s
+
 
 class Recorder:
     """Keeps the course of one run in bounded space. Belongs to the engine's thread."""
@@ -137,17 +174,21 @@ class Recorder:
         self._points: list[Point] = []
         self._stride = 1
         self._pending: list[Point] = []
+        self._now: deque[Point] = deque()
         self._recent: deque[Point] = deque()
         self._bins: Counter[int] = Counter()
         self._contention: Summary | None = None
         self._read_anew = False
+        self._diagnosis: Diagnosis | None = None
+        self._diagnosed_s = 0.0
 
     def see(self, tick: Tick, measured_s: float) -> None:
         """Take a tick that ends at `measured_s` seconds of measured time."""
         point = Point(measured_s, tick.duration_s, tick.items, tick.cpu_percent_per_core)
-        self._recent.append(point)
-        while len(self._recent) > 1 and self._recent[0].end_s <= measured_s - NOW_S:
-            self._recent.popleft()
+        for window, length_s in ((self._now, NOW_S), (self._recent, RECENT_S)):
+            window.append(point)
+            while len(window) > 1 and window[0].end_s <= measured_s - length_s:
+                window.popleft()
         self._keep(point)
         for value, count in zip(tick.latency_ns, tick.latency_counts, strict=True):
             self._bins[bin_of(value)] += count
@@ -157,16 +198,25 @@ class Recorder:
         """Everything seen so far."""
         if self._read_anew:
             self._contention, self._read_anew = measurement.contention, False
+            self._diagnose(measurement)
         return Course(
             points=tuple(self._points),
-            now=joined(self._recent).rate if self._recent else None,
+            recent=tuple(self._recent),
+            now=joined(self._now).rate if self._now else None,
             mean=measurement.ops_per_s,
             latencies=self._latencies(measurement),
             acknowledged=measurement.acknowledged,
             errors=measurement.errors.total(),
             weights=measurement.started.weights if measurement.started else None,
             contention=self._contention,
+            diagnosis=self._diagnosis,
         )
+
+    def _diagnose(self, measurement: Measurement) -> None:
+        """Say anew what holds the run back, not at every look: it takes its time from what is measured."""
+        measured_s = measurement.measured_s
+        if measured_s >= ENOUGH_S and measured_s - self._diagnosed_s >= VERDICT_EVERY_S:
+            self._diagnosis, self._diagnosed_s = measurement.diagnosis(), measured_s
 
     def _keep(self, point: Point) -> None:
         self._pending.append(point)
@@ -181,12 +231,12 @@ class Recorder:
     def _latencies(self, measurement: Measurement) -> Latencies:
         if not self._bins:
             return Latencies()
-        # One pass over the histogram for all percentiles: a pass a percentile is felt by what is being measured.
-        values = measurement.latencies.get_percentile_to_value_dict(PERCENTILES)
+        values = sorted(measurement.latency_counts)
+        ranks = list(accumulate(measurement.latency_counts[value] for value in values))
         return Latencies(
             bins=tuple(sorted(self._bins.items())),
-            percentiles_ms=tuple(values[percentile] / 1e6 for percentile in PERCENTILES),
-            longest_ms=measurement.latencies.get_max_value() / 1e6,
+            percentiles_ms=tuple(values[bisect_left(ranks, ranks[-1] * each / 100)] / 1e6 for each in PERCENTILES),
+            longest_ms=values[-1] / 1e6,
         )
 
 

@@ -5,13 +5,37 @@ from __future__ import annotations
 from textual.content import Content
 
 from app.console import STATUS_MARKS
+from app.explain import TIME_PARTS
 from app.results.record import Record
-from app.tui.colours import LOCK, hue_of
+from app.tui.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
 from app.tui.snapshot import RunView, Snapshot
 from app.units import format_count, format_latency, format_rate
 
 MARKS = {"waiting": " ", "running": "▸", **STATUS_MARKS}
 FAINT = "$foreground 60%"
+LEGEND = (
+    (MARKS["running"], "", "this run is under way"),
+    (MARKS["ok"], GOOD, "it went well, and nothing that was acknowledged is lost"),
+    (MARKS["partial"], WARM, "it was ended early; what was measured is kept"),
+    (MARKS["failed"], BAD, "it failed, crashed or got stuck, and says why"),
+    *(
+        (fill, TIME_COLOURS[field][0], f"client time: {meaning}")
+        for (field, _, fill), meaning in zip(
+            TIME_PARTS,
+            (
+                "waiting for a lock; the same warm hue everywhere",
+                "waiting for a queue, a future or an event",
+                "ready to run, with no core free",
+                "on a core; the same cool hue everywhere",
+                "blocked on anything else: the disk, the interpreter's lock, a clock",
+            ),
+            strict=True,
+        )
+    ),
+    ("▁▄█", COOL[-1], "a core, from idle to busy"),
+    ("▾", "", "a percentile of the latencies; its name stands above it"),
+)
+"""Marks with their styles, and what they mean. Each run has a hue of its own, the same everywhere."""
 
 
 def percent(share: float | None) -> str:
@@ -19,6 +43,16 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     return "<1 %" if 0 < share < 0.005 else f"{share:.0%}".replace("%", " %")
+
+
+def shortened(text: str, width: int) -> str:
+    """A text that fits: whole, or cut after a word where that leaves most of it, and an ellipsis."""
+    if len(text) <= width:
+        return text
+    cut = text[: max(width - 1, 0)]
+    if text[len(cut)] != " " and (end := cut.rfind(" ")) > width // 2:
+        cut = cut[:end]
+    return cut.rstrip(" ,;:") + "…" * (width > 0)
 
 
 def waiting_for(run: RunView) -> str:
@@ -52,24 +86,37 @@ def figures_of(run: RunView) -> Content:
     return Content("\n").join(
         [
             Content.assemble(
-                ("memories/s" + (" now" if run.state == "running" else ""), FAINT),
-                *(("   mean ", FAINT), (format_rate(run.ops_per_s), "bold")),
+                ("ops/s" + (" now" if run.state == "running" else ""), FAINT),
+                *(("  mean ", FAINT), (format_rate(run.ops_per_s), "bold")),
+                *_against_limit(run),
             ),
             Content.assemble((f"{done} done · ", FAINT), errors, (weights, FAINT)),
-            Content.styled(" · ".join([*_batching(run), *_options(run)]), FAINT),
+            Content.styled(" · ".join(_options(run)), FAINT),
         ]
     )
 
 
-def _batching(run: RunView) -> list[str]:
+def _against_limit(run: RunView) -> list[tuple[str, str]]:
+    """The best this machine reached offline, and how much of it this is; nothing where it is not known."""
+    limit = run.limit_ops_per_s
+    if limit is None:
+        return []
+    share = percent(run.ops_per_s / limit if run.ops_per_s is not None else None)
+    return [("  limit ", FAINT), (format_rate(limit), "bold"), (f"  {share}", "bold")]
+
+
+def batching_of(run: RunView) -> Content:
+    """How a strategy that collects requests does so; nothing for one that does not."""
     contention = run.course.contention
     if contention is None:
-        return []
-    batch, depth = contention.batch_size_mean, contention.queue_depth_p99
-    return [
+        return Content("")
+    batch, depth, padding = contention.batch_size_mean, contention.queue_depth_p99, contention.padding_factor
+    told = [
         *([f"batches of {batch:.1f}"] if batch is not None and batch > 1 else []),
         *([f"queue p99 {depth:.0f}"] if depth is not None else []),
+        *([f"{padding:.2f} tokens computed for one of text"] if padding is not None and padding > 1.005 else []),
     ]
+    return Content.styled(" · ".join(told), FAINT)
 
 
 def _options(run: RunView) -> list[str]:
@@ -78,11 +125,10 @@ def _options(run: RunView) -> list[str]:
 
 def rates_of(run: RunView) -> Content:
     """The rates in a line, for where there is no room for large figures."""
-    now = format_rate(run.course.now) if run.state == "running" else "–"
-    return Content.assemble(
-        *(("now ", FAINT), (f"{now} /s", f"bold {hue_of(run.hue)}"), ("   mean ", FAINT)),
-        *((f"{format_rate(run.ops_per_s)} /s", "bold"), (f"   {doing(run)}", FAINT)),
-    )
+    hue, running = f"bold {hue_of(run.hue)}", run.state == "running"
+    now = [("now ", FAINT), (f"{format_rate(run.course.now)} /s   ", hue)] if running else []
+    mean = (f"{format_rate(run.ops_per_s)} /s", "bold" if running else hue)
+    return Content.assemble(*now, ("mean ", FAINT), mean, *_against_limit(run), (f"   {doing(run)}", FAINT))
 
 
 def beside_lock_share(run: RunView) -> Content:
@@ -95,19 +141,23 @@ def beside_lock_share(run: RunView) -> Content:
     return Content.styled("\n".join(lines), FAINT)
 
 
-def verdict_of(record: Record | None) -> Content:
-    """The verdict with its first evidence, and the advice; nothing where there is none."""
-    if record is None or record.verdict is None:
-        return Content("")
-    evidence = "; ".join(record.verdict_evidence[:1]) if record.verdict_evidence else ""
-    return Content("\n").join([_because(record.verdict, evidence), *_next(record)])
+def verdict_of(run: RunView) -> Content:
+    """The verdict with its first evidence, and the advice: of the run, or so far; nothing where there is none."""
+    record, so_far = run.record, run.course.diagnosis
+    if record and record.verdict:
+        evidence = "; ".join(record.verdict_evidence[:1]) if record.verdict_evidence else ""
+        return Content("\n").join([_because(record.verdict, evidence), *_next(record.verdict_advice)])
+    if record is None and so_far and so_far.verdict != "unclear":
+        because = _because(so_far.verdict, so_far.evidence[0])
+        return Content("\n").join([Content.assemble(("so far ", FAINT), because), *_next(so_far.advice)])
+    return Content("")
 
 
 def whole_verdict_of(record: Record) -> list[Content]:
     """The verdict with everything that led to it, and the advice, a paragraph each."""
     if record.verdict is None:
         return []
-    return [_because(record.verdict, "; ".join(record.verdict_evidence or ())), *_next(record)]
+    return [_because(record.verdict, "; ".join(record.verdict_evidence or ())), *_next(record.verdict_advice)]
 
 
 def verdict_style(verdict: str) -> str:
@@ -119,8 +169,8 @@ def _because(verdict: str, evidence: str) -> Content:
     return Content.assemble((verdict, verdict_style(verdict)), (f": {evidence}" if evidence else ""))
 
 
-def _next(record: Record) -> list[Content]:
-    return [Content.assemble(("→ ", "bold $accent"), record.verdict_advice)] if record.verdict_advice else []
+def _next(advice: str | None) -> list[Content]:
+    return [Content.assemble(("→ ", "bold $accent"), advice)] if advice else []
 
 
 def fairness_of(record: Record) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from fastembed import TextEmbedding
@@ -18,6 +18,7 @@ from backends.stages import gauge, mark, now_ns
 
 if TYPE_CHECKING:
     from backends.base import Vector
+    from backends.embedding.quantise import Quantised
 
 _NAME_FOR_GRAPH = {"model_optimized.onnx": "BAAI/bge-small-en-v1.5", "model.onnx": "BAAI/bge-large-en-v1.5"}
 """FastEmbed finds the graph in a folder by the model's name; these two are embedded alike: [CLS], normalised."""
@@ -30,7 +31,9 @@ _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 class FastEmbedModel:
     """A loaded FastEmbed model; follows `backends.base.Model`."""
 
-    def __init__(self, text_embedding: TextEmbedding, weights: Weights, threads: int) -> None:
+    def __init__(
+        self, text_embedding: TextEmbedding, weights: Weights, threads: int, precision_cosine: float | None = None
+    ) -> None:
         self.text_embedding = text_embedding
         """For a system that embeds through FastEmbed itself."""
         self._loaded = cast(Any, text_embedding).model
@@ -39,6 +42,8 @@ class FastEmbedModel:
         self.weights: Weights = weights
         self.threads = threads
         """Intra-op threads of the session."""
+        self.precision_cosine = precision_cosine
+        """Mean cosine of its vectors with those of fp32; None where it is fp32 itself, or a twin."""
         # FastEmbed knows the dimensions by the model's name only, which says nothing about a folder.
         self.dimensions = len(next(iter(text_embedding.embed(["dimensions"]))))
 
@@ -90,25 +95,48 @@ class FastEmbedModel:
         return vector
 
 
-def load_model(model: str, threads: int | None, progress: Callable[[str], None]) -> FastEmbedModel:
+def load_model(
+    model: str,
+    threads: int | None,
+    progress: Callable[[str], None],
+    precision: Literal["fp32", "int8"] = "fp32",
+) -> FastEmbedModel:
     """Load a model: its real weights if they are on this machine, else its twin, built now if need be.
 
     Args:
         model: A FastEmbed model name, or a folder with the model's files.
         threads: Intra-op threads of the session; None is ONNX Runtime's default, one a core.
         progress: Gets a line for each stage that takes time.
+        precision: Of its matrix products; int8 is made from the fp32 graph when it is first asked for.
 
     Raises:
-        UnavailableError: There are no weights for it here, or they do not load.
+        UnavailableError: There are no weights for it here, or they do not load or cannot be quantised.
     """
     folder, weights = _weights(model, progress)
+    cosine = None
+    if precision == "int8":
+        folder, cosine = _in_int8(model, folder, weights, progress)
     progress(f"loading {model}")
+    return FastEmbedModel(_load(model, folder, threads), weights, threads or physical_cores(), cosine)
+
+
+def _load(model: str, folder: Path, threads: int | None) -> TextEmbedding:
     name = model if source_of(model) else _NAME_FOR_GRAPH[_graph_in(folder)]
     try:
-        loaded = TextEmbedding(name, threads=threads, specific_model_path=str(folder), local_files_only=True)
+        return TextEmbedding(name, threads=threads, specific_model_path=str(folder), local_files_only=True)
     except Exception as error:
         raise UnavailableError(f"{model} does not load from {folder}: {_first_line(error)}") from error
-    return FastEmbedModel(loaded, weights, threads or physical_cores())
+
+
+def _in_int8(model: str, folder: Path, weights: Weights, progress: Callable[[str], None]) -> Quantised:
+    from backends.embedding.quantise import quantised
+
+    def embed(place: Path, texts: tuple[str, ...]) -> Vector:
+        return np.stack(list(_load(model, place, None).embed(texts, batch_size=1)))
+
+    source = source_of(model)
+    graph = source.model_file if source else _graph_in(folder)
+    return quantised(model, folder, folder / graph, weights, embed, progress)
 
 
 def _listen_to_tokenizer(loaded: Any) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sysconfig
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,9 @@ import pytest
 from app.catalogue import load_catalogue
 from app.messages import Corpus, RunSpec, Tick, Workload
 from app.plan import Choice, Plan, make_plan
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "membench-tui"
+PATIENCE_S = 120.0
 
 QUICK = """\
 schema = 1
@@ -124,3 +130,56 @@ def tick() -> Callable[..., Tick]:
         return Tick(**{**settings, **changes})
 
     return make
+
+
+@dataclass
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self):
+        """What it complained of: the one line it may take."""
+        (line,) = [line for line in self.err.splitlines() if line.startswith("membench-tui: ")]
+        return line.removeprefix("membench-tui: ")
+
+
+class Command:
+    """A membench-tui under way."""
+
+    def __init__(self, *arguments, **options):
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen([COMMAND, *map(str, arguments)], **{**streams, **options})
+
+    def end(self, code=None):
+        out, err = ((stream or b"").decode() for stream in self.process.communicate(timeout=PATIENCE_S))
+        assert "Traceback" not in out + err
+        done = Done(self.process.returncode, out, err)
+        assert code in (None, done.code), err
+        return done
+
+
+@pytest.fixture
+def start(temporary):
+    """Starts the command; in the end no process of it and no temporary folder may be left."""
+    started = []
+
+    def start(*arguments, **options):
+        started.append(Command(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for command in started:
+        if command.process.poll() is None:
+            command.process.kill()
+            command.process.communicate()
+    assert list(temporary.glob("membench-*/")) == []
+
+
+@pytest.fixture
+def membench(start):
+    """Runs the command to its end and expects an exit code."""
+    return lambda *arguments, code=0, **options: start(*arguments, **options).end(code)

@@ -8,69 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import sysconfig
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
-COMMAND = Path(sysconfig.get_path("scripts")) / "membench-tui"
 PATIENCE_S = 120.0
 HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "textual"}
-
-
-@dataclass
-class Done:
-    """A command that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def complaint(self):
-        """What it complained of: the one line it may take."""
-        (line,) = [line for line in self.err.splitlines() if line.startswith("membench-tui: ")]
-        return line.removeprefix("membench-tui: ")
-
-
-class Command:
-    """A membench-tui under way."""
-
-    def __init__(self, *arguments, **options):
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen([COMMAND, *map(str, arguments)], **{**streams, **options})
-
-    def end(self, code=None):
-        out, err = ((stream or b"").decode() for stream in self.process.communicate(timeout=PATIENCE_S))
-        assert "Traceback" not in out + err
-        done = Done(self.process.returncode, out, err)
-        assert code in (None, done.code), err
-        return done
-
-
-@pytest.fixture
-def start(temporary):
-    """Starts the command; in the end no process of it and no temporary folder may be left."""
-    started = []
-
-    def start(*arguments, **options):
-        started.append(Command(*arguments, **options))
-        return started[-1]
-
-    yield start
-    for command in started:
-        if command.process.poll() is None:
-            command.process.kill()
-            command.process.communicate()
-    assert list(temporary.glob("membench-*/")) == []
-
-
-@pytest.fixture
-def membench(start):
-    """Runs the command to its end and expects an exit code."""
-    return lambda *arguments, code=0, **options: start(*arguments, **options).end(code)
 
 
 @pytest.fixture
@@ -104,6 +48,50 @@ def test_results_go_to_stdout_and_all_else_to_stderr(quick):
     assert rows[-1].startswith("machine: ")
     assert done.err.splitlines()[0] == "4 runs, about 10 s"
     assert [line[:5] for line in done.err.splitlines()[1:]] == [f"[{number}/4]" for number in (1, 2, 3, 4)]
+
+
+def test_precisions_are_a_matrix_and_a_column_where_they_differ(quick, tiny_twin, tmp_path):
+    path = tmp_path / "r.json"
+    done = quick(
+        "quick", "--backend", "agentmem", "--strategy", "queue", "--precision", "fp32,int8", "--model", tiny_twin,
+        "--json", path,
+    )  # fmt: skip
+
+    header, *rows = done.out.splitlines()
+    assert header.split()[2:5] == ["strategy", "precision", "store"]
+    assert [row.split()[4] for row in rows[:2]] == ["fp32", "int8"]
+    assert "agentmem · queue · int8 · local" in done.err
+    assert [(run["precision"], run["precision_cosine"], run["status"]) for run in runs_in(path)] == [
+        ("fp32", None, "ok"),
+        ("int8", None, "ok"),
+    ]
+
+
+def test_a_fixed_embedder_needs_no_model_and_is_audited(quick, tmp_path):
+    path = tmp_path / "r.json"
+    done = quick(
+        "quick",
+        "--backend",
+        "agentmem,mem0",
+        "--embedder",
+        "fixed",
+        "--store",
+        "edge",
+        "--model",
+        "none",
+        "--json",
+        path,
+    )
+
+    assert "embedder: fixed = " in done.out
+    for run in runs_in(path):
+        assert (run["embedder"], run["status"], run["lost"], run["corrupted"]) == ("fixed", "ok", 0, 0)
+        assert {run[key] for key in ("strategy", "model", "weights", "precision", "threads")} == {None}
+
+
+@pytest.mark.parametrize("option", [("--precision", "int9"), ("--embedder", "fixd")])
+def test_an_unknown_precision_or_embedder_is_named(quick, option):
+    assert f"unknown {option[0][2:]} '{option[1]}'; did you mean" in quick("quick", *option, code=2).err
 
 
 def test_a_model_with_random_weights_is_called_a_twin_everywhere(quick, tiny_twin, tmp_path):
@@ -310,6 +298,14 @@ def test_a_full_disk_is_complained_of_and_the_results_are_rescued(quick, tmp_pat
     assert done.complaint == f"/dev/full: cannot be written: No space left on device; the results are in {rescued}"
     assert [run["status"] for run in runs_in(rescued)] == ["ok"]
     assert [row["status"] for row in rows_in(tmp_path / "r.csv")] == ["ok"]
+
+
+def test_a_markdown_table_can_go_to_stdout(quick):
+    done = quick("quick", "--markdown", "-")
+    head, rule, row, *_ = done.out.splitlines()
+
+    assert head.startswith("| scenario | backend |") and set(rule) <= set("|-: ") and row.startswith("| quick | null |")
+    assert "verdict" in done.err
 
 
 def test_json_can_go_to_stdout_once(quick):

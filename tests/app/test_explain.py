@@ -53,6 +53,21 @@ def test_a_full_record_is_told_in_full(full):
     assert "suspect" not in text
 
 
+def test_precisions_and_embedders_are_curves_of_their_own(full):
+    replace = msgspec.structs.replace
+    runs = [replace(full, clients=clients, ops_per_s_repeats=(100.0,)) for clients in (1, 2)]
+    others = [
+        *(replace(run, precision="int8") for run in runs),
+        *(replace(run, strategy=None, precision=None, embedder="fixed") for run in runs),
+    ]
+
+    assert list(scaling_groups([*runs, *others])) == [
+        "quick · mem0 · mutex · local",
+        "quick · mem0 · mutex · int8 · local",
+        "quick · mem0 · fixed embedder · local",
+    ]
+
+
 def test_the_bar_is_drawn_to_scale(full):
     (line,) = [line for line in explain_run(full) if line.startswith("  time")]
     bar = line.split()[1]

@@ -22,7 +22,7 @@ def refusal(*scenarios, **choice):
     return str(caught.value)
 
 
-def test_the_default_plan_compares_both_systems_as_they_ship():
+def test_the_default_plan_compares_both_systems_as_they_ship_and_with_adaptive():
     runs = plan().runs
 
     assert [(run.scenario, run.backend, run.strategy, run.store) for run in runs] == [
@@ -30,13 +30,40 @@ def test_the_default_plan_compares_both_systems_as_they_ship():
         for scenario in ("single-add", "batch-add", "concurrent-add")
         for backend, strategy in (
             ("mem0", "shared"),
+            ("mem0", "adaptive"),
             ("agentmem", "mutex"),
             ("agentmem", "queue"),
             ("agentmem", "pool"),
+            ("agentmem", "adaptive"),
         )
     ]
     assert {run.model for run in runs} == {"BAAI/bge-small-en-v1.5"}
     assert {run.workload.clients for run in runs if run.scenario == "concurrent-add"} == {20}
+
+
+def test_a_chosen_scenario_is_run_with_the_systems_as_they_ship():
+    assert [run.strategy for run in plan("single-add").runs] == ["shared", "mutex", "queue", "pool"]
+
+
+def test_shipped_can_be_named_among_strategies():
+    assert [(run.backend, run.strategy) for run in plan("single-add", strategies=("pool", "shipped")).runs] == [
+        ("mem0", "pool"),
+        ("mem0", "shared"),
+        ("agentmem", "pool"),
+        ("agentmem", "mutex"),
+        ("agentmem", "queue"),
+    ]
+
+
+def test_an_option_can_be_for_one_strategy_alone():
+    given = {"size": "8", "queue.wait_ms": "5", "queue.size": "16"}
+    (queue,) = [run for run in plan("single-add", strategy_options=given).runs if run.strategy == "queue"]
+
+    assert queue.strategy_options == {"size": 16, "wait_ms": 5.0}
+    assert "--strategy-option mutex.size: no such option" in refusal("single-add", strategy_options={"mutex.size": 1})
+    assert "--strategy-option queue.size: no such option" in refusal(
+        "single-add", strategies=("mutex",), strategy_options={"queue.size": 1}
+    )
 
 
 def test_a_matrix_is_complete_and_in_order():
@@ -133,6 +160,9 @@ def test_nothing_but_what_is_left_out_is_refused_with_the_reason():
         ([], {"strategies": ("mutx",)}, "unknown strategy 'mutx'; did you mean 'mutex'?"),
         ([], {"stores": ("locl",)}, "unknown store 'locl'; did you mean 'local'?"),
         ([], {"scenarios": ()}, "no scenario is chosen"),
+        ([], {"precisions": ("int9",)}, "unknown precision 'int9'; did you mean 'int8'?"),
+        ([], {"precisions": ()}, "no precision is chosen"),
+        ([], {"embedder": "fixd"}, "unknown embedder 'fixd'; did you mean 'fixed'?"),
         ([], {"clients": (0,)}, "--clients 0: must be a whole number from 1 to 1,024"),
         ([], {"clients": (-1,)}, "--clients -1: must be a whole number from 1 to 1,024"),
         ([], {"clients": (1, 100000)}, "--clients 100000: must be a whole number from 1 to 1,024"),
@@ -168,6 +198,49 @@ def test_nothing_but_what_is_left_out_is_refused_with_the_reason():
 )
 def test_a_choice_that_cannot_be_run_is_refused_in_one_line(scenarios, choice, message):
     assert message in refusal(*scenarios, **choice)
+
+
+def test_precision_comes_after_the_store_and_before_threads():
+    runs = plan(
+        "single-add",
+        backends=("agentmem", "qdrant"),
+        strategies=("mutex",),
+        stores=("local", "edge"),
+        precisions=("fp32", "int8"),
+        threads=(1, 2),
+    ).runs
+
+    assert [(run.store, run.precision, run.threads) for run in runs if run.backend == "agentmem"] == [
+        (store, precision, threads)
+        for store in ("local", "edge")
+        for precision in ("fp32", "int8")
+        for threads in (1, 2)
+    ]
+    assert [(run.store, run.embedder) for run in runs if run.backend == "qdrant"] == [("local", None), ("edge", None)]
+    assert runs[2].title() == "single-add · agentmem · mutex · int8 · local · 1 client"
+
+
+def test_the_fixed_embedder_takes_away_all_that_belongs_to_the_model():
+    made = plan(
+        "single-add",
+        backends=("agentmem", "fastembed", "qdrant"),
+        strategies=("mutex", "queue"),
+        stores=("edge",),
+        precisions=("fp32", "int8"),
+        threads=(1, 2),
+        embedder="fixed",
+        model="no such model",
+    )
+
+    assert [(run.backend, run.embedder, run.strategy, run.precision, run.threads) for run in made.runs] == [
+        ("agentmem", "fixed", None, "fp32", None),
+        ("qdrant", None, None, "fp32", None),
+    ]
+    assert made.runs[0].title() == "single-add · agentmem · fixed embedder · edge · 1 client"
+    assert set(made.notes) == {
+        "fastembed is left out: it does nothing but embed, which --embedder fixed takes away",
+        "--strategy is left out: with --embedder fixed there is no model to share",
+    }
 
 
 def test_options_reach_the_strategies_that_have_them():

@@ -261,3 +261,10 @@ def test_old_logs_make_room(run, own_folders):
     assert "old-249.log" in kept
     assert "old-0.log" not in kept
     assert len(list(logs.glob("*.log"))) <= 201
+
+
+def test_a_record_says_what_was_drawn(plan_of):
+    plan = plan_of("quick", backends=("null",))
+    assert only_record(list(Session(plan).events())).drawn == "headless"
+    said = iter(["4/s", "quiet", "quiet"])
+    assert only_record(list(Session(plan, drawn=lambda: next(said)).events())).drawn == "4/s, then quiet"

@@ -13,6 +13,7 @@ from app.messages import TimeSplit
 from app.plan import Choice, Plan, make_plan
 from app.tui.snapshot import Course, Point, RunView
 from app.tui.widgets import locks, timebar
+from app.tui.widgets.curves import Curves
 from app.tui.widgets.details import Details
 from app.tui.widgets.facts import wrapped
 from app.tui.widgets.locks import LockTable
@@ -123,7 +124,7 @@ async def two_runs(pilot: Any, stage: Stage) -> None:
     stage.session.over()
     await until(pilot, lambda: not stage.app.running)
     stage.app.clear_notifications()
-    await pilot.press("3", "down")
+    await pilot.press("3", "end")
     await pilot.pause()
 
 
@@ -141,23 +142,11 @@ async def test_results_give_the_verdict_with_all_that_led_to_it(stage: Stage, si
         assert words in seen
 
 
-async def test_two_runs_stand_side_by_side_until_one_is_let_go(stage: Stage) -> None:
-    async with stage.app.run_test(size=WIDE) as pilot:
-        await two_runs(pilot, stage)
-        await pilot.press("space", "up")
-        await until(pilot, lambda: "backends/agentmem.py:124" in text_of(stage.app))
-        assert "backends/embedding/mutex.py:31" in text_of(stage.app)
-        await pilot.press("space")
-        await until(pilot, lambda: "backends/embedding/mutex.py:31" not in text_of(stage.app))
-        assert "backends/agentmem.py:124" in text_of(stage.app)
-
-
 async def test_results_sort_by_the_lock_share(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await two_runs(pilot, stage)
         table = stage.app.screen.query_one("#results")
-        while not (table.sorted_by and table.sorted_by.title == "lock"):
-            await pilot.press("s")
+        await pilot.press("s", "l")
         assert [run.spec.strategy for run in table.rows] == ["mutex", "shared"]
 
 
@@ -188,6 +177,31 @@ async def test_scaling_is_fitted_when_the_plan_is_over(stage: Stage) -> None:
         await pilot.press("up")
         await pilot.pause()
         assert stage.app.screen.query_one("#details-panel", Details).scaling is words
+
+
+async def test_the_scaling_chart_shows_the_curve_and_what_is_possible(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await scale(pilot, stage, (1, 2, 4, 8, 16, 32))
+        stage.session.over()
+        await until(pilot, lambda: not stage.app.running)
+        await pilot.press("c", "c")
+        await until(pilot, lambda: "Throughput over clients" in text_of(stage.app))
+        await until(pilot, lambda: "contention 1.00" in text_of(stage.app), tries=6000)
+        seen = text_of(stage.app)
+        assert "32 clients" in seen and "100 /s" in seen and "min(N / R1, limit)" in seen
+        assert stage.app.screen.query_one(Curves).curves[0].fitted
+        await pilot.press("c")
+        await until(pilot, lambda: "Throughput over clients" not in text_of(stage.app))
+
+
+async def test_two_numbers_of_clients_have_no_scaling_chart(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await scale(pilot, stage, (1, 2))
+        stage.session.over()
+        await until(pilot, lambda: not stage.app.running)
+        await pilot.press("c", "c")
+        await pilot.pause()
+        assert "Throughput over clients" not in text_of(stage.app)
 
 
 async def test_too_few_numbers_of_clients_say_why_there_is_no_curve(stage: Stage) -> None:

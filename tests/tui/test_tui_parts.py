@@ -10,8 +10,9 @@ from rich.text import Text
 
 from app.catalogue import load_catalogue
 from app.messages import Tick
-from app.plan import Choice, make_plan
-from app.tui.snapshot import POINTS_MAX, Latencies, Point, Recorder, RunView, bin_of, joined, smoothed
+from app.plan import Choice, expected_s, make_plan
+from app.results.measurement import Measurement
+from app.tui.snapshot import POINTS_MAX, Latencies, Point, Recorder, RunView, Snapshot, bin_of, joined, smoothed
 from app.tui.widgets import columns, cores, histogram
 from app.tui.widgets.chart import Curve, Level, downsampled, draw, nice_step
 from app.tui.widgets.table import fitted
@@ -25,8 +26,6 @@ def tick(items: int = 10) -> Tick:
 
 
 def test_the_course_of_a_long_run_stays_small_and_loses_nothing() -> None:
-    from app.results.measurement import Measurement
-
     recorder = Recorder()
     measurement = Measurement(make_plan(Choice(backends=("null",)), load_catalogue()).runs[0])
     count = POINTS_MAX * 8
@@ -76,15 +75,15 @@ def test_downsampling_keeps_the_mean() -> None:
 def test_a_histogram_shows_every_operation_and_marks_percentiles() -> None:
     bins = ((bin_of(1_000_000), 10_000), (bin_of(900_000_000), 1))
     drawn = [line.plain for line in histogram.draw(Latencies(bins, (1.0, 1.0, 1.0, 900.0), 900.0), "#ffffff", 60, 8)]
-    assert "▁" in drawn[-3][40:] and "█" in drawn[1]
-    assert "p50▾" in drawn[0] or "▾" in drawn[0]
-    assert "p99.9" in drawn[0] and drawn[-1].startswith("1 ms") and "1 s" in drawn[-1]
+    assert "▁" in drawn[-3][40:] and "█" in drawn[2]
+    assert drawn[0].split() == ["p50", "p90", "p99", "p99.9"] and drawn[1].count("▾") == 2
+    assert drawn[-1].startswith("1 ms") and "1 s" in drawn[-1]
     assert all(len(line) <= 60 for line in drawn)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 64, 192])
 def test_cores_fit_whatever_their_number(count: int) -> None:
-    lines = [line.plain for line in cores.draw([Point(0.1, 0.1, 1, (50.0,) * count)] * 100, 46, 8)]
+    lines = [line.plain for line in cores.draw([Point(0.1, 0.1, 1, (50.0,) * count)] * 100, (0.0, 5.0), 46, 8)]
     assert len(lines) <= 8 and all(len(line) <= 46 for line in lines)
     assert count <= 8 or (count > 8 and any("more" in line or "  8 " in f"  {line}" or line for line in lines))
 
@@ -101,3 +100,39 @@ def test_the_dashboard_loads_nothing_that_it_measures() -> None:
     code = f"import app.tui.app, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_strip_fills_its_stretch_of_time_and_no_more() -> None:
+    points = [Point(number / 10, 0.1, 1, (100.0,)) for number in range(1, 26)]
+    assert len(cores.in_columns(points, (0.0, 5.0), 100)) == 50
+    assert len(cores.in_columns(points, (0.0, 5.0), 10)) == 5
+    assert len(cores.in_columns(points[15:], (1.5, 2.5), 20)) == 20
+
+
+def test_percentiles_that_fall_together_keep_their_names() -> None:
+    latencies = Latencies(((bin_of(1_000_000), 10),), (1.0, 1.0, 1.0, 1.0), 1.0)
+    for width in (24, 60):
+        names = histogram.draw(latencies, "#ffffff", width, 8)[0].plain
+        assert names.split() == ["p50", "p90", "p99", "p99.9"] and len(names) == width
+
+
+def test_time_left_follows_what_finished_runs_took() -> None:
+    first, second = make_plan(Choice(scenarios=("single-add",), backends=("mem0", "agentmem")), load_catalogue()).runs[
+        :2
+    ]
+    done = RunView(0, first, took_s=2 * expected_s(first), record=Measurement(first).record("ok"))
+    waiting = Snapshot("plan", (done, RunView(1, second)))
+    assert waiting.left_s(0.0) == pytest.approx(2 * expected_s(second))
+    running = waiting.with_run(1, RunView(1, second, running=True, began_s=10.0))
+    assert running.left_s(11.0) == pytest.approx(2 * expected_s(second) - 1.0)
+    assert running.left_s(1e6) == 0.0
+
+
+def test_a_close_look_shows_ticks_as_they_were() -> None:
+    recorder = Recorder()
+    measurement = Measurement(make_plan(Choice(backends=("null",)), load_catalogue()).runs[0])
+    for number in range(1, 2001):
+        recorder.see(tick(), number / 10)
+        measurement.feed(tick())
+    course = recorder.course(measurement)
+    assert len(course.within(10.0)) == 100 and course.within(None) == course.points

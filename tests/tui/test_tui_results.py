@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.binding import Binding
 from textual.widgets import Input
-from tui_script import NARROW, WIDE, Stage, notes_of, text_of, until
+from tui_script import NARROW, WIDE, Stage, contention, notes_of, text_of, until
 
+from app.catalogue import load_catalogue
+from app.plan import Choice, make_plan
 from app.tui.keys import keys_of
 from app.tui.screens.dialogs import Export, Help
+from app.tui.screens.results import ResultsScreen
+from app.tui.screens.sorting import SortBy
 from app.tui.widgets.table import RunTable
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -32,6 +37,30 @@ async def two_results(pilot: Any, stage: Stage) -> None:
     await until(pilot, lambda: stage.app.current_mode == "results")
 
 
+async def pairs(pilot: Any, stage: Stage, lost: int = 0) -> None:
+    """A mutex that is waited for beside a strategy that is twice as fast, Results open; `lost` of the faster's."""
+    choice = Choice(scenarios=("steady-add",), backends=("agentmem",), strategies=("mutex", "adaptive"), clients=(8,))
+    stage.app.run_plan(make_plan(choice, load_catalogue()))
+    await until(pilot, lambda: stage.sessions)
+    for index, (items, met) in enumerate(((100, contention()), (200, contention(locks=(), lock_s=0.0)))):
+        stage.session.begin(index)
+        for number in range(1, 10):
+            stage.session.tick(number, items // 10, 70.0 / (index + 1))
+        stage.session.tick(10, items // 10, 70.0 / (index + 1), met)
+        stage.session.finish(items, 1.0, lost=lost * index)
+    stage.session.over()
+    await until(pilot, lambda: len(stage.app.finished) == 2 and not stage.app.running)
+    stage.app.clear_notifications()
+    await pilot.press("3")
+    await until(pilot, lambda: stage.app.current_mode == "results")
+    await pilot.pause()
+
+
+def words_of(stage: Stage) -> str:
+    """What the place says, whatever the lines are that it is broken into."""
+    return " ".join(text_of(stage.app).replace("█", " ").split())
+
+
 async def to_export(pilot: Any, stage: Stage, path: Path) -> None:
     await pilot.press("e")
     await until(pilot, lambda: isinstance(stage.app.screen, Export))
@@ -41,15 +70,200 @@ async def to_export(pilot: Any, stage: Stage, path: Path) -> None:
 
 
 @SIZES
-async def test_results_sort_by_any_column(stage: Stage, size: tuple[int, int]) -> None:
+async def test_results_sort_by_the_letter_of_a_column(stage: Stage, size: tuple[int, int]) -> None:
     async with stage.app.run_test(size=size) as pilot:
         await two_results(pilot, stage)
         table = stage.app.screen.query_one(RunTable)
-        while not (table.sorted_by and table.sorted_by.title == "ops/s"):
-            await pilot.press("s")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(stage.app.screen, SortBy))
+        assert "[o]ps/s" in text_of(stage.app) and "[v]erdict" in text_of(stage.app)
+        await pilot.press("o")
         assert [run.ops_per_s for run in table.rows] == [120.0, 60.0]
+        assert "ops/s▾" in text_of(stage.app)
         await pilot.press("r")
         assert [run.ops_per_s for run in table.rows] == [60.0, 120.0]
+        await pilot.press("s", "o")
+        assert [run.ops_per_s for run in table.rows] == [120.0, 60.0]
+
+
+async def test_a_key_that_is_no_column_does_not_sort(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await two_results(pilot, stage)
+        await pilot.press("s", "z")
+        assert isinstance(stage.app.screen, SortBy)
+        await pilot.press("escape")
+        assert "in the order run" in text_of(stage.app)
+
+
+async def test_no_letter_sorts_by_two_columns(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await two_results(pilot, stage)
+        letters = [column.letter for column in stage.app.screen.query_one(RunTable).columns if column.letter]
+    assert len(letters) == len(set(letters)) > 8
+
+
+async def test_the_best_of_those_with_the_same_to_do_has_a_star(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        rows = [line for line in text_of(stage.app).splitlines() if "steady-add" in line and "│" in line]
+    assert [("★" in row, "mutex" in row) for row in rows[:2]] == [(False, True), (True, False)]
+
+
+async def test_columns_that_do_not_fit_are_counted(stage: Stage) -> None:
+    async with stage.app.run_test(size=NARROW) as pilot:
+        await two_results(pilot, stage)
+        assert "more columns in a wider terminal" in text_of(stage.app)
+
+
+async def test_a_run_whose_audit_failed_is_struck_and_says_why(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage, lost=3)
+        struck = {
+            segment.text.strip()
+            for strip in stage.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style and segment.style.strike
+        }
+        assert {"adaptive", "100", "200"} & struck == {"adaptive", "200"}
+        assert "3 memories" in text_of(stage.app) and "1 run lost or spoilt data" in words_of(stage)
+        await pilot.press("end")
+        await until(pilot, lambda: "✗ 3 memories of 203 acknowledged lost" in text_of(stage.app))
+
+
+@SIZES
+async def test_the_headline_names_the_bottleneck_and_what_is_faster(stage: Stage, size: tuple[int, int]) -> None:
+    async with stage.app.run_test(size=size) as pilot:
+        await pairs(pilot, stage)
+        seen = words_of(stage)
+        assert stage.app.screen.query_one(RunTable).cursor == 0
+    assert "agentmem: mutex is lock-bound (80 % of client time waits at backends/embedding/mutex.py:31)" in seen
+    assert "adaptive is 2.00x mutex" in seen
+
+
+@SIZES
+async def test_two_marked_runs_are_compared(stage: Stage, size: tuple[int, int]) -> None:
+    async with stage.app.run_test(size=size) as pilot:
+        await pairs(pilot, stage)
+        await pilot.press("space", "down", "space")
+        await until(pilot, lambda: "2 marked" in text_of(stage.app))
+        await until(pilot, lambda: "Throughput" in text_of(stage.app))
+        seen = text_of(stage.app)
+        assert "adaptive is 2.00x mutex" in seen.split("Throughput")[1]
+        assert "● mutex" in seen and "◆ adaptive" in seen
+        if size == NARROW:
+            await pilot.press("c")
+            await until(pilot, lambda: "Latency by percentile" in text_of(stage.app))
+            seen = text_of(stage.app)
+        assert "p99" in seen.split("Latency by percentile")[1]
+        await pilot.press("u")
+        await until(pilot, lambda: "unclear: clients spend" in text_of(stage.app))
+
+
+async def test_one_marked_run_is_held_beside_the_selected_one(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        await pilot.press("space")
+        await until(pilot, lambda: "mark a second run with space" in text_of(stage.app))
+        await pilot.press("down")
+        await until(pilot, lambda: "adaptive is 2.00x mutex" in text_of(stage.app).split("Throughput")[1])
+
+
+async def test_charts_without_marks_show_the_runs_with_the_same_to_do(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        await pilot.press("c")
+        await until(pilot, lambda: "◆ adaptive" in text_of(stage.app))
+        await pilot.press("c")
+        await until(pilot, lambda: "Throughput" not in text_of(stage.app))
+
+
+async def test_a_wide_terminal_keeps_the_run_beside_the_charts(stage: Stage) -> None:
+    async with stage.app.run_test(size=(200, 60)) as pilot:
+        await pairs(pilot, stage)
+        await pilot.press("c")
+        await until(pilot, lambda: "Latency by percentile" in text_of(stage.app))
+        assert "Throughput" in text_of(stage.app) and "lock-bound: clients wait" in text_of(stage.app)
+
+
+async def test_runs_are_copied_as_a_table(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        await pilot.press("y")
+        await until(pilot, lambda: "2 runs copied" in notes_of(stage.app))
+        rows = stage.app.clipboard.splitlines()
+        assert rows[0].startswith("| scenario | backend | strategy |") and set(rows[1]) <= set("|-: ")
+        assert "mutex" in rows[2] and "adaptive" in rows[3] and rows[4] == ""
+        await pilot.press("end", "space", "y")
+        await until(pilot, lambda: "1 run copied" in notes_of(stage.app))
+        assert "mutex" not in stage.app.clipboard and "adaptive" in stage.app.clipboard
+
+
+async def test_nothing_to_copy_says_so(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pilot.press("3", "y")
+        await until(pilot, lambda: "nothing to copy" in notes_of(stage.app))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("out.csv", "schema,run_id,"),
+        ("out.json", '"schema": 1'),
+        ("out.md", "| scenario | backend |"),
+        ("out-2.hgrm", "1/(1-Percentile)"),
+        ("out.svg", "<svg"),
+    ],
+)
+async def test_each_kind_of_file_is_written(stage: Stage, tmp_path: Path, name: str, content: str) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        await to_export(pilot, stage, tmp_path / name.replace("-2", ""))
+        await until(pilot, lambda: "2 runs written to" in notes_of(stage.app))
+    assert content in (tmp_path / name).read_text()
+
+
+async def test_a_picture_shows_the_place_and_no_path_of_this_machine(stage: Stage, tmp_path: Path) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        await to_export(pilot, stage, tmp_path / "out.svg")
+        await until(pilot, lambda: (tmp_path / "out.svg").exists())
+    picture = (tmp_path / "out.svg").read_text()
+    assert "mutex" in picture and "dialog" not in picture
+    assert not any(path in picture for path in (str(tmp_path), str(Path.home()), str(Path(__file__).parents[2])))
+
+
+async def test_the_kind_of_file_follows_the_arrow_keys(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        await pilot.press("e", "down")
+        assert stage.app.screen.query_one(Input).value.endswith(".json")
+        await pilot.press("up", "up")
+        assert stage.app.screen.query_one(Input).value.endswith(".svg")
+
+
+async def test_an_extension_that_says_nothing_keeps_the_dialog(stage: Stage, tmp_path: Path) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        await to_export(pilot, stage, tmp_path / "out.xlsx")
+        assert isinstance(stage.app.screen, Export)
+        assert "ends in none of .csv" in " ".join(text_of(stage.app).split())
+
+
+async def test_only_marked_runs_are_exported(stage: Stage, tmp_path: Path) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        await pilot.press("end", "space")
+        await to_export(pilot, stage, tmp_path / "out.csv")
+        await until(pilot, lambda: (tmp_path / "out.csv").exists())
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [row["strategy"] for row in csv.DictReader(file)] == ["adaptive"]
+
+
+async def test_every_key_of_the_place_can_be_remapped(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pilot.press("3")
+        bindings = [binding for binding in ResultsScreen.BINDINGS if isinstance(binding, Binding)]
+    assert all(binding.id and binding.id.startswith("results.") for binding in bindings)
 
 
 async def test_export_writes_a_csv_and_says_where(stage: Stage, tmp_path: Path) -> None:
@@ -111,6 +325,6 @@ async def test_the_palette_offers_every_action_of_the_place(stage: Stage) -> Non
         await pilot.pause()
         offered = {command.help for command in stage.app.get_system_commands(stage.app.screen)}
         keys = keys_of(stage.app, stage.app.screen)
-        assert {key.does for key in keys if key.action != "command_palette"} == offered
+        assert {key.does for key in keys if key.action != "command_palette"} <= offered
         await stage.app.run_key(next(key for key in keys if key.action == "freeze"))
         assert stage.app.screen.has_class("frozen")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tui_script import NARROW, WIDE, Stage, contention, lock_use, until
+from tui_script import NARROW, WIDE, Stage, contention, lock_use, text_of, until
+
+import app.tui.engine
+from app.catalogue import load_catalogue
+from app.plan import Choice, make_plan
 
 Compare = Callable[..., bool]
 FREE = contention(locks=(lock_use("backends/agentmem.py:124", 0.2, 0.05, 9.0),), lock_s=0.2)
@@ -33,13 +38,38 @@ def mid_plan(stage: Stage) -> Callable[[Any], Any]:
 
 
 class TestPlaces:
-    def test_plan(self, stage: Stage, snap_compare: Compare) -> None:
-        """Plan with the built-in comparison ticked."""
-        assert snap_compare(stage.app, terminal_size=WIDE)
+    @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+    def test_plan(self, stage: Stage, snap_compare: Compare, size: tuple[int, int]) -> None:
+        """Plan: AgentMem's queue with an option changed, for eight clients."""
+        keys = (
+            "tab",
+            "n",
+            "A",
+            "space",
+            "tab",
+            "n",
+            "Q",
+            "space",
+            "o",
+            *"128",
+            "enter",
+            "tab",
+            *["right"] * 4,
+            "space",
+        )
+        assert snap_compare(stage.app, terminal_size=size, press=keys)
 
     @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-    def test_live(self, stage: Stage, snap_compare: Compare, size: tuple[int, int]) -> None:
-        """Live: charts of the second run, the first as a grey line behind it."""
+    def test_plan_presets(self, stage: Stage, snap_compare: Compare, size: tuple[int, int]) -> None:
+        """Plan: the questions that can be asked, with what the second one runs."""
+        assert snap_compare(stage.app, terminal_size=size, press=("p", "down"))
+
+    @pytest.mark.parametrize("size", [WIDE, NARROW, (200, 60)], ids=["wide", "narrow", "large"])
+    def test_live(
+        self, stage: Stage, snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Live: charts of the second run, the first as a grey line behind it, and the limit as a dashed one."""
+        monkeypatch.setattr(app.tui.engine, "limit_for", lambda spec: SimpleNamespace(ops_per_s=180.0))
         assert snap_compare(stage.app, terminal_size=size, run_before=mid_plan(stage))
 
     @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -55,16 +85,69 @@ class TestPlaces:
 
         assert snap_compare(stage.app, terminal_size=size, run_before=act)
 
-    def test_results(self, stage: Stage, snap_compare: Compare) -> None:
-        """Results: one that crashed and says why, beside one that went well."""
+    @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+    def test_results(self, stage: Stage, snap_compare: Compare, size: tuple[int, int]) -> None:
+        """Results: a run that waits for a mutex, one that does not, and one that crashed; two are compared."""
 
         async def act(pilot: Any) -> None:
-            await mid_plan(stage)(pilot)
-            stage.session.end("crashed", "the runner was killed by SIGSEGV; its log is /logs/run.log")
-            stage.session.over()
-            await until(pilot, lambda: not stage.app.running)
-            stage.app.clear_notifications()
-            await pilot.press("3", "space", "down")
-            await until(pilot, lambda: stage.app.screen.query_one("#results").cursor == 1)
+            await compared(pilot, stage)
+
+        assert snap_compare(stage.app, terminal_size=size, run_before=act)
+
+    def test_results_scaling(self, stage: Stage, snap_compare: Compare) -> None:
+        """Results: throughput over six numbers of clients with the fitted curve, and their latencies."""
+
+        async def act(pilot: Any) -> None:
+            await scaled(pilot, stage)
 
         assert snap_compare(stage.app, terminal_size=WIDE, run_before=act)
+
+
+async def compared(pilot: Any, stage: Stage) -> None:
+    """Three runs are over, the slower two are marked."""
+    choice = Choice(
+        scenarios=("steady-add",), backends=("agentmem",), strategies=("mutex", "adaptive", "shared"), clients=(8,)
+    )
+    stage.app.run_plan(make_plan(choice, load_catalogue()))
+    await until(pilot, lambda: stage.sessions)
+    session = stage.session
+    for index, (rate, met) in enumerate(((128, contention()), (240, FREE))):
+        session.begin(index)
+        for number in range(1, 31):
+            session.tick(
+                number, rate // 10 + number % 3, 4000.0 / rate * (1 + number % 7), met if number % 5 == 0 else None
+            )
+        session.finish(rate * 3, 3.0)
+    session.begin(2)
+    session.end("crashed", "the runner was killed by SIGSEGV; its log is /logs/run.log")
+    await to_results(pilot, stage, 3)
+    await pilot.press("home", "space", "down", "space")
+    await until(pilot, lambda: "2 marked" in text_of(stage.app))
+
+
+async def scaled(pilot: Any, stage: Stage) -> None:
+    """One system was measured with six numbers of clients."""
+    counts = (1, 2, 4, 8, 16, 32)
+    choice = Choice(scenarios=("steady-add",), backends=("agentmem",), strategies=("shared",), clients=counts)
+    stage.app.run_plan(make_plan(choice, load_catalogue()))
+    await until(pilot, lambda: stage.sessions)
+    for index, clients in enumerate(counts):
+        rate = round(80 * clients / (1 + 0.25 * (clients - 1)))
+        stage.session.begin(index)
+        for number in range(1, 11):
+            stage.session.tick(
+                number, rate // 10, 1000 * clients / rate * (1 + number % 4), FREE if number == 10 else None
+            )
+        stage.session.finish(rate, 1.0)
+    await to_results(pilot, stage, len(counts))
+    await pilot.press("c", "c")
+    await until(pilot, lambda: "contention 0.2" in text_of(stage.app), tries=6000)
+
+
+async def to_results(pilot: Any, stage: Stage, runs: int) -> None:
+    """The plan is over and Results open."""
+    stage.session.over()
+    await until(pilot, lambda: len(stage.app.finished) == runs and not stage.app.running)
+    stage.app.clear_notifications()
+    await pilot.press("3")
+    await until(pilot, lambda: stage.app.current_mode == "results")

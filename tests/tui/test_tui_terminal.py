@@ -9,7 +9,10 @@ import signal
 import sys
 from collections.abc import Callable
 
+import psutil
 import pytest
+
+from app.config import config_path
 
 PATIENCE_S = 30.0
 RESTORED = b"\x1b[?1049l"
@@ -37,6 +40,15 @@ def by_key(key: bytes) -> Callable[[int, int], None]:
     return lambda process, terminal: os.write(terminal, key) and None
 
 
+def dashboard(*arguments: str) -> tuple[int, int]:
+    """The dashboard's process and its terminal."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"}
+        os.execv(sys.executable, [sys.executable, "-c", "from app.cli import main; main()", *arguments])
+    return process, terminal
+
+
 @pytest.mark.parametrize(
     ("leave", "code"),
     [
@@ -49,13 +61,44 @@ def by_key(key: bytes) -> Callable[[int, int], None]:
     ids=["q", "ctrl-c", "SIGTERM", "SIGHUP", "SIGINT"],
 )
 def test_leaving_restores_the_terminal(leave: Callable[[int, int], None], code: int) -> None:
-    process, terminal = pty.fork()
-    if process == 0:
-        os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"}
-        os.execv(sys.executable, [sys.executable, "-c", "from app.cli import main; main()"])
+    process, terminal = dashboard()
     assert b"agentmem" in read_until(terminal, b"agentmem")
     leave(process, terminal)
     shown = read_until(terminal, b"no such bytes")
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == code
     assert RESTORED in shown and b"Traceback" not in shown
+    os.close(terminal)
+
+
+def test_a_terminal_that_is_closed_leaves_no_process_behind() -> None:
+    process, terminal = dashboard()
+    assert b"agentmem" in read_until(terminal, b"agentmem")
+    os.write(terminal, b"\r")
+    assert b"about" in read_until(terminal, b" left")  # the plan is under way
+    runners = psutil.Process(process).children(recursive=True)
+    assert runners
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+    _, alive = psutil.wait_procs(runners, timeout=PATIENCE_S)
+    assert not alive
+
+
+def test_poor_terminals_get_ascii() -> None:
+    process, terminal = dashboard("--ascii")
+    shown = read_until(terminal, b"Quit")
+    os.write(terminal, b"q")
+    shown += read_until(terminal, b"no such bytes")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    assert shown.isascii() and b"Plan" in shown
+    os.close(terminal)
+
+
+def test_a_wrong_setting_is_one_line_and_exit_code_2() -> None:
+    config_path().parent.mkdir(parents=True)
+    config_path().write_text('[keys]\n"live.skip" = "x"\n', encoding="utf-8")
+    process, terminal = dashboard()
+    shown = read_until(terminal, b"no such bytes")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 2
+    assert b'keys."live.skip" is set to x, which is live.stop\'s key; choose another' in shown
+    assert len(shown.splitlines()) == 1
     os.close(terminal)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.catalogue import load_catalogue
+from app.config import Config
 from app.messages import (
     Audit,
     Auditing,
@@ -28,6 +29,8 @@ from app.session import Event, RunEnded, RunMessage, RunStarted
 from app.tui.app import Dashboard
 
 WIDE, NARROW = (120, 36), (80, 24)
+EVERY_TICK = 1e9
+"""Redraws a second."""
 
 
 def lock_use(site: str, wait_s: float, hold_s: float, longest_ms: float) -> LockUse:
@@ -126,12 +129,13 @@ class ScriptedSession:
             )
         )
 
-    def finish(self, items: int = 240, wall_s: float = 2.0) -> None:
-        """The orderly end of a run."""
+    def finish(self, items: int = 240, wall_s: float = 2.0, lost: int = 0) -> None:
+        """The end of a run that went well, or of which the store has lost something."""
+        acknowledged, problem = items + lost, f"{lost} memories of {items + lost} acknowledged lost" if lost else None
         self.say(RepeatEnded(repeat=0, wall_s=wall_s, operations=items, items=items))
         self.say(Auditing())
-        self.say(Finished(audit=Audit(acknowledged=items, stored=items, lost=0, duplicated=0, corrupted=0)))
-        self.end("ok")
+        self.say(Finished(Audit(acknowledged=acknowledged, stored=items, lost=lost, duplicated=0, corrupted=0)))
+        self.end("failed" if lost else "ok", problem)
 
     def end(self, status: Any, error: str | None = None) -> None:
         self._script.put(lambda: RunEnded(self._index, self._measurement.record(status, error)))
@@ -151,7 +155,8 @@ class Stage:
 
     def __init__(self, **arguments: Any) -> None:
         self.sessions: list[ScriptedSession] = []
-        self.app = Dashboard(load_catalogue(), self._session, clock=lambda: 0.0, **arguments)
+        arguments = {"config": Config(fps=EVERY_TICK), "clock": lambda: 0.0, **arguments}
+        self.app = Dashboard(load_catalogue(), self._session, **arguments)
 
     @property
     def session(self) -> ScriptedSession:

@@ -14,9 +14,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from app.config import config_path
 from app.results.record import Record
 from app.tui.keys import Key
-from app.units import plural
+from app.tui.words import FAINT, LEGEND
+from app.units import from_home, plural
 
 LOG_TAIL = 64 * 1024
 
@@ -41,52 +43,83 @@ class Question(ModalScreen[bool]):
             yield Static(self._text, markup=False)
 
 
-class Export(ModalScreen[Path | None]):
-    """Writes records to a CSV file; closes only when that is done, or with Escape."""
+class Export(ModalScreen[tuple[Path, ...] | None]):
+    """Writes runs, or a picture, to a file whose extension says what; closes only when that is done, or with Escape."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", tooltip="Write nothing")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "format(1)", "Format", tooltip="The next kind of file"),
+        Binding("up", "format(-1)", "Format before", tooltip="The kind of file before"),
+        Binding("escape", "dismiss(None)", "Cancel", tooltip="Write nothing"),
+    ]
 
-    def __init__(self, records: Sequence[Record], proposal: Path) -> None:
+    def __init__(self, records: Sequence[Record], proposal: Path, picture: str) -> None:
+        """Make the dialog.
+
+        Args:
+            records: The runs to write.
+            proposal: The path to begin with.
+            picture: The place as SVG, for those who want that.
+        """
         super().__init__()
-        self._records, self._proposal = records, proposal
+        self._records, self._proposal, self._picture = records, proposal, picture
         self._replace: Path | None = None
 
     def compose(self) -> ComposeResult:
-        """The path, and room for what is wrong with it."""
+        """The path, the kinds of files, and room for what is wrong."""
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = f"Export {plural(len(self._records), 'run')} as CSV"
-            dialog.border_subtitle = "enter write · esc cancel"
+            dialog.border_title = f"Export {plural(len(self._records), 'run')}"
+            dialog.border_subtitle = "enter write · ↑↓ kind of file · esc cancel"
             yield Input(str(self._proposal), placeholder="a path", select_on_focus=False)
+            yield Static(id="formats")
             yield Static(id="complaint", markup=False)
 
+    def action_format(self, by: int) -> None:
+        """Write another kind of file: to the same path with another extension."""
+        from app.results.exports import FORMATS
+
+        field = self.query_one(Input)
+        path, kinds = Path(field.value.strip() or self._proposal), list(FORMATS)
+        at = kinds.index(path.suffix) + by if path.suffix in kinds else 0
+        field.value = str(path.with_suffix(kinds[at % len(kinds)]))
+        field.cursor_position = len(field.value)
+
     @on(Input.Changed)
-    def _fresh(self) -> None:
+    def _fresh(self, event: Input.Changed) -> None:
+        from app.results.exports import FORMATS
+
         self._replace = None
-        self.query_one("#complaint", Static).update("")
+        self._complain("")
+        suffix = Path(event.value.strip()).suffix
+        kinds = (Content.styled(f" {name} ", "reverse" if kind == suffix else "") for kind, name in FORMATS.items())
+        self.query_one("#formats", Static).update(Content(" ").join(kinds))
 
     @on(Input.Submitted)
     def _write(self, event: Input.Submitted) -> None:
-        from app.results.exports import ExportError, check_writable, to_csv, write_whole
+        from app.results.exports import ExportError, check_writable, files_of, write_whole
 
         path = Path(event.value.strip()).expanduser()
         try:
-            check_writable(path)
-            if path.is_file() and path != self._replace:
+            files = files_of(path, self._records, self._picture)
+            for each, _ in files:
+                check_writable(each)
+            existing = [str(each) for each, _ in files if each.is_file()]
+            if existing and path != self._replace:
                 self._replace = path
-                self._complain(f"{path}: exists; enter once more replaces it")
+                self._complain(f"{', '.join(existing)}: exists; enter once more replaces it")
                 return
-            write_whole(path, to_csv(self._records))
+            for each, content in files:
+                write_whole(each, content)
         except ExportError as error:
             self._complain(str(error))
         else:
-            self.dismiss(path.resolve())
+            self.dismiss(tuple(each.resolve() for each, _ in files))
 
     def _complain(self, text: str) -> None:
         self.query_one("#complaint", Static).update(text)
 
 
 class Help(ModalScreen[None]):
-    """The keys of a place and what they do."""
+    """The keys of a place and what they do, and what the marks mean."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,enter", "dismiss(None)", "Close", tooltip="Back to the place")
@@ -97,14 +130,23 @@ class Help(ModalScreen[None]):
         self._title, self._text, self.keys = title, text, keys
 
     def compose(self) -> ComposeResult:
-        """What the place is for, and a line a key."""
+        """What the place is for, a line a key, a line a mark, and where the settings are."""
         width = max(len(key.shown) for key in self.keys)
-        lines = [Content.assemble((key.shown.rjust(width), "bold $accent"), f"  {key.does}") for key in self.keys]
+        lines = [
+            Content.assemble(
+                (key.shown.rjust(width), "bold $accent"), f"  {key.does}", (f" ({key.id})" if key.id else "", FAINT)
+            )
+            for key in self.keys
+        ]
+        marks = [Content.assemble((mark.rjust(width), style), f"  {meaning}") for mark, style, meaning in LEGEND]
+        settings = f"Theme, redraw rate and keys are set in {from_home(config_path())}, keys by the names in brackets."
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = self._title
             dialog.border_subtitle = "esc close"
             yield Static(Content(self._text))
             yield Static(Content("\n").join(lines), id="keys")
+            yield Static(Content("\n").join(marks), id="marks")
+            yield Static(Content(settings), id="settings")
 
 
 class Log(ModalScreen[None]):

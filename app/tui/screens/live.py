@@ -16,7 +16,7 @@ from textual.widgets import Digits, Static
 from app.tui.colours import LOCK, QUIET, hue_of
 from app.tui.screens.place import Place
 from app.tui.snapshot import RunView, Snapshot, smoothed
-from app.tui.widgets import chart, columns
+from app.tui.widgets import columns
 from app.tui.widgets.chart import Chart, Curve, Level
 from app.tui.widgets.cores import Cores
 from app.tui.widgets.histogram import Histogram, in_words
@@ -24,6 +24,7 @@ from app.tui.widgets.locks import NOBODY_WAITED, WARM_FROM, LockTable, rows_of, 
 from app.tui.widgets.table import Column, RunTable
 from app.tui.widgets.timebar import TimeBar
 from app.tui.words import (
+    batching_of,
     beside_lock_share,
     doing,
     figures_of,
@@ -39,6 +40,8 @@ from app.units import format_duration, format_rate
 LEVELS_MAX = 3
 SMOOTH_S = 0.5
 """Each rate drawn is the mean of this long: a tick holds too few memories to say a rate."""
+SCALES_S = (None, 60.0, 30.0, 10.0)
+"""How much of a run the chart and the cores show: all of it, or its last seconds."""
 BAR_WIDTH = 16
 NOTHING_YET = "No plan has been run yet: 1 goes to Plan, enter there runs it."
 
@@ -52,16 +55,53 @@ class LiveScreen(Place):
 
     NAME = "live"
     HELP = (
-        "The charts show the run under way. Select another run with the arrow keys to see its charts; end goes to "
-        "the last. Freezing holds the picture while measuring goes on."
+        "The charts show the run under way. Select another run with the arrow keys or the mouse to see its charts. "
+        "The grey lines are the means of the runs before it; the dashed one is the best this machine reached offline, "
+        "where it was measured: membench-tui limit."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "freeze", "Freeze", tooltip="Hold the picture, or let it go on; measuring always goes on"),
-        Binding("s", "app.skip_run", "Skip", tooltip="End this run, keep what it measured, go on with the next"),
-        Binding("x", "app.stop_plan", "Stop", tooltip="End this run and with it the plan; asks first"),
-        Binding("l", "log", "Log", tooltip="Show the log of the selected run"),
-        Binding("e", "app.export", "Export", tooltip="Write the runs that are over to a CSV file"),
-        Binding("f", "follow", "Follow", show=False, tooltip="Select the run under way again, and keep to it"),
+        Binding(
+            "space",
+            "freeze",
+            "Freeze",
+            tooltip="Hold the picture, or let it go on; measuring always goes on",
+            id="live.freeze",
+        ),
+        Binding(
+            "s",
+            "app.skip_run",
+            "Skip",
+            tooltip="End this run, keep what it measured, go on with the next",
+            id="live.skip",
+        ),
+        Binding("x", "app.stop_plan", "Stop", tooltip="End this run and with it the plan; asks first", id="live.stop"),
+        Binding("l", "log", "Log", tooltip="Show the log of the selected run", id="live.log"),
+        Binding(
+            "plus,equals_sign",
+            "scale(1)",
+            "Zoom",
+            key_display="+",
+            tooltip="Show less of the run, more closely: its last 60, 30 or 10 s",
+            id="live.closer",
+        ),
+        Binding(
+            "minus",
+            "scale(-1)",
+            "Wider",
+            show=False,
+            key_display="-",
+            tooltip="Show more of the run, up to all of it",
+            id="live.wider",
+        ),
+        Binding("e", "app.export", "Export", tooltip="Write the runs that are over to a file", id="live.export"),
+        Binding(
+            "f",
+            "follow",
+            "Follow",
+            show=False,
+            tooltip="Select the run under way again, and keep to it",
+            id="live.follow",
+        ),
     ]
 
     snapshot: var[Snapshot | None] = var(None, init=False)
@@ -70,6 +110,8 @@ class LiveScreen(Place):
     """Whether the picture is held."""
     following: var[bool] = var(True, init=False)
     """Whether the run under way is the one that is selected."""
+    scale: var[int] = var(0, init=False)
+    """Which of SCALES_S is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +120,9 @@ class LiveScreen(Place):
 
     def body(self) -> Iterable[Widget]:
         """How fast and why above, runs below."""
+        yield Static(id="quiet", classes="panel")
         headline = Horizontal(Digits(id="now"), Static(id="figures"), classes="headline")
+        time = TimeBar(id="time-bar"), Static(id="batching")
         lock_headline = Horizontal(Digits(id="lock-share"), Static(id="beside-lock"), classes="headline")
         yield Horizontal(
             Vertical(
@@ -89,7 +133,7 @@ class LiveScreen(Place):
                 id="left",
             ),
             Vertical(
-                _panel("Where client time goes", lock_headline, TimeBar(id="time-bar"), id="time-panel"),
+                _panel("Where client time goes", lock_headline, *time, id="time-panel"),
                 _panel("Locks", LockTable(id="locks"), Static(id="verdict"), id="locks-panel"),
                 _panel("Cores, busy", Cores(id="cores"), id="cores-panel"),
                 id="right",
@@ -103,17 +147,26 @@ class LiveScreen(Place):
     def on_mount(self) -> None:
         """Follow the plan, and the clock."""
         self.query_one(RunTable).focus()
-        self.call_after_refresh(chart.load)
         self.watch(self.app, "snapshot", self._newer)
         self.set_interval(1.0, self._show_progress)
 
     def on_screen_resume(self) -> None:
         """Show the moment, not the one when the place was left."""
+        self.show_quiet()
         self._show()
 
     def on_resize(self) -> None:
         """Fit the words to the new width."""
         self.call_after_refresh(self._show)
+
+    def show_quiet(self) -> None:
+        """Show nothing but the elapsed time while a run is measured, if that is wanted; all of it otherwise."""
+        quiet = self.dashboard.drawing.quiet and self.dashboard.running
+        if self.has_class("hushed") != quiet:
+            self.set_class(quiet, "hushed")
+            self._show()
+        if quiet:
+            self._show_progress()
 
     def action_freeze(self) -> None:
         """Hold the picture, or let it go on."""
@@ -122,6 +175,14 @@ class LiveScreen(Place):
     def action_follow(self) -> None:
         """Select the run under way again."""
         self.following = True
+        self._show()
+
+    def action_scale(self, by: int) -> None:
+        """Show more of the run, or less of it more closely."""
+        self.scale = min(max(self.scale + by, 0), len(SCALES_S) - 1)
+
+    def watch_scale(self) -> None:
+        """Draw it so."""
         self._show()
 
     def action_log(self) -> None:
@@ -138,6 +199,7 @@ class LiveScreen(Place):
 
     def watch_snapshot(self) -> None:
         """Draw it."""
+        self.show_quiet()
         self._show()
 
     @on(RunTable.Selected)
@@ -154,7 +216,7 @@ class LiveScreen(Place):
         self.snapshot = snapshot
 
     def _show(self) -> None:
-        if self.snapshot is None or not self.is_current:
+        if self.snapshot is None or not self.is_current or self.has_class("hushed"):
             return
         table = self.query_one(RunTable)
         highest = max((run.ops_per_s or 0.0 for run in self.snapshot.runs), default=0.0)
@@ -167,34 +229,36 @@ class LiveScreen(Place):
 
     def _show_run(self, snapshot: Snapshot, index: int) -> None:
         run = snapshot.runs[index]
-        empty = waiting_for(run)
-        self.query_one(Chart).curve = curve_of(run, snapshot.runs[:index])
-        histogram, cores = self.query_one(Histogram), self.query_one(Cores)
+        line, histogram, cores = self.query_one(Chart), self.query_one(Histogram), self.query_one(Cores)
+        curve = curve_of(run, snapshot.runs[:index], SCALES_S[self.scale])
+        line.curve, line.empty = curve, waiting_for(run)
         histogram.latencies, histogram.colour = run.course.latencies, hue_of(run.hue)
-        cores.points = run.course.points
-        for widget in (self.query_one(Chart), histogram, cores):
-            widget.empty = empty
+        cores.points = run.course.within(SCALES_S[self.scale])
+        cores.period = (curve.from_s, max(curve.from_s + curve.span_s, cores.points[-1].end_s if cores.points else 0.0))
+        self._title("cores-panel", Content("Cores, busy"), self._scale_in_words())
         self._say("percentiles", in_words(run.course.latencies, self.query_one("#percentiles").size.width))
         self._show_figures(run)
         self._show_contention(run)
 
     def _show_figures(self, run: RunView) -> None:
         self._put("now", format_rate(run.course.now if run.state == "running" else run.ops_per_s), hue_of(run.hue))
-        self._title("throughput", Content.styled(run.spec.title(), hue_of(run.hue)), doing(run))
+        state = " · ".join(filter(None, (self._scale_in_words(), doing(run))))
+        self._title("throughput", Content.styled(run.spec.title(), hue_of(run.hue)), state)
         self._say("figures", figures_of(run))
         self._say("rates", rates_of(run))
         reason = run.record.error if run.record and run.record.error else ""
         self._say_if("reason", Content.styled(f"✗ {reason}", "$error") if reason else Content(""))
 
     def _show_contention(self, run: RunView) -> None:
-        why = why_empty(run) if run.course.points else waiting_for(run)
+        why = why_empty(run) if run.course.points else ""
         bar, table = self.query_one(TimeBar), self.query_one(LockTable)
         bar.shares, bar.empty = run.shares, why if why != NOBODY_WAITED else "where it went cannot be told here"
+        self._say_if("batching", batching_of(run))
         table.locks, table.empty = rows_of(run), why
         warm = (run.shares.lock or 0.0) >= WARM_FROM
         self._put("lock-share", percent(run.shares.lock).replace(" ", ""), LOCK if warm else QUIET)
         self._say("beside-lock", beside_lock_share(run))
-        self._say_if("verdict", verdict_of(run.record))
+        self._say_if("verdict", verdict_of(run))
 
     def _put(self, name: str, figure: str, colour: str) -> None:
         """Show a large figure, and draw it only when it is another than before."""
@@ -225,12 +289,26 @@ class LiveScreen(Place):
             panel.border_title, panel.border_subtitle = title.markup, subtitle
 
     def _show_progress(self) -> None:
-        if self.snapshot is not None:
-            subtitle = "frozen, measuring goes on: space" if self.frozen else self._elapsed()
-            self._title("runs-panel", Content(progress_of(self.snapshot)), subtitle)
+        if self.snapshot is None or not self.is_current:
+            return
+        progress, time = progress_of(self.snapshot), self._time()
+        if self.has_class("hushed"):
+            words = f"{progress}\n\n{time}\n\nNothing else is drawn until it is over; f3 draws again."
+            self._say("quiet", Content(words))
+        else:
+            subtitle = "frozen, measuring goes on: space" if self.frozen else time
+            self._title("runs-panel", Content(progress), subtitle)
 
-    def _elapsed(self) -> str:
-        return f"{format_duration(max(self.dashboard.elapsed_s, 1.0))} elapsed"
+    def _time(self) -> str:
+        elapsed = f"{format_duration(max(self.dashboard.elapsed_s, 1.0))} elapsed"
+        left_s = self.dashboard.time_left_s
+        left = f"about {format_duration(max(left_s, 1.0))} left" if left_s is not None else ""
+        follow = "" if self.following or left_s is None else "f follows the run under way"
+        return " · ".join(filter(None, (follow, elapsed, left)))
+
+    def _scale_in_words(self) -> str:
+        span_s = SCALES_S[self.scale]
+        return f"last {span_s:g} s" if span_s else ""
 
 
 def _panel(title: str, *children: Widget, id: str | None = None) -> Vertical:
@@ -254,13 +332,16 @@ def _latest(snapshot: Snapshot) -> int:
     return max((index for index, run in enumerate(snapshot.runs) if run.state != "waiting"), default=0)
 
 
-def curve_of(run: RunView, before: tuple[RunView, ...]) -> Curve:
-    """A run's throughput, and the means of the runs of the same scenario that came before it."""
+def curve_of(run: RunView, before: tuple[RunView, ...], span_s: float | None) -> Curve:
+    """A run's throughput, the limit, and the means of the runs of the same scenario that came before it."""
     peers = [other for other in before if other.ops_per_s and other.spec.scenario == run.spec.scenario]
-    workload = run.spec.workload
+    workload, points = run.spec.workload, run.course.within(span_s)
+    limit = run.limit_ops_per_s
     return Curve(
-        points=smoothed(run.course.points, SMOOTH_S),
+        points=smoothed(points, SMOOTH_S),
         colour=hue_of(run.hue),
-        span_s=(workload.duration_s or 0.0) * workload.repeats or 1.0,
+        from_s=max(points[-1].end_s - span_s, 0.0) if span_s and points else 0.0,
+        span_s=span_s or (workload.duration_s or 0.0) * workload.repeats or 1.0,
+        limit=Level(limit, f"limit {format_rate(limit)}") if limit else None,
         levels=tuple(Level(other.ops_per_s or 0.0, short_title(other)) for other in reversed(peers[-LEVELS_MAX:])),
     )

@@ -46,6 +46,10 @@ class Curve:
     span_s: float = 1.0
     """Seconds that the time axis has at least."""
     levels: tuple[Level, ...] = ()
+    limit: Level | None = None
+    """A dashed line: the most there can be."""
+    from_s: float = 0.0
+    """Where the time axis begins."""
 
 
 class Chart(Canvas):
@@ -90,17 +94,18 @@ def draw(curve: Curve, width: int, height: int) -> str:
     figure.plot_size(width, height)
     figure.canvas("default")
     figure.axes(active=False, axis="both", side=1)
-    quiet, grid = plotext.pixel(_rgb(QUIET)), plotext.pixel(_rgb(GRID))
+    quiet, grid = plotext.pixel(rgb(QUIET)), plotext.pixel(rgb(GRID))
     figure.axes(active=True, axis="both", side=0, pixel=grid)
     points = downsampled(curve.points, width * DOTS_PER_CELL)
-    top = _scale_y(figure, quiet, points, curve.levels, height)
-    end_s = max(points[-1][0], curve.span_s)
-    _scale_x(figure, quiet, end_s, width)
-    levels = readable(curve.levels, top / height)
+    lines = [*([curve.limit] if curve.limit else []), *curve.levels]
+    top = _scale_y(figure, quiet, points, lines, height)
+    end_s = max(points[-1][0], curve.from_s + curve.span_s)
+    _scale_x(figure, quiet, curve.from_s, end_s, width)
+    levels = readable(lines, top / height)
     for level in levels:
-        marker = plotext.marker("─", pixel=grid)
-        figure.draw(figure.signal([0, end_s], [level.value, level.value], marker=marker).lines())
-    marker = plotext.marker("braille", pixel=plotext.pixel(_rgb(curve.colour)))
+        marker = plotext.marker("╌" if level is curve.limit else "─", pixel=quiet if level is curve.limit else grid)
+        figure.draw(figure.signal([curve.from_s, end_s], [level.value, level.value], marker=marker).lines())
+    marker = plotext.marker("braille", pixel=plotext.pixel(rgb(curve.colour)))
     figure.draw(figure.signal([x for x, _ in points], [y for _, y in points], marker=marker).lines())
     for level in levels:
         figure.draw(figure.text(end_s, level.value, plotext.colorize(f" {level.label}", quiet), alignment="right"))
@@ -144,11 +149,12 @@ def _scale_y(
     return top
 
 
-def _scale_x(figure: Any, pixel: Any, span_s: float, columns: int) -> None:
-    step = nice_step(span_s, columns // 12)
-    ticks = [step * number for number in range(int(span_s / step + 1e-9) + 1)]
+def _scale_x(figure: Any, pixel: Any, from_s: float, end_s: float, columns: int) -> None:
+    step = nice_step(end_s - from_s, columns // 12)
+    first, last = math.ceil(from_s / step - 1e-9), math.floor(end_s / step + 1e-9)
+    ticks = [step * number for number in range(first, last + 1)]
     ruler = figure.ruler("x", "lower")
-    ruler.lim(0, span_s)
+    ruler.lim(from_s, end_s)
     ruler.pixel(pixel)
     ruler.ticks(ticks, [_seconds(tick, step) for tick in ticks])
 
@@ -161,5 +167,6 @@ def _seconds(tick: float, step: float) -> str:
     return format_duration(tick)
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
+def rgb(colour: str) -> tuple[int, int, int]:
+    """A colour such as `#5fb3f0` as plotext takes it."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from app.messages import embedding_note
 from app.tui.colours import BAD, GOOD, LOCK, QUIET, WARM, hue_of
 from app.tui.snapshot import RunView
 from app.tui.widgets.locks import WARM_FROM
@@ -50,6 +54,24 @@ def _verdict_style(run: RunView) -> str:
     return verdict_style(_verdict(run) or "")
 
 
+def _conclusion(run: RunView) -> str:
+    """The verdict of a run that went well, and otherwise why it did not."""
+    if run.state == "ok" or run.record is None:
+        return _verdict(run) or "–"
+    return run.record.error or run.state
+
+
+def precision(run: RunView) -> str:
+    """The arithmetic of the model, or what is there in its place; `–` where nothing embeds."""
+    if run.spec.strategy is None and run.spec.embedder != "fixed":
+        return "–"
+    return embedding_note(run.spec.precision, run.spec.embedder) or run.spec.precision
+
+
+def _rate(run: RunView) -> str:
+    return "" if run.ops_per_s is None else format_rate(run.ops_per_s)
+
+
 def _lock(run: RunView) -> str:
     return "" if run.state == "waiting" else percent(run.shares.lock)
 
@@ -75,38 +97,60 @@ def _latency(run: RunView, percentile: float) -> str:
     return "" if value is None else format_latency(value)
 
 
-MARK = Column("", mark, style=state_style)
-SCENARIO = Column("scenario", lambda run: run.spec.scenario, priority=4, least=10)
-BACKEND = Column("backend", lambda run: run.spec.backend, least=8, style=run_style)
-STRATEGY = Column("strategy", lambda run: run.spec.strategy or "–", least=8, style=run_style)
-STORE = Column("store", lambda run: run.spec.store or "–", priority=11, least=5)
+MARK = Column("", mark, style=state_style, figure=False)
+SCENARIO = Column("scenario", lambda run: run.spec.scenario, priority=4, least=10, letter="s")
+BACKEND = Column("backend", lambda run: run.spec.backend, least=8, style=run_style, letter="b")
+STRATEGY = Column("strategy", lambda run: run.spec.strategy or "–", least=8, style=run_style, letter="g")
+PRECISION = Column("precision", precision, priority=3, letter="p")
+STORE = Column("store", lambda run: run.spec.store or "–", priority=11, least=5, letter="e")
 CLIENTS = Column(
-    "clients", lambda run: str(run.spec.workload.clients), True, 2, order=lambda r: r.spec.workload.clients
-)
-RATE = Column(
-    "ops/s",
-    lambda run: "" if run.ops_per_s is None else format_rate(run.ops_per_s),
+    "clients",
+    lambda run: str(run.spec.workload.clients),
     number=True,
-    style=lambda run: "bold",
-    order=lambda run: run.ops_per_s,
+    priority=2,
+    order=lambda run: run.spec.workload.clients,
+    letter="c",
 )
-P50 = Column("p50", lambda run: _latency(run, 50.0), True, 10, order=lambda run: run.percentile_ms(50.0))
-P99 = Column("p99", lambda run: _latency(run, 99.0), True, 1, order=lambda run: run.percentile_ms(99.0))
-LOCK_SHARE = Column("lock", _lock, True, 1, style=_lock_style, order=lambda run: run.shares.lock)
-ERRORS = Column("errors", lambda run: format_count(_errors(run)), True, 7, order=_errors)
+RATE = Column("ops/s", _rate, True, style=lambda run: "bold", order=lambda run: run.ops_per_s, letter="o")
+P50 = Column("p50", lambda run: _latency(run, 50.0), True, 10, order=lambda run: run.percentile_ms(50.0), letter="5")
+P99 = Column("p99", lambda run: _latency(run, 99.0), True, 1, order=lambda run: run.percentile_ms(99.0), letter="9")
+LOCK_SHARE = Column("lock", _lock, True, 1, style=_lock_style, order=lambda run: run.shares.lock, letter="l")
+ERRORS = Column("errors", lambda run: format_count(_errors(run)), True, 7, order=_errors, letter="r")
 STORED = Column(
     "stored",
     lambda run: format_count(run.record.stored) if run.record else "",
     number=True,
     priority=8,
     order=lambda run: run.record.stored if run.record else None,
+    letter="d",
+    figure=False,
 )
-LOST = Column("lost", _lost, True, 1, style=_lost_style, order=lambda run: run.record.lost if run.record else None)
-WEIGHTS = Column("weights", lambda run: run.course.weights or "–", priority=7)
-STATUS = Column("status", status, priority=6, least=7, style=state_style)
-VERDICT = Column("verdict", lambda run: _verdict(run) or "–", style=_verdict_style, order=_verdict)
-OUTCOME = Column("verdict", _outcome, least=13, style=_outcome_style)
+LOST = Column(
+    "lost",
+    _lost,
+    number=True,
+    priority=1,
+    style=_lost_style,
+    order=lambda run: run.record.lost if run.record else None,
+    letter="t",
+    figure=False,
+)
+WEIGHTS = Column("weights", lambda run: run.course.weights or "–", priority=7, letter="w")
+STATUS = Column("status", status, priority=6, least=7, style=state_style, letter="a", figure=False)
+VERDICT = Column("verdict", _conclusion, least=13, style=_outcome_style, letter="v", figure=False)
+"""For runs that are over."""
+OUTCOME = Column("verdict", _outcome, least=13, style=_outcome_style, figure=False)
 """For where runs are still under way."""
+
+
+def signs(signs: Mapping[str, str]) -> Column:
+    """A column of the signs by which the runs that are compared are told apart, by the name of the run."""
+    return Column("", lambda run: signs.get(run.spec.run_id, " "), style=run_style, figure=False)
+
+
+def rate(best: Collection[str]) -> Column:
+    """Throughput, with a star at the runs that are the best of their group."""
+    return replace(RATE, cell=lambda run: f"★ {_rate(run)}" if run.spec.run_id in best else _rate(run))
 
 
 def bar(highest: float, width: int) -> Column:

@@ -6,6 +6,7 @@ One busy core beside idle ones is what a lock looks like.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from rich.text import Text
 from textual.geometry import Size
@@ -29,6 +30,8 @@ class Cores(Canvas):
 
     points: reactive[tuple[Point, ...]] = reactive(())
     """What is drawn, oldest first."""
+    period: reactive[tuple[float, float]] = reactive((0.0, 1.0))
+    """Where time begins and ends, in seconds of the run."""
     empty: reactive[str] = reactive("")
     """What to say instead while there is nothing to draw."""
 
@@ -43,10 +46,10 @@ class Cores(Canvas):
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """The strips."""
-        return draw(self.points, width, max(height, 1)) if self.points else note(self.empty)
+        return draw(self.points, self.period, width, max(height, 1)) if self.points else note(self.empty)
 
 
-def draw(points: Sequence[Point], width: int, height: int) -> list[Text]:
+def draw(points: Sequence[Point], period: tuple[float, float], width: int, height: int) -> list[Text]:
     """All cores if there is room, and otherwise as many as fit, with the mean of the others in words."""
     count = len(points[-1].cores)
     columns = max(min(-(-count // height), width // (NARROWEST + BESIDE)), 1)
@@ -54,21 +57,36 @@ def draw(points: Sequence[Point], width: int, height: int) -> list[Text]:
     shown = count if rows * columns >= count else max(rows - 1, 1) * columns
     rows = min(rows, -(-shown // columns))
     strip_width = max(width // columns - BESIDE - len(str(count - 1)), 1)
-    shares = resampled(points, strip_width)
+    shares = in_columns(points, period, strip_width)
     lines = []
     for row in range(rows):
         cores = [core for core in range(row, shown, rows)]
-        lines.append(Text("  ").join(_strip(core, shares, strip_width, len(str(count - 1))) for core in cores))
+        strips = (_strip(core, points[-1], shares, strip_width, len(str(count - 1))) for core in cores)
+        lines.append(Text("  ").join(strips))
     if shown < count and height > rows:
         rest = points[-1].cores[shown:]
         lines.append(Text(f"and {len(rest)} more, mean {sum(rest) / len(rest):.0f} %", QUIET))
     return lines
 
 
-def resampled(points: Sequence[Point], width: int) -> list[Point]:
-    """At most `width` points, neighbours joined."""
-    size = -(-len(points) // width)
-    return [joined(points[at : at + size]) for at in range(0, len(points), size)]
+def in_columns(points: Sequence[Point], period: tuple[float, float], width: int) -> list[Point]:
+    """What each column of a strip shows: all that ended in its stretch of time, or what was under way in it."""
+    begin_s, end_s = period
+    step_s = (end_s - begin_s) / width
+    shown: list[Point] = []
+    at = 0
+    while at < len(points) and len(shown) < width:
+        until_s = begin_s + (len(shown) + 1) * step_s + 1e-9
+        first = at
+        while at < len(points) and points[at].end_s <= until_s:
+            at += 1
+        if first < at:
+            shown.append(joined(points[first:at]))
+        elif points[at].end_s - points[at].duration_s < until_s:
+            shown.append(points[at])
+        else:
+            break
+    return shown
 
 
 def level_of(percent: float) -> int:
@@ -76,10 +94,10 @@ def level_of(percent: float) -> int:
     return min(int(percent / 100 * len(LEVELS)), len(LEVELS) - 1)
 
 
-def _strip(core: int, points: Sequence[Point], width: int, digits: int) -> Text:
+def _strip(core: int, newest: Point, points: Sequence[Point], width: int, digits: int) -> Text:
     strip = Text.assemble((f"{NAME}{core:>{digits}} ", QUIET))
-    for point in points:
-        level = level_of(point.cores[core])
-        strip.append(LEVELS[level], COOL[level * len(COOL) // len(LEVELS)])
+    levels = [level_of(point.cores[core]) for point in points]
+    for level, stretch in groupby(levels):
+        strip.append(LEVELS[level] * len(list(stretch)), COOL[level * len(COOL) // len(LEVELS)])
     strip.append(" " * (width - len(points)))
-    return strip.append(f" {points[-1].cores[core]:3.0f} %")
+    return strip.append(f" {newest.cores[core]:3.0f} %")

@@ -19,7 +19,7 @@ from app.tui.widgets.histogram import named
 from app.tui.widgets.locks import LockTable, rows_of, why_empty
 from app.tui.widgets.timebar import TimeBar
 from app.tui.words import FAINT, audit_of, fairness_of, stages_of, waiting_for, whole_verdict_of
-from app.units import format_rate, from_home
+from app.units import format_rate_between, from_home
 
 
 class Details(VerticalScroll):
@@ -91,9 +91,7 @@ def remark_of(line: str) -> Fact:
 
 def _rate(record: Record) -> str:
     """Throughput with its interval and what was waiting meanwhile."""
-    words = f"{format_rate(record.ops_per_s)} memories/s"
-    if record.ops_per_s_low is not None:
-        words += f" ({format_rate(record.ops_per_s_low)} to {format_rate(record.ops_per_s_high)})"
+    words = f"{format_rate_between(record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high)} memories/s"
     if record.batch_size_mean is not None and record.batch_size_mean > 1:
         words += f", in batches of {record.batch_size_mean:.1f}"
     if record.queue_depth_p99 is not None:

@@ -15,8 +15,8 @@ from app.tui.widgets.canvas import Canvas, note
 from app.units import format_latency
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
-ROWS_AROUND = 3
-"""Rows that the marks, the axis and its labels take."""
+ROWS_AROUND = 4
+"""Rows that the names of the marks, the marks, the axis and its labels take."""
 NS_PER_MS = 1e6
 LEAST_IMPORTANT = ("p90", "p99.9")
 
@@ -43,7 +43,7 @@ class Histogram(Canvas):
 def draw(latencies: Latencies, colour: str, width: int, height: int) -> list[Text]:
     """Marks of the percentiles, bars, the axis with its decades."""
     axis = _Axis(latencies, width)
-    return [_marks(latencies, axis), *_bars(axis.heights(latencies.bins, height - ROWS_AROUND), colour), *axis.lines()]
+    return [*_marks(latencies, axis), *_bars(axis.heights(latencies.bins, height - ROWS_AROUND), colour), *axis.lines()]
 
 
 class _Axis:
@@ -93,22 +93,23 @@ def _bars(rows: list[list[int]], colour: str) -> list[Text]:
     return [Text("".join(BLOCKS[eighths] for eighths in row), style) for row in rows]
 
 
-def _marks(latencies: Latencies, axis: _Axis) -> Text:
-    """`▾p99` over each percentile, the lowest with its name at the left; where two meet, the higher keeps its name."""
-    cells = [" "] * axis.width
-    free = axis.width
-    for percentile, value in reversed(list(zip(PERCENTILES, latencies.percentiles_ms, strict=True))):
+def _marks(latencies: Latencies, axis: _Axis) -> tuple[Text, Text]:
+    """A mark over each percentile, and above it its name: beside it where marks are close, in their order always."""
+    marks = [" "] * axis.width
+    names = [f"p{percentile:g}" for percentile in PERCENTILES]
+    starts: list[int] = []
+    for name, value in zip(names, latencies.percentiles_ms, strict=True):
         column = axis.column(bin_of(int(value * NS_PER_MS)) + 0.5)
-        name = f"p{percentile:g}"
-        leftwards = percentile == PERCENTILES[0] or column + len(name) >= axis.width
-        start = column - len(name) if leftwards else column
-        if start >= 0 and start + len(name) < free:
-            cells[start : start + len(name) + 1] = f"{name}▾" if leftwards else f"▾{name}"
-            free = start
-        elif column < free:
-            cells[column] = "▾"
-            free = column
-    return Text("".join(cells), QUIET)
+        marks[column] = "▾"
+        after = starts[-1] + len(names[len(starts) - 1]) + 1 if starts else 0
+        starts.append(max(column - len(name) // 2, after))
+    room = axis.width
+    line = [" "] * axis.width
+    for name, start in reversed(list(zip(names, starts, strict=True))):
+        start = min(start, room - len(name))
+        line[start : start + len(name)] = name
+        room = start - 1
+    return Text("".join(line), QUIET), Text("".join(marks), QUIET)
 
 
 def named(latencies: Latencies) -> list[tuple[str, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widget import Widget
 
-NAME = "membench"
-PLACES = ("plan", "live", "results")
+NAME = "membench-tui"
+PLACES = ("plan", "live", "results", "history")
 
 
 class Places(Widget):

@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from app.headline import failed_audit
 from app.tui.snapshot import RunView
 
 GAP = 2
@@ -40,6 +41,10 @@ class Column:
     """What it is sorted by, where that is not its text."""
     pieces: Callable[[RunView], list[Piece]] | None = None
     """What is drawn in place of its text, as wide as that, where one style does not do."""
+    letter: str = ""
+    """A letter of its title, for the key that sorts by it; empty where that makes no sense."""
+    figure: bool = True
+    """Whether it tells of what was measured: struck where the audit of the run failed."""
 
 
 class RunTable(ScrollView, can_focus=True):
@@ -65,11 +70,12 @@ class RunTable(ScrollView, can_focus=True):
     class Selected(Message):
         """Another run was selected by the person."""
 
-    def __init__(self, columns: Sequence[Column], id: str) -> None:
+    def __init__(self, columns: Sequence[Column], id: str, *, sortable: bool = False) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
-        self.sorted_by: Column | None = None
-        """The column that the rows are sorted by; marked."""
+        self.sorted_by = ""
+        """The letter of the column that the rows are sorted by; marked."""
+        self._sortable = sortable
         self._widths: tuple[tuple[Column, int], ...] = ()
 
     @property
@@ -77,9 +83,23 @@ class RunTable(ScrollView, can_focus=True):
         """The run under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
+    @property
+    def dropped(self) -> int:
+        """Columns that there is no room for."""
+        return len(self.columns) - len(self._widths) if self.rows else 0
+
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor on the table."""
         return max(0, min(cursor, len(self.rows) - 1))
+
+    def set_columns(self, columns: Sequence[Column], sorted_by: str = "") -> None:
+        """Show other columns, and mark the one that the rows are sorted by, by its letter."""
+        self.columns, self.sorted_by = tuple(columns), sorted_by
+        self._fit()
+
+    def select(self, run_id: str) -> None:
+        """Put the cursor on a run, if it is there."""
+        self.cursor = next((at for at, run in enumerate(self.rows) if run.spec.run_id == run_id), self.cursor)
 
     def watch_rows(self) -> None:
         """Fit the columns to what is in them."""
@@ -129,8 +149,9 @@ class RunTable(ScrollView, can_focus=True):
     def _titles(self) -> list[Piece]:
         pieces = []
         for column, width in self._widths:
-            title = f"{column.title}▾" if column is self.sorted_by else column.title
-            pieces.append((_placed(title, width, column.number) + " " * GAP, ""))
+            title = f"{column.title}▾" if column.letter and column.letter == self.sorted_by else column.title
+            placed = _placed(title, width, column.number) + " " * GAP
+            pieces += _underlined(placed, column.letter) if self._sortable else [(placed, "")]
         return pieces
 
     def _row(self, run: RunView) -> list[Piece]:
@@ -143,7 +164,11 @@ class RunTable(ScrollView, can_focus=True):
     def _cell(column: Column, width: int, run: RunView) -> list[Piece]:
         if column.pieces:
             return column.pieces(run)
-        return [(_placed(column.cell(run), width, column.number), column.style(run) if column.style else "")]
+        placed = _placed(column.cell(run), width, column.number)
+        style = column.style(run) if column.style else ""
+        if column.figure and run.record and failed_audit(run.record):
+            return _struck(placed, style)
+        return [(placed, style)]
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[RunView], width: int) -> tuple[tuple[Column, int], ...]:
@@ -176,6 +201,20 @@ def _placed(text: str, width: int, right: bool) -> str:
     if len(text) > width:
         text = text[: width - 1] + "…"
     return text.rjust(width) if right else text.ljust(width)
+
+
+def _underlined(title: str, letter: str) -> list[Piece]:
+    at = title.find(letter)
+    if not letter or at < 0:
+        return [(title, "")]
+    return [(title[:at], ""), (letter, "bold underline"), (title[at + 1 :], "")]
+
+
+def _struck(placed: str, style: str) -> list[Piece]:
+    """A line through what is there, not through the room around it."""
+    text = placed.strip()
+    before = len(placed) - len(placed.lstrip())
+    return [(placed[:before], ""), (text, f"{style} strike".strip()), (placed[before + len(text) :], "")]
 
 
 def _line(pieces: Sequence[Piece], width: int, style: Style) -> Strip:

@@ -16,7 +16,18 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from app.results import exports
-from app.results.exports import ExportError, ResultFiles, check_writable, rescue, to_csv, to_hgrm, to_json, write_whole
+from app.results.exports import (
+    ExportError,
+    ResultFiles,
+    check_writable,
+    files_of,
+    rescue,
+    to_csv,
+    to_hgrm,
+    to_json,
+    to_markdown,
+    write_whole,
+)
 from app.results.measurement import Measurement
 from app.results.record import Record
 
@@ -67,6 +78,54 @@ def test_csv_writes_yes_and_no_as_json(record):
     assert row["batch_call"] == "false"
 
 
+def test_markdown_is_a_table_and_what_it_rests_on(record):
+    other = msgspec.structs.replace(
+        record, run_id="run-2", strategy="adaptive", status="ok", error=None, error_kinds={}, weights="twin",
+        ops_per_s=281.4, ops_per_s_low=270.0, ops_per_s_high=290.0, time_lock=0.004, verdict="compute-bound",
+    )  # fmt: skip
+    head, rule, first, second, empty, *notes = to_markdown([record, other]).decode().splitlines()
+
+    assert head.startswith("| scenario | backend | strategy | clients | ops/s (95 % interval) | p50 |")
+    assert rule.count("|") == head.count("|") == second.count("|")
+    assert "| mutex |" in first and first.endswith("| failed |")
+    assert "| adaptive | 2 | 281 (270 to 290) |" in second and second.endswith("| compute-bound |")
+    assert not empty and any("twin" in note for note in notes)
+    assert "store" not in head and "precision" not in head
+
+
+def test_markdown_tells_what_differs_and_keeps_cells_whole(record):
+    other = msgspec.structs.replace(record, store="edge", scenario="a|b", precision="int8")
+    head, _, _, second, *_ = to_markdown([record, other]).decode().splitlines()
+
+    assert "| store | precision |" in head
+    assert second.startswith("| a\\|b | mem0 | mutex | edge | int8 |")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".md", ".svg"])
+def test_the_extension_says_what_is_written(record, suffix):
+    path = exports.Path(f"out{suffix}")
+    expected = {".csv": to_csv([record]), ".json": to_json([record]), ".md": to_markdown([record]), ".svg": b"<svg/>"}
+
+    assert files_of(path, [record], "<svg/>") == [(path, expected[suffix])]
+
+
+def test_percentile_tables_of_several_runs_are_numbered(record):
+    bare = msgspec.structs.replace(record, latency_hdr=None)
+
+    assert [path.name for path, _ in files_of(exports.Path("out.hgrm"), [record])] == ["out.hgrm"]
+    assert [path.name for path, _ in files_of(exports.Path("out.hgrm"), [record, bare, record])] == [
+        "out-1.hgrm",
+        "out-2.hgrm",
+    ]
+    with pytest.raises(ExportError, match="none of these runs has latencies"):
+        files_of(exports.Path("out.hgrm"), [bare])
+
+
+def test_an_extension_that_says_nothing_is_refused(record):
+    with pytest.raises(ExportError, match=r"out\.xlsx: ends in none of \.csv"):
+        files_of(exports.Path("out.xlsx"), [record])
+
+
 def percentiles(table):
     rows = [line.split() for line in table.decode().splitlines()[1:] if line and line[0] == " "]
     return [(float(value), float(share)) for value, share, *_ in rows]
@@ -83,7 +142,8 @@ def test_a_percentile_table_says_what_the_record_says(record):
     assert dict((share, value) for value, share in rows)[0.5] == record.latency_p50_ms
     assert (shares[0], shares[-1]) == (0, 1)
     assert values[-1] == pytest.approx(record.latency_max_ms, rel=0.001)
-    assert f"Mean    = {record.latency_mean_ms:12.6f}" in table.decode()
+    mean = float(table.decode().partition("Mean    =")[2].split(",")[0])
+    assert mean == pytest.approx(record.latency_mean_ms, rel=0.001)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 1000])
@@ -226,10 +286,12 @@ print("after", flush=True)
 
 
 def test_all_kinds_of_files_of_a_plan_are_written(tmp_path, record):
-    files = ResultFiles(json=tmp_path / "a.json", csv=tmp_path / "a.csv", hgrm=tmp_path / "a.hgrm")
+    paths = {kind: tmp_path / f"a.{kind}" for kind in ("json", "csv", "markdown", "hgrm")}
+    files = ResultFiles(**paths)
     files.check()
 
-    assert files.write([record]) == [tmp_path / "a.json", tmp_path / "a.csv", tmp_path / "a.hgrm"]
+    assert files.write([record]) == list(paths.values())
+    assert (tmp_path / "a.markdown").read_bytes() == to_markdown([record])
     assert (tmp_path / "a.json").read_bytes() == to_json([record])
     assert (tmp_path / "a.csv").read_bytes() == to_csv([record])
     assert (tmp_path / "a.hgrm").read_bytes() == to_hgrm(record)

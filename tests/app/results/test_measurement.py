@@ -132,7 +132,7 @@ def test_what_a_run_that_never_started_cannot_have_is_none(spec):
     known = {
         "schema", "run_id", "plan_id", "started_at", "membench_version", "scenario", "operation", "backend", "strategy",
         "strategy_options", "store", "model", "precision", "clients", "loop", "batch_size", "repeats", "items",
-        "status", "error", "ops_per_s_repeats", "errors", "error_kinds", "acknowledged", "environment",
+        "status", "error", "ops_per_s_repeats", "errors", "error_kinds", "acknowledged", "environment", "embedder",
     }  # fmt: skip
 
     assert {field for field in Record.__struct_fields__ if getattr(record, field) is not None} == known

@@ -136,6 +136,28 @@ def test_the_sample_reaches_to_the_end_of_the_store(measured):
     assert set(seen) & {memory.text for memory in store.memories[-10:]}
 
 
+def moved(texts, by):
+    """The texts' vectors, each a given distance (1 - cosine) away from where it is alone."""
+    own = embed(texts).astype(np.float64)
+    aside = np.roll(own, 1, axis=1)
+    aside -= np.einsum("ij,ij->i", aside, own)[:, np.newaxis] * own
+    aside /= np.linalg.norm(aside, axis=1, keepdims=True)
+    return ((1 - by) * own + np.sqrt(1 - (1 - by) ** 2) * aside).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("stored_by", "batch_by", "corrupted"),
+    [(2e-4, None, True), (2e-4, 0, True), (2e-4, 1e-4, False), (4e-4, 1e-4, True), (2e-5, None, False)],
+)
+def test_a_vector_may_be_off_by_what_a_batch_moves_it_and_no_more(measured, stored_by, batch_by, corrupted):
+    store, clients = measured()
+    texts = [memory.text for memory in store.memories]
+    store.memories = list(map(StoredMemory, texts, moved(texts, stored_by)))
+    together = None if batch_by is None else lambda texts: moved(texts, batch_by)
+
+    assert bool(audit(store, clients, [], embed, together).corrupted) is corrupted
+
+
 def test_vectors_of_another_length_are_corrupted(measured):
     store, clients = measured()
     half = np.eye(DIMENSIONS // 2)[0]

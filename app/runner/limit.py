@@ -1,0 +1,66 @@
+"""The entry of the process that finds a limit: searches, and measures what the cores can multiply.
+
+python -m app.runner.limit FOLDER LIMIT_SPEC_AS_JSON
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from app.corpus import Texts
+from app.messages import LimitFound, LimitSpec, LimitTried, Loading
+from app.runner.channel import Channel
+from app.runner.child import leave, prepare_environment, report_to_console, watch_console
+
+
+def main() -> None:
+    """Find the limit that the arguments ask for, and report to the console."""
+    folder, spec = Path(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=LimitSpec)
+    with report_to_console(folder) as channel:
+        watch_console(folder)
+        prepare_environment(folder)
+        channel.send(_find(spec, channel))
+
+
+def _find(spec: LimitSpec, channel: Channel) -> LimitFound:
+    from backends.embedding.cache import twin_of
+    from backends.embedding.cores import physical_cores
+    from backends.embedding.model import FastEmbedModel, load_model
+    from backends.embedding.offline import OfflineSearch, Pass
+    from backends.embedding.peak import peak_gflop_per_s
+
+    def load(threads: int | None = None) -> FastEmbedModel:
+        return load_model(spec.model, threads, lambda stage: channel.send(Loading(stage=stage)), spec.precision)
+
+    texts = list(islice(Texts(spec.corpus, spec.seed).of_client(0, 1), spec.texts))
+    search = OfflineSearch(load, physical_cores(), texts, spec.passes)
+    done = 0
+
+    def tell(found: Pass) -> None:
+        nonlocal done
+        done += 1
+        channel.send(LimitTried(layout=found.layout, ops_per_s=found.ops_per_s, done=done, total=search.total))
+
+    best = search.run(tell)
+    channel.send(Loading(stage="measuring what the cores can multiply"))
+    architecture = twin_of(spec.model)
+    return LimitFound(
+        ops_per_s=best.ops_per_s,
+        passes_ops_per_s=best.passes_ops_per_s,
+        layout=best.layout,
+        texts=len(texts),
+        tokens_mean=statistics.mean(best.tokens),
+        padding_factor=best.padding_factor,
+        peak_gflop_per_s=peak_gflop_per_s(spec.precision, physical_cores()),
+        gflop_per_text=statistics.mean(map(architecture.flop, best.tokens)) / 1e9 if architecture else None,
+    )
+
+
+if __name__ == "__main__":
+    main()
+    leave()

@@ -1,0 +1,105 @@
+"""What charts with curves share: plotext's figure with our axes, and what it draws as lines of a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.segment import Segment
+from rich.text import Text
+
+from app.tui.colours import GRID, QUIET, hue_of
+from app.tui.widgets.chart import SMALLEST, WHITE_BACKGROUND, rgb, segments
+
+SIGNS = "●◆▲■▼○◇△□▽"
+"""One a run, as its hue is: colour never stands alone. After the last they begin anew."""
+LEGEND_SHARE = 4
+"""A legend takes at most this part of the rows: the table has the signs too."""
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What is drawn of one run, or of one system, and how it is told from the others."""
+
+    name: str
+    sign: str
+    hue: int
+
+
+def sign_of(position: int) -> str:
+    """The sign of a run by its position among those compared."""
+    return SIGNS[position % len(SIGNS)]
+
+
+def legend(series: Sequence[Series], width: int, most: int) -> list[Text]:
+    """`● mutex  ◆ adaptive` in at most so many lines; an ellipsis where they do not do."""
+    lines = [Text()]
+    for each in series:
+        words = Text.assemble((each.sign, hue_of(each.hue)), f" {each.name}")
+        if lines[-1] and len(lines[-1]) + 3 + len(words) > width:
+            lines.append(Text())
+        lines[-1] = Text("   ").join([lines[-1], words]) if lines[-1] else words
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    if len(lines) > most:
+        lines[most - 1].truncate(width - 2)
+        lines[most - 1].append(" …")
+    return lines[:most]
+
+
+def has_room(width: int, height: int) -> bool:
+    """Whether a chart of this size can be read."""
+    return width >= SMALLEST[0] and height >= SMALLEST[1]
+
+
+class Plot:
+    """One chart under way. On the UI thread only: plotext has one figure for everybody."""
+
+    def __init__(self, width: int, height: int) -> None:
+        import plotext
+
+        self._plotext = plotext
+        self._figure = plotext.figure
+        self._figure.clear()
+        self._figure.plot_size(width, height)
+        self._figure.canvas("default")
+        self._figure.axes(active=False, axis="both", side=1)
+        self._figure.axes(active=True, axis="both", side=0, pixel=self._pixel(GRID))
+
+    def axis(self, side: str, limits: tuple[float, float], ticks: Mapping[float, str]) -> None:
+        """Set an axis, `x` or `y`: what it reaches from and to, and what is written where."""
+        ruler = self._figure.ruler(side, "lower" if side == "x" else "left")
+        ruler.lim(*limits)
+        ruler.pixel(self._pixel(QUIET))
+        ruler.ticks(list(ticks), list(ticks.values()))
+
+    def line(self, points: Points, colour: str) -> None:
+        """A curve, in dots finer than a cell."""
+        self._figure.draw(self._signal(points, "braille", colour).lines())
+
+    def behind(self, points: Points) -> None:
+        """A curve that others are held against."""
+        self._figure.draw(self._signal(points, "·", GRID).lines())
+
+    def signs(self, points: Points, sign: str, colour: str) -> None:
+        """A sign at each point."""
+        self._figure.draw(self._signal(points, sign, colour))
+
+    def words(self, at: tuple[float, float], text: str) -> None:
+        """Words that end at a point."""
+        written = self._plotext.colorize(f" {text}", self._pixel(QUIET))
+        self._figure.draw(self._figure.text(*at, written, alignment="right"))
+
+    def rows(self) -> list[list[Segment]]:
+        """The chart."""
+        drawn = str(self._figure.build().string()).replace(WHITE_BACKGROUND, "")
+        return [segments(line) for line in drawn.splitlines()]
+
+    def _signal(self, points: Points, character: str, colour: str) -> Any:
+        marker = self._plotext.marker(character, pixel=self._pixel(colour))
+        return self._figure.signal([x for x, _ in points], [y for _, y in points], marker=marker)
+
+    def _pixel(self, colour: str) -> Any:
+        return self._plotext.pixel(rgb(colour))

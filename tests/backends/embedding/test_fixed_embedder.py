@@ -1,0 +1,25 @@
+"""Ready vectors in place of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backends.embedding.fixed import FixedEmbedder
+
+
+def test_every_text_has_one_unit_vector_alone_in_a_list_and_in_another_run(texts: list[str]) -> None:
+    one, other = FixedEmbedder(384), FixedEmbedder(384)
+    together = one.embed_batch(texts)
+
+    assert together.shape == (len(texts), 384)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+    for text, vector in zip(texts, together, strict=True):
+        assert (other.embed(text) == vector).all()
+    assert len({vector.tobytes() for vector in together}) == len(texts)
+
+
+def test_a_line_break_counts_as_a_space() -> None:
+    embedder = FixedEmbedder(32)
+
+    assert (embedder.embed("two\nlines") == embedder.embed("two lines")).all()

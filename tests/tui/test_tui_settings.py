@@ -1,0 +1,145 @@
+"""Themes, ASCII, keys of a person's own, and drawing less."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tui_script import EVERY_TICK, NARROW, WIDE, Stage, notes_of, text_of, until
+
+from app.config import Config, config_path, load_config
+from app.tui.colours import LOCK
+from app.tui.filters import Ascii, in_ascii, knows_no_more_than_ascii
+from app.tui.screens.dialogs import Help
+from app.tui.screens.live import LiveScreen
+from app.tui.themes import PALETTES
+
+
+async def begin(pilot: Any, stage: Stage) -> None:
+    await pilot.press("enter")
+    await until(pilot, lambda: stage.app.current_mode == "live" and stage.sessions)
+    stage.session.begin(0)
+    for number in range(1, 11):
+        stage.session.tick(number)
+    await until(pilot, lambda: stage.app.snapshot and stage.app.snapshot.runs[0].course.points)
+
+
+def staged(**settings: Any) -> Stage:
+    return Stage(config=Config(**{"fps": EVERY_TICK, **settings}))
+
+
+def colours_of(stage: Stage) -> set[str]:
+    """The colours on the screen, of letters and of what is behind them."""
+    strips = stage.app.screen._compositor.render_strips()
+    styles = [segment.style for strip in strips for segment in strip if segment.style]
+    return {
+        colour.triplet.hex for style in styles for colour in (style.color, style.bgcolor) if colour and colour.triplet
+    }
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_ascii_draws_nothing_else(stage: Stage, size: tuple[int, int]) -> None:
+    ascii_stage = staged(ascii=True)
+    async with ascii_stage.app.run_test(size=size) as pilot:
+        await begin(pilot, ascii_stage)
+        await until(pilot, lambda: "p99.9" in text_of(ascii_stage.app))
+        seen = text_of(ascii_stage.app)
+        assert seen.isascii() and "?" not in seen.replace("? Help", "")
+        assert len({len(line) for line in seen.splitlines()}) == 1
+    ascii_stage.app.engine.leave()
+
+
+def test_what_is_told_apart_in_unicode_is_told_apart_in_ascii() -> None:
+    for different in ("█▓▒░·", "●◆▲■▼○◇△□▽", "▁▃▅▇", "✓✗◐▸", "─│┼"):
+        assert len(set(in_ascii(different))) == len(different) and in_ascii(different).isascii()
+    assert in_ascii("⠉⣀⠤⠀") == "'.- "
+    assert Ascii().apply([], None) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("environment", "poor"),
+    [
+        ({}, False),
+        ({"LANG": "en_GB.UTF-8", "TERM": "xterm-256color"}, False),
+        ({"LANG": "C.utf8"}, False),
+        ({"LANG": "de_DE"}, False),
+        ({"LANG": "en_US.ISO-8859-1"}, True),
+        ({"LC_ALL": "C", "LANG": "en_GB.UTF-8"}, True),
+        ({"LANG": "en_GB.UTF-8", "TERM": "linux"}, True),
+    ],
+)
+def test_poor_terminals_are_known(environment: dict[str, str], poor: bool) -> None:
+    assert knows_no_more_than_ascii(environment) is poor
+
+
+async def test_a_theme_recolours_what_widgets_draw_and_is_kept(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        dark = colours_of(stage)
+        await pilot.press("f2")
+        await until(pilot, lambda: stage.app.theme == "light")
+        await until(pilot, lambda: not colours_of(stage) & set(PALETTES["light"].colours))
+        assert colours_of(stage) != dark
+        assert load_config(config_path()).theme == "light"
+        for _ in range(3):
+            await pilot.press("f2")
+        assert stage.app.theme == "dark"
+        await until(pilot, lambda: dark <= colours_of(stage) | dark)
+
+
+@pytest.mark.parametrize("name", [name for name in PALETTES if name != "dark"])
+def test_a_theme_has_a_colour_for_every_one_of_the_dark_theme(name: str) -> None:
+    colours = PALETTES[name].colours
+    assert LOCK in colours and set(colours) == set(PALETTES["light"].colours)
+
+
+async def test_a_key_of_ones_own_does_what_the_old_one_did(stage: Stage) -> None:
+    own = staged(keys={"live.skip": "ctrl+n"})
+    async with own.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, own)
+        await pilot.press("s")
+        assert own.session.calls == []
+        await pilot.press("ctrl+n")
+        assert own.session.calls == ["skip"]
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(own.app.screen, Help))
+        assert "^n" in text_of(own.app) and "(live.skip)" in text_of(own.app)
+    own.app.engine.leave()
+
+
+async def test_quiet_draws_nothing_but_the_time_until_the_plan_is_over(stage: Stage) -> None:
+    quiet = staged(quiet=True)
+    async with quiet.app.run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: quiet.app.current_mode == "live" and quiet.sessions)
+        quiet.session.begin(0)
+        quiet.session.tick(1)
+        await until(pilot, lambda: quiet.app.snapshot and quiet.app.snapshot.runs[0].stage == "measuring")
+        for number in range(2, 11):
+            quiet.session.tick(number)
+        await until(pilot, lambda: "Nothing else is drawn" in text_of(quiet.app))
+        assert "elapsed" in text_of(quiet.app) and "Latency" not in text_of(quiet.app)
+        assert quiet.app.snapshot and quiet.app.snapshot.runs[0].course.acknowledged == 12
+        quiet.session.finish(120, 1.0)
+        quiet.session.over()
+        await until(pilot, lambda: "p99.9" in text_of(quiet.app))
+        assert str(quiet.app.drawing) == "quiet"
+        await pilot.press("f3")
+        assert not quiet.app.drawing.quiet and "Quiet: runs are drawn again" in notes_of(quiet.app)
+    quiet.app.engine.leave()
+
+
+async def test_the_time_scale_goes_from_all_of_the_run_to_its_last_seconds(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        assert isinstance(stage.app.screen, LiveScreen)
+        await pilot.press("plus", "plus")
+        await until(pilot, lambda: "last 30 s" in text_of(stage.app))
+        await pilot.press("plus", "plus", "plus")
+        await until(pilot, lambda: "last 10 s" in text_of(stage.app))
+        await pilot.press("minus", "minus", "minus", "minus")
+        await until(pilot, lambda: "last" not in text_of(stage.app))

@@ -116,7 +116,9 @@ def explain_strategies(records: Sequence[Record]) -> Iterator[str]:
         ratios = {names[other.run_id]: ratio for other in others if (ratio := compare(other, first))}
         if ratios:
             told = [ratio_in_words(name, names[first.run_id], ratio) for name, ratio in ratios.items()]
-            yield f"{first.backend}, {first.scenario}, {plural(first.clients, 'client')}: {', '.join(told)}"
+            store = first.store if len({record.store for record in records}) > 1 else None
+            how = (store, embedding_note(first.precision, first.embedder), plural(first.clients, "client"))
+            yield f"{', '.join(filter(None, (first.backend, first.scenario, *how)))}: {', '.join(told)}"
         bases.update(ratio.basis for ratio in ratios.values())
     if "windows" in bases:
         yield WITHIN_ONE_RUN

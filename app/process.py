@@ -23,8 +23,8 @@ LOGS_KEPT = 200
 class MeasuredProcess:
     """A module of `app.runner` in a process of its own, with a folder of its own and a log for what it prints.
 
-    It gets a process group of its own, so a terminal's Ctrl-C reaches only the console. Not a session: Linux weighs the
-    niceness of threads only within one, and what draws must be able to give way to what is measured.
+    It gets a session of its own, so a terminal's Ctrl-C reaches only the console, and so that Linux shares the cores
+    between the two of them first (autogroups): a key is answered at once, however many threads the process runs.
     """
 
     def __init__(self, module: str, name: str, request: bytes = b"", arguments: tuple[str, ...] = ()) -> None:
@@ -61,7 +61,7 @@ class MeasuredProcess:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 bufsize=0,
-                process_group=0,
+                start_new_session=True,
             )
 
     def fileno(self) -> int:

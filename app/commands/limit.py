@@ -27,7 +27,7 @@ TEXTS, PASSES = 512, 5
 @click.option("--corpus-column", metavar="NAME", default="text", help="The column of a .csv corpus.  [default: text]")
 @click.option("--texts", type=click.IntRange(1, 100_000), default=TEXTS, show_default=True, help="In the sample.")
 @click.option("--passes", type=click.IntRange(1, 100), default=PASSES, show_default=True,
-              help="Of the best two layouts over the sample; their median counts.")  # fmt: skip
+              help="Of the best three layouts over the sample; their median counts.")  # fmt: skip
 @click.option("--kept", is_flag=True, help="Measure nothing: list the limits that are kept.")
 def limit(
     model: str, precision: Precision, corpus: str, corpus_column: str, texts: int, passes: int, kept: bool

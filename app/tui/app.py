@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,14 +30,10 @@ from app.results.record import Record
 from app.session import Session
 from app.tui.engine import Drawing, Engine, NotKept, Pictured, SessionFactory, give_way
 from app.tui.filters import Ascii, Recolour, knows_no_more_than_ascii
-from app.tui.kept import view_of
 from app.tui.keys import Key, check_keys, keys_of
 from app.tui.screens.dialogs import Export, Help, Log, Question
-from app.tui.screens.history import HistoryScreen
-from app.tui.screens.live import LiveScreen
 from app.tui.screens.place import Place
 from app.tui.screens.plan import PlanScreen
-from app.tui.screens.results import ResultsScreen
 from app.tui.snapshot import RunView, Snapshot
 from app.tui.themes import PALETTES
 from app.tui.widgets import chart
@@ -44,6 +43,24 @@ from app.units import format_duration, from_home, plural
 from backends.embedding.cache import weights_on_disk
 
 
+def _live() -> Place:
+    from app.tui.screens.live import LiveScreen
+
+    return LiveScreen()
+
+
+def _results() -> Place:
+    from app.tui.screens.results import ResultsScreen
+
+    return ResultsScreen()
+
+
+def _history() -> Place:
+    from app.tui.screens.history import HistoryScreen
+
+    return HistoryScreen()
+
+
 class Dashboard(App[None]):
     """Plans, shows and keeps runs. The engine works in a thread and sends snapshots; this draws them."""
 
@@ -51,7 +68,8 @@ class Dashboard(App[None]):
     CSS_PATH = "dashboard.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "tiny"), (80, "narrow"), (100, "wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "flat"), (24, "low"), (32, "tall"), (48, "high")]  # noqa: RUF012
-    MODES = {"live": LiveScreen, "results": ResultsScreen, "history": HistoryScreen}  # noqa: RUF012
+    # A place is imported when it is first gone to: the first one shall be there at once.
+    MODES = {"live": _live, "results": _results, "history": _history}  # noqa: RUF012
     DEFAULT_MODE = "plan"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -206,6 +224,8 @@ class Dashboard(App[None]):
 
     def open_records(self, records: Sequence[Record]) -> None:
         """Show runs of the history in Results, as if they had just been run; the cursor is on the first of them."""
+        from app.tui.kept import view_of
+
         known = {run.spec.run_id for run in self.finished}
         hue = len(self._earlier) + len(self.snapshot.runs if self.snapshot else ())
         opened = (view_of(record, hue + at) for at, record in enumerate(records) if record.run_id not in known)
@@ -253,13 +273,7 @@ class Dashboard(App[None]):
         self.push_screen(dialog, lambda paths: self._exported(len(records), paths))
 
     def _records_here(self) -> tuple[Record, ...]:
-        if self.current_mode == "live" and self.snapshot:
-            return self.snapshot.records
-        if isinstance(self.screen, ResultsScreen):
-            return tuple(run.record for run in self.screen.chosen if run.record)
-        if isinstance(self.screen, HistoryScreen):
-            return self.screen.chosen_records()
-        return tuple(run.record for run in self.finished if run.record)
+        return self.screen.chosen_records() if isinstance(self.screen, Place) else ()
 
     def _exported(self, runs: int, paths: tuple[Path, ...] | None) -> None:
         if paths:
@@ -300,7 +314,7 @@ class Dashboard(App[None]):
     def action_quiet(self) -> None:
         """Draw nothing but the elapsed time while something is measured, or draw again."""
         self.drawing.quiet = not self.drawing.quiet
-        if isinstance(self.screen, LiveScreen):
+        if isinstance(self.screen, Place):
             self.screen.show_quiet()
         now = "nothing but the elapsed time is drawn during a run" if self.drawing.quiet else "runs are drawn again"
         self.notify(now, title="Quiet")
@@ -340,8 +354,18 @@ class Dashboard(App[None]):
 
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.action_interrupt)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """Leave; at once where the terminal is gone: Textual would wait for what it still has to write there."""
+        try:
+            termios.tcgetattr(sys.__stderr__ or 2)
+        except termios.error:
+            self.engine.leave()
+            os._exit(Exit.INTERRUPTED)
+        self.action_interrupt()
 
 
 def over_in_words(snapshot: Snapshot, elapsed_s: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ from textual.dom import DOMNode
 from textual.keys import Keys, _character_to_key
 
 from app.config import key_error
+from app.tui.widgets.places import PLACES
 from app.units import suggest
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ def check_keys(keys: Mapping[str, str], path: Path) -> None:
 
 def default_keys() -> dict[str, str]:
     """What can have a key of a person's own, by its id, with the keys that it has by default."""
+    for place in PLACES:
+        import_module(f"app.tui.screens.{place}")  # the dashboard imports a place when it is first gone to
     found: dict[str, str] = {}
     for binding in _bindings(DOMNode):
         if binding.id:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -21,12 +21,15 @@ from backends.embedding.layout import Layout, cut
 if TYPE_CHECKING:
     from backends.base import LoadTokenModel, TokenModel
 
-BUDGETS = (32, 64, 128, 256, 512, 1024, 2048)
+BUDGETS = (64, 128, 256, 512, 1024)
 """Tokens of a batch, padding included."""
 FIRST_BUDGET = 256
 SHORT_SHARE = 4
-"""The layouts are told apart on every so many-th text."""
-FINALISTS = 2
+"""The layouts are told apart on every so many-th text,"""
+SHORT_PASSES = 2
+"""and by the better of so many passes: a busy machine makes a pass slower, never faster."""
+CREWS = 2
+FINALISTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +80,19 @@ class OfflineSearch:
     @property
     def total(self) -> int:
         """Passes that there will be, the short ones included."""
-        return len(self._crews()) + len(BUDGETS) - 1 + FINALISTS * self._passes
+        crews = self._crews()
+        short = len(crews) + min(CREWS, len(crews)) * len(BUDGETS)
+        return short * SHORT_PASSES + FINALISTS * self._passes
 
     def run(self, tried: Callable[[Pass], None]) -> Best:
-        """Search: first batchers, threads and sessions, then the budget, then the finalists in turn, pass by pass."""
+        """Search: first batchers, threads and sessions, then the budget, then the finalists over the whole sample."""
         short = self._texts[::SHORT_SHARE]
         self._go(self._crews()[0], short)  # the first pass of all warms up
-        crews = sorted(self._each(self._crews(), short, tried), key=_rate, reverse=True)
-        crew = crews[0].layout
-        others = [crew._replace(token_budget=budget) for budget in BUDGETS if budget != crew.token_budget]
-        ranked = sorted([crews[0], *self._each(others, short, tried)], key=_rate, reverse=True)
-        finalists = [found.layout for found in ranked[:FINALISTS]]
-        # In turn, so that a machine that slows down slows all of them down.
-        finals = list(self._each(finalists * self._passes, self._texts, tried))
-        results = [[found for found in finals if found.layout == layout] for layout in finalists]
-        best = max(results, key=lambda passes: statistics.median(map(_rate, passes)))
+        crews = self._ranked(self._crews(), short, tried)[:CREWS]
+        layouts = [crew._replace(token_budget=budget) for crew in crews for budget in BUDGETS]
+        finalists = self._ranked(layouts, short, tried)[:FINALISTS]
+        finals = self._in_turn(finalists, self._texts, self._passes, tried)
+        best = max(finals.values(), key=lambda passes: statistics.median(map(_rate, passes)))
         return Best(
             layout=best[0].layout,
             passes_ops_per_s=tuple(map(_rate, best)),
@@ -111,11 +112,21 @@ class OfflineSearch:
             layouts += [Layout(batchers, threads, sessions, FIRST_BUDGET) for sessions in sorted({1, batchers})]
         return layouts
 
-    def _each(self, layouts: Sequence[Layout], texts: Sequence[str], tried: Callable[[Pass], None]) -> Iterator[Pass]:
-        for layout in layouts:
+    def _ranked(self, layouts: Sequence[Layout], texts: Sequence[str], tried: Callable[[Pass], None]) -> list[Layout]:
+        """The layouts, the fastest first."""
+        passes = self._in_turn(layouts, texts, SHORT_PASSES, tried)
+        return sorted(layouts, key=lambda layout: max(map(_rate, passes[layout])), reverse=True)
+
+    def _in_turn(
+        self, layouts: Sequence[Layout], texts: Sequence[str], times: int, tried: Callable[[Pass], None]
+    ) -> dict[Layout, list[Pass]]:
+        """Some passes with each layout, in turn, so that a machine that slows down slows all of them down."""
+        passes: dict[Layout, list[Pass]] = {layout: [] for layout in layouts}
+        for layout in list(layouts) * times:
             found = self._go(layout, texts)
+            passes[layout].append(found)
             tried(found)
-            yield found
+        return passes
 
     def _go(self, layout: Layout, texts: Sequence[str]) -> Pass:
         models = [self._model(layout.threads, session) for session in range(layout.sessions)]

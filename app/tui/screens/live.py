@@ -13,6 +13,7 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Digits, Static
 
+from app.results.record import Record
 from app.tui.colours import LOCK, QUIET, hue_of
 from app.tui.screens.place import Place
 from app.tui.snapshot import RunView, Snapshot, smoothed
@@ -167,6 +168,10 @@ class LiveScreen(Place):
             self._show()
         if quiet:
             self._show_progress()
+
+    def chosen_records(self) -> tuple[Record, ...]:
+        """The runs of this plan that are over."""
+        return self.dashboard.snapshot.records if self.dashboard.snapshot else super().chosen_records()
 
     def action_freeze(self) -> None:
         """Hold the picture, or let it go on."""

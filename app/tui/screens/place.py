@@ -14,6 +14,7 @@ from textual.widgets import Footer, Static
 from app.tui.widgets.places import Places
 
 if TYPE_CHECKING:
+    from app.results.record import Record
     from app.tui.app import Dashboard
 
 SMALLEST = (80, 24)
@@ -36,6 +37,13 @@ class Place(Screen[None]):
     def body(self) -> Iterable[Widget]:
         """What the place shows between the first line and the keys."""
         return ()
+
+    def chosen_records(self) -> tuple[Record, ...]:
+        """The runs that an export of this place writes: unless it has others, all that are over."""
+        return tuple(run.record for run in self.dashboard.finished if run.record)
+
+    def show_quiet(self) -> None:
+        """Follow a change of how much is drawn."""
 
     def compose(self) -> ComposeResult:
         """The first line, the body, the keys."""

@@ -134,6 +134,10 @@ class ResultsScreen(Place):
         peers = self._scaling_peers(selected.record) if self.view == "scaling" else self._peers(selected.record)
         return peers[:COMPARED_MAX]
 
+    def chosen_records(self) -> tuple[Record, ...]:
+        """The marked runs, else all."""
+        return self._records(self.chosen)
+
     def action_mark(self) -> None:
         """Mark the selected run, or let go of it; show charts as soon as there is something to compare."""
         run = self.query_one(RunTable).selected
@@ -174,7 +178,7 @@ class ResultsScreen(Place):
         """Copy a table of the runs."""
         from app.results.exports import to_markdown
 
-        records = self._records(self.chosen)
+        records = self.chosen_records()
         if not records:
             self.notify("There is nothing to copy yet: no run is over.", severity="warning")
             return

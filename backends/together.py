@@ -18,9 +18,8 @@ class _Turn(Generic[Item]):
         self.item: Item
         self.error: BaseException | None = None
         self.leads = False
-        self.over = threading.Lock()
-        """Held while the caller has to wait."""
-        self.over.acquire()
+        self.over = threading.Event()
+        """Its wait is over: the work is done, or the caller is the next to lead."""
 
 
 class Together(Generic[Item]):
@@ -46,12 +45,13 @@ class Together(Generic[Item]):
         """
         turn = self._turn()
         turn.item = item
+        turn.over.clear()
         with self._guard:
             self._waiting.append(turn)
             turn.leads = not self._busy
             self._busy = True
         if not turn.leads:
-            turn.over.acquire()
+            turn.over.wait()
         if turn.leads:
             self._lead(turn)
         if turn.error is not None:
@@ -73,10 +73,10 @@ class Together(Generic[Item]):
             self._busy = heir is not None
         if heir:
             heir.leads = True
-            heir.over.release()
+            heir.over.set()
         for turn in turns:
             if turn is not own:
-                turn.over.release()
+                turn.over.set()
 
     def _do(self, turns: Sequence[_Turn[Item]]) -> None:
         try:

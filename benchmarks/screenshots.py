@@ -1,56 +1,77 @@
-"""Makes the pictures of the README: the dashboard as it looks during and after real runs, as SVG in screenshots/."""
+"""Makes the pictures of the README: the dashboard as it looks during and after real runs, as SVG in screenshots/.
+
+The runs go into a history of their own. Where a limit of this machine is kept (`membench-tui limit`), Live draws it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from app.catalogue import load_catalogue
 from app.plan import Choice, make_plan
+from app.results.limits import limits_folder
 from app.tui.app import Dashboard
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZE = (120, 36)
 POLL_S = 0.25
-DURATION_S = 5.0
-CHOICE = Choice(
+COMPARISON = Choice(
     scenarios=("steady-add",),
     backends=("agentmem",),
-    strategies=("shared", "mutex"),
+    strategies=("shared", "mutex", "adaptive"),
     clients=(8,),
     threads=(1,),
-    duration_s=DURATION_S,
+    duration_s=5.0,
+)
+SCALING = msgspec.structs.replace(
+    COMPARISON, strategies=("mutex", "adaptive"), clients=(1, 2, 4, 8, 16, 32), duration_s=2.0
 )
 MUTEX = 1
 """Index of the run that waits for a lock."""
 
 
 async def take() -> None:
-    """Run a plan in the dashboard and take a picture of each place."""
+    """Run plans in the dashboard and take a picture of each place."""
     catalogue = load_catalogue()
     app = Dashboard(catalogue)
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause()
+        await pilot.pause(POLL_S)
         _save(app, "plan")
-        app.run_plan(make_plan(CHOICE, catalogue))
+        app.run_plan(make_plan(COMPARISON, catalogue))
         while app.running:
             await pilot.pause(POLL_S)
             if _measuring(app):
                 _save(app, "live")  # the last one stays: most of the run is in it, and the other run beside it
         await _results(app, pilot)
+        app.run_plan(make_plan(SCALING, catalogue))
+        while app.running:
+            await pilot.pause(POLL_S)
+        await _press(app, pilot, "3", "u", "end", "c", "c")
+        _save(app, "scaling")
+        await _press(app, pilot, "4")
+        _save(app, "history")
     app.engine.leave()
 
 
 async def _results(app: Dashboard, pilot: Any) -> None:
-    """The run with the mutex selected; then the one without held beside it."""
-    app.clear_notifications()
-    await pilot.press("3", *["down"] * MUTEX)
-    await pilot.pause()
+    """The run with the mutex selected; then the same beside the one with adaptive."""
+    await _press(app, pilot, "3", "home", *["down"] * MUTEX)
     _save(app, "results")
-    await pilot.press("space", "home")
-    await pilot.pause()
-    _save(app, "contention")
+    await _press(app, pilot, "space", "down", "space")
+    _save(app, "comparison")
+
+
+async def _press(app: Dashboard, pilot: Any, *keys: str) -> None:
+    app.clear_notifications()
+    await pilot.press(*keys)
+    await pilot.pause(4 * POLL_S)  # a curve is fitted in a thread
 
 
 def _measuring(app: Dashboard) -> bool:
@@ -62,5 +83,15 @@ def _save(app: Dashboard, name: str) -> None:
     app.save_screenshot(f"{name}.svg", path=str(FOLDER))
 
 
+def main() -> None:
+    """Take the pictures with a history that holds nothing else."""
+    limits = limits_folder()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_DATA_HOME"] = folder
+        if limits.is_dir():
+            shutil.copytree(limits, limits_folder())
+        asyncio.run(take())
+
+
 if __name__ == "__main__":
-    asyncio.run(take())
+    main()

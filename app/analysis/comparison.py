@@ -8,6 +8,7 @@ import msgspec
 
 from app.analysis.statistics import ratio_of_repeats, ratio_of_windows
 from app.results.record import Record
+from app.units import format_rate
 
 CONDITIONS = {
     **{name: name for name in ("scenario", "operation", "items", "loop", "arrivals", "model", "weights", "precision")},
@@ -52,8 +53,10 @@ def compare(a: Record, b: Record) -> Ratio | None:
 
 def ratio_in_words(a_label: str, b_label: str, ratio: Ratio) -> str:
     """`adaptive is 1.86x mutex (1.79 to 1.94)`."""
-    interval = "" if ratio.low is None or ratio.high is None else f" ({_digits(ratio.low)} to {_digits(ratio.high)})"
-    return f"{a_label} is {_digits(ratio.value)}x {b_label}{interval}"
+    words = f"{a_label} is {format_rate(ratio.value)}x {b_label}"
+    if ratio.low is None or ratio.high is None:
+        return words
+    return f"{words} ({format_rate(ratio.low)} to {format_rate(ratio.high)})"
 
 
 def differences(a: Record, b: Record) -> list[str]:
@@ -67,8 +70,3 @@ def differences(a: Record, b: Record) -> list[str]:
 
 def _shown(value: object) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _digits(number: float) -> str:
-    """A ratio to three digits."""
-    return f"{number:,.0f}" if number >= 99.95 else f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"

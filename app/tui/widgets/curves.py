@@ -11,9 +11,9 @@ from rich.text import Text
 from textual.reactive import reactive
 
 from app.tui.colours import hue_of
-from app.tui.widgets.canvas import Canvas, note
+from app.tui.widgets.canvas import Canvas
 from app.tui.widgets.chart import nice_step
-from app.tui.widgets.plot import LEGEND_SHARE, Plot, Series, has_room, legend
+from app.tui.widgets.plot import Plot, Series, below_legend
 
 HEADROOM = 1.08
 LABEL_CELLS = 6
@@ -42,12 +42,7 @@ class Curves(Canvas):
 
     def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
         """The legend, and the chart below it."""
-        if not self.curves:
-            return note(self.empty)
-        head = legend(self.curves, width, max(height // LEGEND_SHARE, 1))
-        if not has_room(width, height - len(head)):
-            return note("no room for a chart")
-        return [*head, *draw(self.curves, width, height - len(head))]
+        return below_legend(self.curves, self.empty, width, height, draw)
 
 
 def draw(curves: Sequence[ScalingCurve], width: int, height: int) -> list[list[Segment]]:

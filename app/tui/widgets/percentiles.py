@@ -13,8 +13,8 @@ from textual.reactive import reactive
 from app.results.percentiles import percentiles_in
 from app.results.record import Record
 from app.tui.colours import hue_of
-from app.tui.widgets.canvas import Canvas, note
-from app.tui.widgets.plot import LEGEND_SHARE, Plot, Points, Series, has_room, legend
+from app.tui.widgets.canvas import Canvas
+from app.tui.widgets.plot import Plot, Points, Series, below_legend
 from app.units import format_latency
 
 MARKS = {-math.log10(1 - percentile / 100): f"p{percentile:g}" for percentile in (50, 90, 99, 99.9, 99.99)}
@@ -52,12 +52,7 @@ class Percentiles(Canvas):
 
     def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
         """The legend, and the chart below it."""
-        if not self.curves:
-            return note(self.empty)
-        head = legend(self.curves, width, max(height // LEGEND_SHARE, 1))
-        if not has_room(width, height - len(head)):
-            return note("no room for a chart")
-        return [*head, *draw(self.curves, width, height - len(head))]
+        return below_legend(self.curves, self.empty, width, height, draw)
 
 
 def draw(curves: Sequence[Curve], width: int, height: int) -> list[list[Segment]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.segment import Segment
 from rich.text import Text
 
 from app.tui.colours import GRID, QUIET, hue_of
+from app.tui.widgets.canvas import note
 from app.tui.widgets.chart import SMALLEST, WHITE_BACKGROUND, rgb, segments
 
 SIGNS = "●◆▲■▼○◇△□▽"
@@ -47,6 +48,25 @@ def legend(series: Sequence[Series], width: int, most: int) -> list[Text]:
         lines[most - 1].truncate(width - 2)
         lines[most - 1].append(" …")
     return lines[:most]
+
+
+Drawn = TypeVar("Drawn", bound=Series)
+
+
+def below_legend(
+    series: Sequence[Drawn],
+    empty: str,
+    width: int,
+    height: int,
+    draw: Callable[[Sequence[Drawn], int, int], list[list[Segment]]],
+) -> Sequence[Text | list[Segment]]:
+    """A chart of series below their legend; `empty` where there is none, and a word where there is no room."""
+    if not series:
+        return note(empty)
+    head = legend(series, width, max(height // LEGEND_SHARE, 1))
+    if not has_room(width, height - len(head)):
+        return note("no room for a chart")
+    return [*head, *draw(series, width, height - len(head))]
 
 
 def has_room(width: int, height: int) -> bool:

@@ -11,13 +11,8 @@ import math
 import random
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 POINTS_MIN = 6
 RESAMPLES = 400
@@ -134,23 +129,21 @@ def _usl(clients: float, single: float, contention: float, coherency: float) -> 
 
 
 def _solve(points: Mapping[int, float]) -> Parameters:
-    """Bounded least squares on relative residuals, so that slow points count as much as fast ones."""
+    """Least squares on the relative errors of N / X(N), so that slow points count as much as fast ones.
+
+    N / X is linear in what follows from g, a and b: s + v N + w N (N - 1), where v = a / g, w = b / g and
+    s = (1 - a) / g. With none of them below zero, a lies within 0 and 1 by itself, and there is one best answer.
+    """
     import numpy as np
-    from scipy.optimize import least_squares
+    from scipy.optimize import nnls
 
     clients = np.array(list(points), float)
-    rates = np.array(list(points.values()), float)
-    single = rates[0] / clients[0]
-
-    def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        scaled, contention, coherency = parameters.tolist()
-        lost = contention * (clients - 1) + coherency * clients * (clients - 1)
-        relative: NDArray[np.float64] = scaled * single * clients / (1 + lost) / rates - 1
-        return relative
-
-    solution = least_squares(residuals, x0=(1.0, 0.1, 1e-3), bounds=([0.1, 0.0, 0.0], [10.0, 1.0, 1.0]), x_scale="jac")
-    scaled, contention, coherency = map(float, solution.x)
-    return float(scaled * single), contention, coherency
+    fastest = max(points.values())
+    per_time = np.array(list(points.values()), float) / clients / fastest  # about 1 or less, whatever the unit
+    terms = np.stack([np.ones_like(clients), clients, clients * (clients - 1)], axis=1)
+    (serial_free, serial, crosstalk), _ = nnls(terms * per_time[:, None], np.ones_like(clients))
+    one = float(serial_free + serial)
+    return fastest / one, float(serial) / one, float(crosstalk) / one
 
 
 def _samples(

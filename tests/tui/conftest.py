@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
+import textual.app
+import textual.pilot
 from tui_script import Stage
 
 import app.tui.app
@@ -12,6 +15,31 @@ import app.tui.choices
 import app.tui.planned
 import app.tui.screens.plan
 from backends.embedding.cache import WeightsOnDisk
+
+
+@pytest.fixture(autouse=True)
+def prompt_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot that goes on as soon as the app has nothing left to do, and not before.
+
+    Textual's own waits until the process takes next to no processor time, a second at most: on a busy machine that is
+    both too long and, for a slow step, too short.
+    """
+    for module in (textual.app, textual.pilot):
+        monkeypatch.setattr(module, "wait_for_idle", nothing_left_to_do)
+
+
+async def nothing_left_to_do(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
+    """Wait until the event loop has nothing to run now, and the screen nothing to draw."""
+    loop = asyncio.get_running_loop()
+    app = textual.app.active_app.get()
+    while True:
+        await asyncio.sleep(0)
+        if loop._ready:  # type: ignore[attr-defined]
+            continue
+        screen = app.screen
+        if not (screen._layout_required or screen._repaint_required or screen._dirty_widgets or screen._callbacks):
+            return
+        screen._on_timer_update()
 
 
 @pytest.fixture

@@ -205,10 +205,11 @@ def _headless(
 ) -> int:
     """Make a plan, run it, and give the table."""
     from app.catalogue import CatalogueError, load_catalogue
+    from app.events import RunEnded
     from app.plan import PlanError, make_plan
     from app.results.exports import ExportError, ResultFiles
     from app.results.history import Keeper, earlier_times
-    from app.session import TIMEOUT_S, RunEnded, Session
+    from app.session import TIMEOUT_S, Session
 
     files = files or ResultFiles()
     try:

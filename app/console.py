@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
+from app.events import Event, RunEnded, RunMessage, RunStarted
 from app.messages import Auditing, LimitTried, Loading, Message, Progress, Tick, WarmingUp
-from app.session import Event, RunEnded, RunMessage, RunStarted
 from app.units import format_count, format_latency, format_rate, format_rate_between, plural
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 
+from app.events import Event, RunEnded, RunMessage, RunStarted
 from app.messages import Failed, Finished, Loading, Message, RunSpec, Tick, WarmingUp, frame
 from app.plan import Plan
 from app.process import MeasuredProcess
@@ -29,35 +29,6 @@ HEADLESS = "headless"
 """How a record says that nothing was drawn."""
 SELECT_MAX_S = 3600.0
 """The system waits no longer than some weeks at once; a longer timeout is waited for in parts."""
-
-
-@dataclass(frozen=True)
-class RunStarted:
-    """The process of a run has been started."""
-
-    index: int
-    spec: RunSpec
-    log: Path
-
-
-@dataclass(frozen=True)
-class RunMessage:
-    """The runner says something; `measurement` has already taken it into account."""
-
-    index: int
-    message: Message
-    measurement: Measurement
-
-
-@dataclass(frozen=True)
-class RunEnded:
-    """The run is over, and its process gone."""
-
-    index: int
-    record: Record
-
-
-Event = RunStarted | RunMessage | RunEnded
 
 
 class Session:

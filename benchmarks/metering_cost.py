@@ -14,9 +14,10 @@ from contextlib import AbstractContextManager
 from time import perf_counter_ns
 
 from app.catalogue import load_catalogue
+from app.events import RunEnded
 from app.plan import Choice, make_plan
 from app.runner.locks import MeteredLock, MeteredRLock
-from app.session import RunEnded, Session
+from app.session import Session
 
 STRATEGIES = ("shared", "mutex")
 CLIENTS = 8

@@ -23,9 +23,10 @@ from typing import NamedTuple
 
 from app.catalogue import load_catalogue
 from app.config import DEFAULT_FPS, Config
+from app.events import RunEnded
 from app.plan import Choice, Plan, make_plan
 from app.results.record import Record
-from app.session import RunEnded, Session
+from app.session import Session
 from app.tui.app import Dashboard
 
 ROWS, COLUMNS = 36, 120

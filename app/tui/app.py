@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -27,8 +28,7 @@ from app.console import Exit, complain
 from app.machine import describe
 from app.plan import DEFAULT_MODEL, Plan
 from app.results.record import Record
-from app.session import Session
-from app.tui.engine import Drawing, Engine, NotKept, Pictured, SessionFactory, give_way
+from app.tui.engine import Drawing, Engine, NotKept, Pictured, SessionFactory, SessionLike, give_way
 from app.tui.filters import Ascii, Recolour, knows_no_more_than_ascii
 from app.tui.keys import Key, check_keys, keys_of
 from app.tui.screens.dialogs import Export, Help, Log, Question
@@ -128,8 +128,14 @@ class Dashboard(App[None]):
         """
         super().__init__()
         self.animation_level = "none"
-        self.add_mode("plan", lambda: PlanScreen(catalogue))
         self.config = config or Config()
+        self._recolour: Recolour | None = None
+        for palette in PALETTES.values():
+            self.register_theme(palette.theme)
+        self._wear(self.config.theme)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._css_variables = self.get_css_variables()
+        self.add_mode("plan", lambda: PlanScreen(catalogue))
         self.drawing = Drawing(self.config.fps, self.config.quiet)
         self._session_factory = session_factory or self._session
         self._autorun, self._leave_at_end = autorun, leave_at_end
@@ -137,7 +143,6 @@ class Dashboard(App[None]):
         self._began = self._ended = 0.0
         self._earlier: tuple[RunView, ...] = ()
         self.engine = Engine(self.post_message, self.drawing, clock)
-        self._recolour: Recolour | None = None
         self.set_keymap(self.config.keys)
         weights = weights_on_disk(DEFAULT_MODEL).weights
         self.facts = (describe(), DEFAULT_MODEL.rpartition("/")[2], f"{weights or 'no'} weights")
@@ -158,26 +163,28 @@ class Dashboard(App[None]):
         return self.snapshot.left_s(self._clock()) if self.snapshot and self.running else None
 
     def on_mount(self) -> None:
-        """Set the colours, listen for signals, begin with what was asked for."""
-        for palette in PALETTES.values():
-            self.register_theme(palette.theme)
-        self._wear(self.config.theme)
+        """Listen for signals, begin with what was asked for."""
         if self.config.ascii:
             self._filters.append(Ascii())
         if not self.is_headless:
             give_way()
             self._listen_for_signals()
+            self.call_after_refresh(gc.freeze)  # what is there now stays: no need to go through it beside a run
         # What draws charts takes a while to load: not in the first moment, and not beside a run.
         self.call_after_refresh(threading.Thread(target=chart.load, daemon=True).start)
         if self._autorun:
             self.run_plan(self._autorun)
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """What the style sheet needs before a theme is worn."""
-        return PALETTES[Config().theme].theme.variables
+    def _session(self, plan: Plan) -> SessionLike:
+        from app.session import Session  # what measures is imported when something is measured
 
-    def _session(self, plan: Plan) -> Session:
         return Session(plan, drawn=self.drawing.__str__)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Take the style sheet anew, if the colours are others: Textual asks for it twice before the first picture."""
+        if (variables := self.get_css_variables()) != self._css_variables:
+            self._css_variables = variables
+            super().refresh_css(animate)
 
     def on_plan_screen_run(self, message: PlanScreen.Run) -> None:
         """Run the plan that was made."""
@@ -309,7 +316,6 @@ class Dashboard(App[None]):
         if self._recolour:
             self._filters.insert(0, self._recolour)
         self.theme = name
-        self.refresh_css(animate=False)
 
     def action_quiet(self) -> None:
         """Draw nothing but the elapsed time while something is measured, or draw again."""

@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING, Protocol
 from textual.message import Message
 
 from app.console import stage_of
+from app.events import Event, RunEnded, RunMessage, RunStarted
 from app.messages import Tick
 from app.plan import Plan
 from app.results.history import Keeper
 from app.results.limits import limit_for
-from app.session import Event, RunEnded, RunMessage, RunStarted
 from app.tui.snapshot import Recorder, RunView, Snapshot
 
 if TYPE_CHECKING:
     from app.results.measurement import Measurement
 
 LEAVE_S = 5.0
+WHOLE_EVERY = 4
+"""Of so many pictures of a run that only goes on, one is drawn whole."""
+WHOLE_S = 1.0
+"""Seconds after which the next is drawn whole in any case."""
 DRAWING_NICENESS = 5
 
 
@@ -53,6 +57,11 @@ class Drawing:
     """The most pictures a second of a run that only goes on."""
     quiet: bool = False
     """Whether there are none at all."""
+
+    @property
+    def whole_every_s(self) -> float:
+        """Seconds from one whole picture to the next; those between show only what moves fastest."""
+        return max(min(WHOLE_EVERY / self.fps, WHOLE_S), 1 / self.fps)
 
     def __str__(self) -> str:
         return "quiet" if self.quiet else f"{self.fps:g}/s"
@@ -155,7 +164,7 @@ class _Pictures:
         self.snapshot = Snapshot(plan.plan_id, runs)
         self._recorder = Recorder()
         self._measurement: Measurement | None = None
-        self._drawn_at = 0.0
+        self._drawn_at = self._whole_at = 0.0
 
     def see(self, event: Event) -> bool:
         """Take an event; say whether there is a new picture of it."""
@@ -171,6 +180,7 @@ class _Pictures:
     def end(self, problem: str) -> Snapshot:
         """The last picture."""
         self.snapshot = replace(self.snapshot, current=None, over=True, problem=problem)
+        self._to_be_whole()
         return self.snapshot
 
     def _started(self, event: RunStarted) -> None:
@@ -185,6 +195,7 @@ class _Pictures:
             limit_ops_per_s=limit.ops_per_s if limit else None,
         )
         self.snapshot = replace(self.snapshot, current=event.index)
+        self._to_be_whole()
 
     def _message(self, event: RunMessage) -> bool:
         self._measurement = event.measurement
@@ -193,10 +204,13 @@ class _Pictures:
             if not self._due(first=self.snapshot.runs[event.index].stage != "measuring"):
                 return False
             self._change(event.index, stage="measuring", course=self._recorder.course(event.measurement))
+            if self._drawn_at - self._whole_at >= self._drawing.whole_every_s:
+                self._to_be_whole()
             return True
         stage = stage_of(event.message, event.measurement)
         if stage is not None:
             self._change(event.index, stage=stage)
+            self._to_be_whole()
         return stage is not None
 
     def _ended(self, event: RunEnded) -> None:
@@ -207,6 +221,11 @@ class _Pictures:
         took_s = None if began_s is None else self._clock() - began_s
         self._change(event.index, running=False, stage="", course=course, took_s=took_s, record=event.record)
         self.snapshot = replace(self.snapshot, current=None)
+        self._to_be_whole()
+
+    def _to_be_whole(self) -> None:
+        self._whole_at = time.monotonic()
+        self.snapshot = replace(self.snapshot, edition=self.snapshot.edition + 1)
 
     def _due(self, first: bool) -> bool:
         """Whether it is time for the next picture; the first is due at once, as it says that measuring has begun."""

@@ -145,6 +145,8 @@ class Snapshot:
     over: bool = False
     problem: str = ""
     """Why the plan could not go on, if the engine itself failed."""
+    edition: int = 0
+    """Counts those to be drawn whole; between them only what moves fastest is drawn anew."""
 
     @property
     def records(self) -> tuple[Record, ...]:

@@ -21,7 +21,7 @@ _DARK = Theme(
     surface="#0f1317",
     panel="#1a2027",
     foreground="#dbe2e8",
-    variables={"footer-background": "#1a2027", "footer-key-foreground": "#7cc4f8", "edge": "#42464b"},
+    variables={"edge": "#42464b"},
 )
 _LIGHT = Theme(
     name="light",
@@ -36,7 +36,7 @@ _LIGHT = Theme(
     panel="#eceeec",
     foreground="#1d2328",
     dark=False,
-    variables={"footer-background": "#eceeec", "footer-key-foreground": "#0b62a8", "edge": "#b4b9bc"},
+    variables={"edge": "#b4b9bc"},
 )
 _HIGH_CONTRAST = Theme(
     name="high-contrast",
@@ -50,7 +50,7 @@ _HIGH_CONTRAST = Theme(
     surface="#000000",
     panel="#1c1c1c",
     foreground="#ffffff",
-    variables={"footer-background": "#1c1c1c", "footer-key-foreground": "#ffff00", "edge": "#c8c8c8"},
+    variables={"edge": "#c8c8c8"},
 )
 _COLOUR_BLIND_SAFE = Theme(
     name="colour-blind-safe",
@@ -64,7 +64,7 @@ _COLOUR_BLIND_SAFE = Theme(
     surface="#0f1317",
     panel="#1a2027",
     foreground="#e4e9ee",
-    variables={"footer-background": "#1a2027", "footer-key-foreground": "#8fd0f5", "edge": "#42464b"},
+    variables={"edge": "#42464b"},
 )
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from app.analysis.scaling import fit
 from app.catalogue import load_catalogue
+from app.events import RunEnded
 from app.explain import scaling_groups
 from app.plan import Choice, make_plan
-from app.session import RunEnded, Session
+from app.session import Session
 
 MAX_S = 60.0
 PLANTED = Path(__file__).parent / "planted" / "planted_backends.py"

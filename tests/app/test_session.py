@@ -8,8 +8,9 @@ import signal
 import psutil
 import pytest
 
+from app.events import RunEnded, RunMessage, RunStarted
 from app.messages import RepeatEnded, Tick
-from app.session import RunEnded, RunMessage, RunStarted, Session
+from app.session import Session
 
 MAX_S = 60.0
 

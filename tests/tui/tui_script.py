@@ -9,6 +9,7 @@ from typing import Any
 
 from app.catalogue import load_catalogue
 from app.config import Config
+from app.events import Event, RunEnded, RunMessage, RunStarted
 from app.messages import (
     Audit,
     Auditing,
@@ -25,7 +26,6 @@ from app.messages import (
 )
 from app.plan import Plan
 from app.results.measurement import Measurement
-from app.session import Event, RunEnded, RunMessage, RunStarted
 from app.tui.app import Dashboard
 
 WIDE, NARROW = (120, 36), (80, 24)

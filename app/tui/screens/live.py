@@ -118,6 +118,8 @@ class LiveScreen(Place):
         super().__init__()
         self._written: dict[str, tuple[Content, str]] = {}
         """What is on the borders of panels."""
+        self._edition: tuple[str, int] | None = None
+        """The plan and the edition that were drawn last."""
 
     def body(self) -> Iterable[Widget]:
         """How fast and why above, runs below."""
@@ -203,9 +205,12 @@ class LiveScreen(Place):
         self._show_progress()
 
     def watch_snapshot(self) -> None:
-        """Draw it."""
+        """Draw it: whole, or only what moves fastest."""
         self.show_quiet()
-        self._show()
+        if self.snapshot and self._edition == (self.snapshot.plan_id, self.snapshot.edition):
+            self._show_rate()
+        else:
+            self._show()
 
     @on(RunTable.Selected)
     def _selected(self) -> None:
@@ -221,8 +226,9 @@ class LiveScreen(Place):
         self.snapshot = snapshot
 
     def _show(self) -> None:
-        if self.snapshot is None or not self.is_current or self.has_class("hushed"):
+        if self.snapshot is None or not self._in_sight:
             return
+        self._edition = self.snapshot.plan_id, self.snapshot.edition
         table = self.query_one(RunTable)
         highest = max((run.ops_per_s or 0.0 for run in self.snapshot.runs), default=0.0)
         table.columns = _columns(highest, wide=self.size.width >= 100)
@@ -232,11 +238,25 @@ class LiveScreen(Place):
         self._show_run(self.snapshot, table.cursor)
         self._show_progress()
 
+    @property
+    def _in_sight(self) -> bool:
+        return self.is_current and not self.has_class("hushed")
+
+    def _show_rate(self) -> None:
+        """Draw how fast the selected run is: all else takes more time to draw, and less to grow old."""
+        if self.snapshot and self._in_sight:
+            self._show_curve(self.snapshot, self.query_one(RunTable).cursor)
+
+    def _show_curve(self, snapshot: Snapshot, index: int) -> Curve:
+        run, line = snapshot.runs[index], self.query_one(Chart)
+        line.curve, line.empty = curve_of(run, snapshot.runs[:index], SCALES_S[self.scale]), waiting_for(run)
+        self._put("now", format_rate(run.course.now if run.state == "running" else run.ops_per_s), hue_of(run.hue))
+        self._say("rates", rates_of(run))
+        return line.curve
+
     def _show_run(self, snapshot: Snapshot, index: int) -> None:
-        run = snapshot.runs[index]
-        line, histogram, cores = self.query_one(Chart), self.query_one(Histogram), self.query_one(Cores)
-        curve = curve_of(run, snapshot.runs[:index], SCALES_S[self.scale])
-        line.curve, line.empty = curve, waiting_for(run)
+        run, curve = snapshot.runs[index], self._show_curve(snapshot, index)
+        histogram, cores = self.query_one(Histogram), self.query_one(Cores)
         histogram.latencies, histogram.colour = run.course.latencies, hue_of(run.hue)
         cores.points = run.course.within(SCALES_S[self.scale])
         cores.period = (curve.from_s, max(curve.from_s + curve.span_s, cores.points[-1].end_s if cores.points else 0.0))
@@ -246,11 +266,9 @@ class LiveScreen(Place):
         self._show_contention(run)
 
     def _show_figures(self, run: RunView) -> None:
-        self._put("now", format_rate(run.course.now if run.state == "running" else run.ops_per_s), hue_of(run.hue))
         state = " · ".join(filter(None, (self._scale_in_words(), doing(run))))
         self._title("throughput", Content.styled(run.spec.title(), hue_of(run.hue)), state)
         self._say("figures", figures_of(run))
-        self._say("rates", rates_of(run))
         reason = run.record.error if run.record and run.record.error else ""
         self._say_if("reason", Content.styled(f"✗ {reason}", "$error") if reason else Content(""))
 

@@ -9,8 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
+from app.tui.widgets.keybar import KeyBar
 from app.tui.widgets.places import Places
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Place(Screen[None]):
         with Container(id="body"):
             yield from self.body()
         yield Static(id="too-small")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_resize(self) -> None:
         """Say so when there is too little room."""

@@ -9,8 +9,9 @@ READY := $(VENV)/.ready
 run: $(READY)
 	@$(BIN)/membench-tui $(ARGS)
 
+# Two processes; tests of the group "measures" run one at a time: a run shall not measure its neighbour.
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff check .
@@ -28,6 +29,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . >&2
+	@$(BIN)/python -m compileall -q app backends
 	@touch $(READY)
 
 # Exact versions for every supported Python, with no address of a package index in them. Needs uv.

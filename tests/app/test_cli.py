@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.xdist_group("measures")
+
 PATIENCE_S = 120.0
 HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "textual"}
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("measures")
+
 COMMAND = Path(sysconfig.get_path("scripts")) / "membench-tui"
 PATIENCE_S = 120.0
 SHARES = ("time_cpu", "time_runqueue", "time_lock", "time_result", "time_other")

@@ -13,6 +13,8 @@ from app.messages import Corpus
 from app.results.limits import kept_limit, limits_folder
 from app.units import format_rate
 
+pytestmark = pytest.mark.xdist_group("measures")
+
 PATIENCE_S = 60.0
 QUICKLY = ("--texts", "48", "--passes", "2")
 

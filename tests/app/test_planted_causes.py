@@ -17,6 +17,8 @@ from app.explain import scaling_groups
 from app.plan import Choice, make_plan
 from app.session import Session
 
+pytestmark = pytest.mark.xdist_group("measures")
+
 MAX_S = 60.0
 PLANTED = Path(__file__).parent / "planted" / "planted_backends.py"
 NAMES = {

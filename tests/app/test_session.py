@@ -12,6 +12,8 @@ from app.events import RunEnded, RunMessage, RunStarted
 from app.messages import RepeatEnded, Tick
 from app.session import Session
 
+pytestmark = pytest.mark.xdist_group("measures")
+
 MAX_S = 60.0
 
 

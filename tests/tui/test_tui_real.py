@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from tui_script import WIDE, text_of, until
 
 from app.catalogue import load_catalogue
 from app.plan import Choice, make_plan
 from app.tui.app import Dashboard
+
+pytestmark = pytest.mark.xdist_group("measures")
 
 
 async def test_a_real_run_ends_in_the_results() -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from app.config import config_path
 
+pytestmark = pytest.mark.xdist_group("measures")
+
 PATIENCE_S = 30.0
 RESTORED = b"\x1b[?1049l"
 

@@ -19,10 +19,12 @@ for AgentMem's single add, so that it can be read back. A failed history row fai
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
@@ -40,7 +42,8 @@ _SCHEMA = """
     );
     CREATE INDEX history_memory_id ON history (memory_id);
 """
-_INSERT = "INSERT INTO history (id, memory_id, new_memory, event, created_at, role) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO history (id, memory_id, new_memory, event, created_at, role) VALUES "
+_ROW = "(?, ?, ?, ?, ?, ?)"
 
 
 class AgentMemBackend:
@@ -136,19 +139,16 @@ class History:
         self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
 
     def add(self, points: Sequence[Point]) -> None:
-        """Record that memories were added: all of them, or none if it raises."""
-        rows = [(str(uuid.uuid4()), point.id, point.payload["data"], "ADD", _now(), "user") for point in points]
+        """Record that memories were added: all of them, or none if it raises.
+
+        One statement for all rows: Python lets go of its lock at every statement's step, and with twenty threads
+        waiting for that lock each of them would cost this one its turn.
+        """
+        rows = [
+            (_new_id(), point.id, point.payload["data"], "ADD", point.payload["created_at"], "user") for point in points
+        ]
         with self._lock:
-            if len(rows) == 1:
-                self._connection.execute(_INSERT, rows[0])
-                return
-            self._connection.execute("BEGIN")
-            try:
-                self._connection.executemany(_INSERT, rows)
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            self._connection.execute(_INSERT + ", ".join([_ROW] * len(rows)), list(chain.from_iterable(rows)))
 
     def texts(self) -> dict[str, str]:
         """The text of every memory that was added, by the id of the memory."""
@@ -169,7 +169,12 @@ def _point(text: str, user_id: str, vector: list[float]) -> Point:
         "user_id": user_id,
         "agent_id": _AGENT_ID,
     }
-    return Point(str(uuid.uuid4()), vector, payload)
+    return Point(_new_id(), vector, payload)
+
+
+def _new_id() -> str:
+    """A random UUID, of version 4. `uuid.uuid4` asks the system, and lets go of Python's lock to do so."""
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 def _now() -> str:

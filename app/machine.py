@@ -38,6 +38,12 @@ def describe() -> str:
     return f"{cpu_name()}, {cores} core{'s' if cores > 1 else ''}"
 
 
+@cache
+def own_version() -> str:
+    """The version of this program."""
+    return version("membench-tui")
+
+
 def versions() -> dict[str, str]:
     """Installed versions of what is measured, by distribution; those not installed are left out."""
     found = {}

@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.text import Text
 
 from app.machine import describe
-from app.tui.widgets.chart import WHITE_BACKGROUND
+from app.tui.widgets.plot import WHITE_BACKGROUND
 from backends.base import Strategy, UnavailableError
 from backends.embedding.cache import MODEL_FILES, twin_of
 from backends.embedding.cores import physical_cores

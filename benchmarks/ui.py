@@ -182,7 +182,7 @@ def chart_redraw_s() -> float:
     points = tuple((number / 10, 100.0 + number % 17) for number in range(1, CHART_POINTS + 1))
     levels = (chart.Level(60.0, "mem0 · shared · 8"),)
     curve = chart.Curve(points, "#5fb3f0", CHART_POINTS / 10, levels, chart.Level(180.0, "limit 180"))
-    return _median(lambda: [chart.segments(line) for line in chart.draw(curve, *CHART).splitlines()])
+    return _median(lambda: chart.draw(curve, *CHART))
 
 
 def cpu_share(settings: Sequence[str]) -> float:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -91,6 +91,7 @@ def limits_folder() -> Path:
     return platformdirs.user_data_path("membench-tui") / "limits"
 
 
+@cache
 def machine() -> str:
     """What of this machine a limit depends on."""
     try:

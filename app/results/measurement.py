@@ -6,7 +6,6 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 import msgspec
 from hdrh.histogram import HdrHistogram
@@ -14,6 +13,7 @@ from hdrh.histogram import HdrHistogram
 from app.analysis.contention import Summary, summarise
 from app.analysis.diagnosis import Diagnosis, diagnose
 from app.analysis.statistics import bootstrap_interval, jain_index
+from app.machine import own_version
 from app.messages import Audit, Contention, Finished, Message, RepeatEnded, RunSpec, Started, Tick
 from app.results.limits import limit_for
 from app.results.record import Record, Status
@@ -157,7 +157,7 @@ class Measurement:
             run_id=spec.run_id,
             plan_id=spec.plan_id,
             started_at=self.started_at.isoformat(timespec="milliseconds"),
-            membench_version=version("membench-tui"),
+            membench_version=own_version(),
             scenario=spec.scenario,
             operation=workload.operation,
             backend=spec.backend,

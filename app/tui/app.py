@@ -36,7 +36,7 @@ from app.tui.screens.place import Place
 from app.tui.screens.plan import PlanScreen
 from app.tui.snapshot import RunView, Snapshot
 from app.tui.themes import PALETTES
-from app.tui.widgets import chart
+from app.tui.widgets import plot
 from app.tui.widgets.places import PLACES
 from app.tui.widgets.table import RunTable
 from app.units import format_duration, from_home, plural
@@ -171,7 +171,7 @@ class Dashboard(App[None]):
             self._listen_for_signals()
             self.call_after_refresh(gc.freeze)  # what is there now stays: no need to go through it beside a run
         # What draws charts takes a while to load: not in the first moment, and not beside a run.
-        self.call_after_refresh(threading.Thread(target=chart.load, daemon=True).start)
+        self.call_after_refresh(threading.Thread(target=plot.load, daemon=True).start)
         if self._autorun:
             self.run_plan(self._autorun)
 

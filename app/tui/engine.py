@@ -201,10 +201,13 @@ class _Pictures:
         self._measurement = event.measurement
         if isinstance(event.message, Tick):
             self._recorder.see(event.message, event.measurement.measured_s)
-            if not self._due(first=self.snapshot.runs[event.index].stage != "measuring"):
+            first = self.snapshot.runs[event.index].stage != "measuring"
+            if not self._due(first):
                 return False
-            self._change(event.index, stage="measuring", course=self._recorder.course(event.measurement))
-            if self._drawn_at - self._whole_at >= self._drawing.whole_every_s:
+            whole = first or self._drawn_at - self._whole_at >= self._drawing.whole_every_s
+            course = self._recorder.course(event.measurement, whole=whole)
+            self._change(event.index, stage="measuring", course=course)
+            if whole:
                 self._to_be_whole()
             return True
         stage = stage_of(event.message, event.measurement)

@@ -179,6 +179,7 @@ class Recorder:
         self._now: deque[Point] = deque()
         self._recent: deque[Point] = deque()
         self._bins: Counter[int] = Counter()
+        self._latencies = Latencies()
         self._contention: Summary | None = None
         self._read_anew = False
         self._diagnosis: Diagnosis | None = None
@@ -196,8 +197,10 @@ class Recorder:
             self._bins[bin_of(value)] += count
         self._read_anew = self._read_anew or tick.contention is not None
 
-    def course(self, measurement: Measurement) -> Course:
-        """Everything seen so far."""
+    def course(self, measurement: Measurement, *, whole: bool = True) -> Course:
+        """Everything seen so far; unless `whole`, with the latencies of the last whole one: sorting takes time."""
+        if whole:
+            self._latencies = self._sorted(measurement)
         if self._read_anew:
             self._contention, self._read_anew = measurement.contention, False
             self._diagnose(measurement)
@@ -206,7 +209,7 @@ class Recorder:
             recent=tuple(self._recent),
             now=joined(self._now).rate if self._now else None,
             mean=measurement.ops_per_s,
-            latencies=self._latencies(measurement),
+            latencies=self._latencies,
             acknowledged=measurement.acknowledged,
             errors=measurement.errors.total(),
             weights=measurement.started.weights if measurement.started else None,
@@ -230,7 +233,7 @@ class Recorder:
             self._points = [joined(self._points[at : at + 2]) for at in range(0, len(self._points), 2)]
             self._stride *= 2
 
-    def _latencies(self, measurement: Measurement) -> Latencies:
+    def _sorted(self, measurement: Measurement) -> Latencies:
         if not self._bins:
             return Latencies()
         values = sorted(measurement.latency_counts)

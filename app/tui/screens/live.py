@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -43,6 +44,8 @@ SMOOTH_S = 0.5
 """Each rate drawn is the mean of this long: a tick holds too few memories to say a rate."""
 SCALES_S = (None, 60.0, 30.0, 10.0)
 """How much of a run the chart and the cores show: all of it, or its last seconds."""
+PICTURE_LATE_S = 1.5
+"""When no whole picture came for so long, the time is told without one."""
 BAR_WIDTH = 16
 NOTHING_YET = "No plan has been run yet: 1 goes to Plan, enter there runs it."
 
@@ -120,12 +123,16 @@ class LiveScreen(Place):
         """What is on the borders of panels."""
         self._edition: tuple[str, int] | None = None
         """The plan and the edition that were drawn last."""
+        self._charted_s = 0.0
+        """Measured seconds that are in the chart."""
+        self._told_at = 0.0
+        """When the time was last told, by the clock of the machine."""
 
     def body(self) -> Iterable[Widget]:
         """How fast and why above, runs below."""
         yield Static(id="quiet", classes="panel")
         headline = Horizontal(Digits(id="now"), Static(id="figures"), classes="headline")
-        time = TimeBar(id="time-bar"), Static(id="batching")
+        shares = TimeBar(id="time-bar"), Static(id="batching")
         lock_headline = Horizontal(Digits(id="lock-share"), Static(id="beside-lock"), classes="headline")
         yield Horizontal(
             Vertical(
@@ -136,7 +143,7 @@ class LiveScreen(Place):
                 id="left",
             ),
             Vertical(
-                _panel("Where client time goes", lock_headline, *time, id="time-panel"),
+                _panel("Where client time goes", lock_headline, *shares, id="time-panel"),
                 _panel("Locks", LockTable(id="locks"), Static(id="verdict"), id="locks-panel"),
                 _panel("Cores, busy", Cores(id="cores"), id="cores-panel"),
                 id="right",
@@ -151,7 +158,7 @@ class LiveScreen(Place):
         """Follow the plan, and the clock."""
         self.query_one(RunTable).focus()
         self.watch(self.app, "snapshot", self._newer)
-        self.set_interval(1.0, self._show_progress)
+        self.set_interval(1.0, self._a_second_later)
 
     def on_screen_resume(self) -> None:
         """Show the moment, not the one when the place was left."""
@@ -243,23 +250,33 @@ class LiveScreen(Place):
         return self.is_current and not self.has_class("hushed")
 
     def _show_rate(self) -> None:
-        """Draw how fast the selected run is: all else takes more time to draw, and less to grow old."""
-        if self.snapshot and self._in_sight:
-            self._show_curve(self.snapshot, self.query_one(RunTable).cursor)
+        """Draw how fast the selected run is: all else takes more time to draw, and less to grow old.
 
-    def _show_curve(self, snapshot: Snapshot, index: int) -> Curve:
-        run, line = snapshot.runs[index], self.query_one(Chart)
-        line.curve, line.empty = curve_of(run, snapshot.runs[:index], SCALES_S[self.scale]), waiting_for(run)
+        The chart has means of half a second: drawn more often, it would show nothing new.
+        """
+        if self.snapshot is None or not self._in_sight:
+            return
+        at = self.query_one(RunTable).cursor
+        self._show_figure(self.snapshot.runs[at])
+        if measured_s(self.snapshot.runs[at]) - self._charted_s >= SMOOTH_S:
+            self._show_chart(self.snapshot, at)
+
+    def _show_figure(self, run: RunView) -> None:
         self._put("now", format_rate(run.course.now if run.state == "running" else run.ops_per_s), hue_of(run.hue))
         self._say("rates", rates_of(run))
+
+    def _show_chart(self, snapshot: Snapshot, index: int) -> Curve:
+        run, line = snapshot.runs[index], self.query_one(Chart)
+        line.curve, line.empty = curve_of(run, snapshot.runs[:index], SCALES_S[self.scale]), waiting_for(run)
+        self._charted_s = measured_s(run)
         return line.curve
 
     def _show_run(self, snapshot: Snapshot, index: int) -> None:
-        run, curve = snapshot.runs[index], self._show_curve(snapshot, index)
+        run, curve = snapshot.runs[index], self._show_chart(snapshot, index)
         histogram, cores = self.query_one(Histogram), self.query_one(Cores)
         histogram.latencies, histogram.colour = run.course.latencies, hue_of(run.hue)
         cores.points = run.course.within(SCALES_S[self.scale])
-        cores.period = (curve.from_s, max(curve.from_s + curve.span_s, cores.points[-1].end_s if cores.points else 0.0))
+        cores.period = (curve.from_s, max(curve.from_s + curve.span_s, measured_s(run)))
         self._title("cores-panel", Content("Cores, busy"), self._scale_in_words())
         self._say("percentiles", in_words(run.course.latencies, self.query_one("#percentiles").size.width))
         self._show_figures(run)
@@ -268,6 +285,7 @@ class LiveScreen(Place):
     def _show_figures(self, run: RunView) -> None:
         state = " · ".join(filter(None, (self._scale_in_words(), doing(run))))
         self._title("throughput", Content.styled(run.spec.title(), hue_of(run.hue)), state)
+        self._show_figure(run)
         self._say("figures", figures_of(run))
         reason = run.record.error if run.record and run.record.error else ""
         self._say_if("reason", Content.styled(f"✗ {reason}", "$error") if reason else Content(""))
@@ -311,18 +329,24 @@ class LiveScreen(Place):
             panel = self.query_one(f"#{name}")
             panel.border_title, panel.border_subtitle = title.markup, subtitle
 
+    def _a_second_later(self) -> None:
+        """Let the time go on where no picture does so."""
+        if time.monotonic() - self._told_at > PICTURE_LATE_S:
+            self._show_progress()
+
     def _show_progress(self) -> None:
         if self.snapshot is None or not self.is_current:
             return
-        progress, time = progress_of(self.snapshot), self._time()
+        self._told_at = time.monotonic()
+        progress, times = progress_of(self.snapshot), self._times()
         if self.has_class("hushed"):
-            words = f"{progress}\n\n{time}\n\nNothing else is drawn until it is over; f3 draws again."
+            words = f"{progress}\n\n{times}\n\nNothing else is drawn until it is over; f3 draws again."
             self._say("quiet", Content(words))
         else:
-            subtitle = "frozen, measuring goes on: space" if self.frozen else time
+            subtitle = "frozen, measuring goes on: space" if self.frozen else times
             self._title("runs-panel", Content(progress), subtitle)
 
-    def _time(self) -> str:
+    def _times(self) -> str:
         elapsed = f"{format_duration(max(self.dashboard.elapsed_s, 1.0))} elapsed"
         left_s = self.dashboard.time_left_s
         left = f"about {format_duration(max(left_s, 1.0))} left" if left_s is not None else ""
@@ -353,6 +377,11 @@ def _latest(snapshot: Snapshot) -> int:
     if snapshot.current is not None:
         return snapshot.current
     return max((index for index, run in enumerate(snapshot.runs) if run.state != "waiting"), default=0)
+
+
+def measured_s(run: RunView) -> float:
+    """Seconds of a run that there is something to draw of."""
+    return run.course.points[-1].end_s if run.course.points else 0.0
 
 
 def curve_of(run: RunView, before: tuple[RunView, ...], span_s: float | None) -> Curve:

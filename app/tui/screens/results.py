@@ -18,7 +18,7 @@ from app.tui.scaling import Fitted, Group, group_of, groups_in
 from app.tui.screens.place import Place
 from app.tui.screens.sorting import AS_RUN, SortBy
 from app.tui.snapshot import RunView, Snapshot
-from app.tui.widgets import chart, columns
+from app.tui.widgets import columns, plot
 from app.tui.widgets.comparison import Comparison, looks_of
 from app.tui.widgets.details import Details
 from app.tui.widgets.table import Column, RunTable
@@ -104,7 +104,7 @@ class ResultsScreen(Place):
     def on_mount(self) -> None:
         """Follow the runs."""
         self.query_one(RunTable).focus()
-        self.call_after_refresh(chart.load)
+        self.call_after_refresh(plot.load)
         self.watch(self.app, "finished", self._show)
         self.watch(self.app, "snapshot", self._plan_goes_on)
         self._arrange()

@@ -1,15 +1,17 @@
-"""A line chart, drawn by plotext into a widget of ours."""
+"""Throughput over time, drawn while it is measured.
+
+It is drawn here, dot by dot: plotext, which draws the charts that stand still, takes five times as long, and what it
+takes is taken from what is being measured.
+"""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import groupby, pairwise
 
-from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -21,11 +23,18 @@ from app.units import format_duration
 
 SMALLEST = (24, 4)
 """Columns and rows below which no chart can be read."""
-DOTS_PER_CELL = 2
-"""Braille dots across a cell."""
-WHITE_BACKGROUND = "\x1b[48;5;15m"
-"""What plotext puts behind axes and labels; it knows no way to leave the terminal's own."""
-COLOUR_CODE = re.compile(r"\x1b\[([\d;]*)m")
+ACROSS, DOWN = 2, 4
+"""Braille dots in a cell."""
+BRAILLE = 0x2800
+DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
+"""The bit of each dot of a cell: by its column, and by its row from the bottom."""
+HEADROOM = 1.08
+AXIS_ROWS = 2
+"""The time axis and its labels."""
+
+Cell = tuple[str, str]
+"""A character and its colour."""
+EMPTY: Cell = (" ", QUIET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,52 +73,95 @@ class Chart(Canvas):
         """The chart."""
         if not self.curve.points or width < SMALLEST[0] or height < SMALLEST[1]:
             return note("no room for a chart" if self.curve.points else self.empty)
-        return [segments(line) for line in draw(self.curve, width, height).splitlines()]
+        return draw(self.curve, width, height)
 
 
-def segments(line: str) -> list[Segment]:
-    """A line of plotext's as stretches with their styles. It knows foreground colours and their end, no more."""
-    pieces = COLOUR_CODE.split(line)
-    coloured = zip(pieces[1::2], pieces[2::2], strict=True)
-    return [Segment(pieces[0]), *(Segment(text, _style(code)) for code, text in coloured if text)]
+def draw(curve: Curve, width: int, height: int) -> list[list[Segment]]:
+    """A curve with its axes, over the levels it is held against."""
+    end_s = max(curve.points[-1][0], curve.from_s + curve.span_s)
+    lines = [*([curve.limit] if curve.limit else []), *curve.levels]
+    # Every point, not the means that are drawn: the scale stays where it is when points are joined.
+    top = HEADROOM * (max(max(rate for _, rate in curve.points), *(line.value for line in lines), 0.0) or 1.0)
+    rows = height - AXIS_ROWS
+    ticks = _rate_ticks(top, rows)
+    margin = max(map(len, ticks.values()))
+    columns = width - margin - 1
+    field = [[EMPTY] * columns for _ in range(rows)]
+    levels = readable(lines, top, rows)
+    for row, level in levels.items():
+        field[row] = [("╌", QUIET) if level is curve.limit else ("─", GRID)] * columns
+    for (row, column), bits in _dots(curve, end_s, top, columns, rows).items():
+        field[row][column] = (chr(BRAILLE + bits), curve.colour)
+    for row, level in levels.items():
+        label = f" {level.label}"[:columns]
+        field[row][columns - len(label) :] = [(letter, QUIET) for letter in label]
+    named = {_row(rate / top, rows): label for rate, label in ticks.items()}
+    return [
+        *(_segments([*_rate_label(named.get(row, ""), margin), *cells]) for row, cells in enumerate(field)),
+        *_time_axis(curve.from_s, end_s, margin, columns),
+    ]
+
+
+def _row(share: float, rows: int) -> int:
+    """The row of a share of the highest rate, from the top."""
+    return rows - 1 - min(int(share * rows), rows - 1)
+
+
+def _dots(curve: Curve, end_s: float, top: float, columns: int, rows: int) -> dict[tuple[int, int], int]:
+    """The curve as bits of braille cells, by row and column."""
+    per_s, per_rate = (columns * ACROSS - 1) / (end_s - curve.from_s), (rows * DOWN - 1) / top
+    dots = [
+        (round((at_s - curve.from_s) * per_s), round(rate * per_rate))
+        for at_s, rate in downsampled(curve.points, columns * ACROSS)
+        if at_s >= curve.from_s
+    ]
+    cells: dict[tuple[int, int], int] = {}
+    for one, other in pairwise([dots[0], *dots] if dots else []):
+        for x, y in _between(one, other):
+            cell = rows - 1 - y // DOWN, x // ACROSS
+            cells[cell] = cells.get(cell, 0) | DOTS[x % ACROSS][y % DOWN]
+    return cells
+
+
+def _between(one: tuple[int, int], other: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """The dots of a straight line, both ends included."""
+    (x, y), (end_x, end_y) = one, other
+    steps = max(abs(end_x - x), abs(end_y - y), 1)
+    for step in range(steps + 1):
+        yield x + round((end_x - x) * step / steps), y + round((end_y - y) * step / steps)
+
+
+def _rate_ticks(top: float, rows: int) -> dict[float, str]:
+    step = nice_step(top, max(rows // 3, 2))
+    return {step * number: f"{step * number:,.10g} /s" if number else "0" for number in range(int(top / step) + 1)}
+
+
+def _rate_label(label: str, margin: int) -> list[Cell]:
+    return [*((letter, QUIET) for letter in label.rjust(margin)), ("┤" if label else "│", GRID)]
+
+
+def _time_axis(from_s: float, end_s: float, margin: int, columns: int) -> tuple[list[Segment], list[Segment]]:
+    """The axis, and below it its labels."""
+    step = nice_step(end_s - from_s, max(columns // 12, 1))
+    line, labels = ["─"] * columns, " " * margin
+    for number in range(math.ceil(from_s / step - 1e-9), math.floor(end_s / step + 1e-9) + 1):
+        column = min(round((step * number - from_s) / (end_s - from_s) * (columns - 1)), columns - 1)
+        label = _seconds(step * number, step)
+        start = min(margin + 1 + column - len(label) // 2, margin + 1 + columns - len(label))
+        if start > len(labels) or number == 0:
+            line[column] = "┬"
+            labels = labels[:start].ljust(start) + label
+    return _segments([("└".rjust(margin + 1), GRID), ("".join(line), GRID)]), _segments([(labels, QUIET)])
+
+
+def _segments(cells: Sequence[Cell]) -> list[Segment]:
+    stretches = groupby(cells, key=lambda cell: cell[1])
+    return [Segment("".join(text for text, _ in stretch), _style(colour)) for colour, stretch in stretches]
 
 
 @lru_cache
-def _style(code: str) -> Style:
-    kind, _, rgb = code.partition(";2;")
-    return Style(color=Color.from_rgb(*map(int, rgb.split(";")))) if kind == "38" and rgb else Style.null()
-
-
-def load() -> None:
-    """Import plotext: not at the first draw, which comes when a run has just begun to measure."""
-    import plotext  # noqa: F401
-
-
-def draw(curve: Curve, width: int, height: int) -> str:
-    """A curve as text with colour codes. On the UI thread only: plotext has one figure for everybody."""
-    import plotext
-
-    figure = plotext.figure
-    figure.clear()
-    figure.plot_size(width, height)
-    figure.canvas("default")
-    figure.axes(active=False, axis="both", side=1)
-    quiet, grid = plotext.pixel(rgb(QUIET)), plotext.pixel(rgb(GRID))
-    figure.axes(active=True, axis="both", side=0, pixel=grid)
-    points = downsampled(curve.points, width * DOTS_PER_CELL)
-    lines = [*([curve.limit] if curve.limit else []), *curve.levels]
-    top = _scale_y(figure, quiet, points, lines, height)
-    end_s = max(points[-1][0], curve.from_s + curve.span_s)
-    _scale_x(figure, quiet, curve.from_s, end_s, width)
-    levels = readable(lines, top / height)
-    for level in levels:
-        marker = plotext.marker("╌" if level is curve.limit else "─", pixel=quiet if level is curve.limit else grid)
-        figure.draw(figure.signal([curve.from_s, end_s], [level.value, level.value], marker=marker).lines())
-    marker = plotext.marker("braille", pixel=plotext.pixel(rgb(curve.colour)))
-    figure.draw(figure.signal([x for x, _ in points], [y for _, y in points], marker=marker).lines())
-    for level in levels:
-        figure.draw(figure.text(end_s, level.value, plotext.colorize(f" {level.label}", quiet), alignment="right"))
-    return str(figure.build().string()).replace(WHITE_BACKGROUND, "")
+def _style(colour: str) -> Style:
+    return Style(color=colour)
 
 
 def downsampled(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
@@ -119,12 +171,11 @@ def downsampled(points: Sequence[tuple[float, float]], most: int) -> list[tuple[
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 
-def readable(levels: Sequence[Level], row: float) -> list[Level]:
-    """The levels that are at least a row apart, so that no label covers another."""
-    kept: list[Level] = []
+def readable(levels: Sequence[Level], top: float, rows: int) -> dict[int, Level]:
+    """The levels by their rows: where two share one, the first stays, so that no label covers another."""
+    kept: dict[int, Level] = {}
     for level in levels:
-        if all(abs(level.value - other.value) > row * 1.5 for other in kept):
-            kept.append(level)
+        kept.setdefault(_row(level.value / top, rows), level)
     return kept
 
 
@@ -135,38 +186,9 @@ def nice_step(span: float, most: int) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
 
 
-def _scale_y(
-    figure: Any, pixel: Any, points: Sequence[tuple[float, float]], levels: Sequence[Level], rows: int
-) -> float:
-    highest = max([y for _, y in points] + [level.value for level in levels]) or 1.0
-    top = highest * 1.08
-    step = nice_step(top, max(rows // 3, 2))
-    ticks = [step * number for number in range(int(top / step) + 1)]
-    ruler = figure.ruler("y", "left")
-    ruler.lim(0, top)
-    ruler.pixel(pixel)
-    ruler.ticks(ticks, [f"{tick:,.10g} /s" if tick else "0" for tick in ticks])
-    return top
-
-
-def _scale_x(figure: Any, pixel: Any, from_s: float, end_s: float, columns: int) -> None:
-    step = nice_step(end_s - from_s, columns // 12)
-    first, last = math.ceil(from_s / step - 1e-9), math.floor(end_s / step + 1e-9)
-    ticks = [step * number for number in range(first, last + 1)]
-    ruler = figure.ruler("x", "lower")
-    ruler.lim(from_s, end_s)
-    ruler.pixel(pixel)
-    ruler.ticks(ticks, [_seconds(tick, step) for tick in ticks])
-
-
 def _seconds(tick: float, step: float) -> str:
     if not tick:
         return "0 s"
     if step < 1:
         return f"{tick:.{max(-math.floor(math.log10(step)), 0)}f} s"
     return format_duration(tick)
-
-
-def rgb(colour: str) -> tuple[int, int, int]:
-    """A colour such as `#5fb3f0` as plotext takes it."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
+from rich.color import Color
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 
 from app.tui.colours import GRID, QUIET, hue_of
 from app.tui.widgets.canvas import note
-from app.tui.widgets.chart import SMALLEST, WHITE_BACKGROUND, rgb, segments
+from app.tui.widgets.chart import SMALLEST
 
+WHITE_BACKGROUND = "\x1b[48;5;15m"
+"""What plotext puts behind axes and labels; it knows no way to leave the terminal's own."""
+COLOUR_CODE = re.compile(r"\x1b\[([\d;]*)m")
 SIGNS = "●◆▲■▼○◇△□▽"
 """One a run, as its hue is: colour never stands alone. After the last they begin anew."""
 LEGEND_SHARE = 4
@@ -123,3 +130,26 @@ class Plot:
 
     def _pixel(self, colour: str) -> Any:
         return self._plotext.pixel(rgb(colour))
+
+
+def load() -> None:
+    """Import plotext: not at the first draw, for which somebody waits."""
+    import plotext  # noqa: F401
+
+
+def segments(line: str) -> list[Segment]:
+    """A line of plotext's as stretches with their styles. It knows foreground colours and their end, no more."""
+    pieces = COLOUR_CODE.split(line)
+    coloured = zip(pieces[1::2], pieces[2::2], strict=True)
+    return [Segment(pieces[0]), *(Segment(text, _style(code)) for code, text in coloured if text)]
+
+
+@lru_cache
+def _style(code: str) -> Style:
+    kind, _, rgb = code.partition(";2;")
+    return Style(color=Color.from_rgb(*map(int, rgb.split(";")))) if kind == "38" and rgb else Style.null()
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """A colour such as `#5fb3f0` as plotext takes it."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

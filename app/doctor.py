@@ -9,8 +9,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from app.inventory import model_rows
 from app.machine import describe, versions
 from app.units import format_count
@@ -62,7 +60,7 @@ def disturbances() -> list[Finding]:
 
 
 def _cores() -> Finding:
-    logical, physical = psutil.cpu_count() or 1, physical_cores()
+    logical, physical = os.cpu_count() or 1, physical_cores()
     if logical > physical:
         advice = f"two threads share a core: a session with more than {physical} threads gains little"
         return Finding("cores", f"{physical} cores, {logical} threads", advice)
@@ -92,6 +90,8 @@ def _governor() -> Finding:
 
 def _power() -> list[Finding]:
     """Where the power comes from, of a machine that has a battery."""
+    import psutil
+
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     if battery is None or battery.power_plugged is None:
         return []
@@ -102,6 +102,8 @@ def _power() -> list[Finding]:
 
 def _busy() -> list[Finding]:
     """What other work takes, and what a hypervisor gives to others."""
+    import psutil
+
     times = psutil.cpu_times_percent(STEAL_WINDOW_S)
     used = 100.0 - times.idle - getattr(times, "iowait", 0.0)
     steal = getattr(times, "steal", None)
@@ -117,6 +119,8 @@ def _busy() -> list[Finding]:
 
 
 def _memory() -> Finding:
+    import psutil
+
     free = psutil.virtual_memory().available / 1e9
     return Finding("free memory", f"{free:.1f} GB", "a run needs up to 2 GB" * (free < FREE_GB_MIN))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import psutil
 
 MEASURED_DISTRIBUTIONS = (
     "fastembed",
@@ -34,7 +33,7 @@ def cpu_name() -> str:
 
 def describe() -> str:
     """The machine in a few words: `AMD EPYC, 2 cores`."""
-    cores = psutil.cpu_count() or 1
+    cores = os.cpu_count() or 1
     return f"{cpu_name()}, {cores} core{'s' if cores > 1 else ''}"
 
 
@@ -57,9 +56,11 @@ def versions() -> dict[str, str]:
 
 def environment() -> dict[str, str]:
     """The machine and the versions, for the record of a run."""
+    import psutil
+
     return {
         "cpu": cpu_name(),
-        "cores": str(psutil.cpu_count()),
+        "cores": str(os.cpu_count()),
         "memory_gb": f"{psutil.virtual_memory().total / 1e9:.0f}",
         "platform": platform.platform(),
         "python": platform.python_version(),

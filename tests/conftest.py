@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import shutil
@@ -32,6 +33,16 @@ slow = faulty_backends:SLOW
 late-import = faulty_backends:LATE_IMPORT
 broken-import = faulty_broken:INFO
 """
+
+
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test marked `alone` has the machine to itself: the other test process waits for it to end."""
+    alone = request.node.get_closest_marker("alone") is not None
+    # Each process has a folder of its own in one of this test run.
+    with (tmp_path_factory.getbasetemp().parent / "turn.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,6 @@ from typing import Literal
 
 import msgspec
 import platformdirs
-import psutil
 
 from app.machine import cpu_name
 from app.messages import Corpus, LimitFound, RunSpec
@@ -98,7 +97,7 @@ def machine() -> str:
         runtime = version("onnxruntime")
     except PackageNotFoundError:
         runtime = "none"
-    return f"{cpu_name()}, {psutil.cpu_count()} cores, onnxruntime {runtime}"
+    return f"{cpu_name()}, {os.cpu_count()} cores, onnxruntime {runtime}"
 
 
 def corpus_name(corpus: Corpus) -> str:

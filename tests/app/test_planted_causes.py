@@ -17,7 +17,7 @@ from app.explain import scaling_groups
 from app.plan import Choice, make_plan
 from app.session import Session
 
-pytestmark = pytest.mark.xdist_group("measures")
+pytestmark = [pytest.mark.xdist_group("measures"), pytest.mark.alone]
 
 MAX_S = 60.0
 PLANTED = Path(__file__).parent / "planted" / "planted_backends.py"

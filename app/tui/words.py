@@ -64,6 +64,11 @@ def waiting_for(run: RunView) -> str:
     return "waiting for the first tick" if run.stage == "measuring" else f"{run.stage} …"
 
 
+def nothing_of(run: RunView) -> str:
+    """The same in fewer words, for where others have said it."""
+    return "nothing measured yet" if run.state in ("waiting", "running") else "nothing was measured"
+
+
 def short_title(run: RunView) -> str:
     """`agentmem · mutex · 8`."""
     parts = (run.spec.backend, run.spec.strategy, str(run.spec.workload.clients))

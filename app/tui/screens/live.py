@@ -19,6 +19,7 @@ from app.tui.colours import LOCK, QUIET, hue_of
 from app.tui.screens.place import Place
 from app.tui.snapshot import RunView, Snapshot, smoothed
 from app.tui.widgets import columns
+from app.tui.widgets.canvas import Canvas
 from app.tui.widgets.chart import Chart, Curve, Level
 from app.tui.widgets.cores import Cores
 from app.tui.widgets.histogram import Histogram, in_words
@@ -30,6 +31,7 @@ from app.tui.words import (
     beside_lock_share,
     doing,
     figures_of,
+    nothing_of,
     percent,
     progress_of,
     rates_of,
@@ -47,6 +49,7 @@ SCALES_S = (None, 60.0, 30.0, 10.0)
 PICTURE_LATE_S = 1.5
 """When no whole picture came for so long, the time is told without one."""
 BAR_WIDTH = 16
+NO_RUN = "no run yet"
 NOTHING_YET = "No plan has been run yet: 1 goes to Plan, enter there runs it."
 
 
@@ -157,6 +160,8 @@ class LiveScreen(Place):
     def on_mount(self) -> None:
         """Follow the plan, and the clock."""
         self.query_one(RunTable).focus()
+        for canvas in self.query(Canvas):
+            canvas.empty = NO_RUN
         self.watch(self.app, "snapshot", self._newer)
         self.set_interval(1.0, self._a_second_later)
 
@@ -274,6 +279,7 @@ class LiveScreen(Place):
     def _show_run(self, snapshot: Snapshot, index: int) -> None:
         run, curve = snapshot.runs[index], self._show_chart(snapshot, index)
         histogram, cores = self.query_one(Histogram), self.query_one(Cores)
+        histogram.empty = cores.empty = nothing_of(run)
         histogram.latencies, histogram.colour = run.course.latencies, hue_of(run.hue)
         cores.points = run.course.within(SCALES_S[self.scale])
         cores.period = (curve.from_s, max(curve.from_s + curve.span_s, measured_s(run)))
@@ -291,7 +297,7 @@ class LiveScreen(Place):
         self._say_if("reason", Content.styled(f"✗ {reason}", "$error") if reason else Content(""))
 
     def _show_contention(self, run: RunView) -> None:
-        why = why_empty(run) if run.course.points else ""
+        why = why_empty(run) if run.course.points else nothing_of(run)
         bar, table = self.query_one(TimeBar), self.query_one(LockTable)
         bar.shares, bar.empty = run.shares, why if why != NOBODY_WAITED else "where it went cannot be told here"
         self._say_if("batching", batching_of(run))

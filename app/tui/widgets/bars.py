@@ -53,8 +53,6 @@ class Bars(Canvas):
     """What is drawn."""
     limit: reactive[float | None] = reactive(None)
     """The most that this machine can do, if that is known."""
-    empty: reactive[str] = reactive("")
-    """What to say instead while there is nothing to draw."""
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """Each bar below its name where there is room for that, else beside it."""

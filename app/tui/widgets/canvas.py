@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
 from textual.geometry import Region, Size
+from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -22,6 +23,8 @@ from app.tui.colours import QUIET
 class Canvas(Widget):
     """A widget that is drawn as lines."""
 
+    empty: reactive[str] = reactive("")
+    """What to say instead while there is nothing to draw."""
     _drawn: tuple[Size, list[Strip]] | None = None
     """Lines and the size they were made for; None once something has changed."""
 

@@ -66,8 +66,6 @@ class Chart(Canvas):
 
     curve: reactive[Curve] = reactive(Curve())
     """What is drawn."""
-    empty: reactive[str] = reactive("")
-    """What to say instead while there is nothing to draw."""
 
     def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
         """The chart."""

@@ -32,8 +32,6 @@ class Cores(Canvas):
     """What is drawn, oldest first."""
     period: reactive[tuple[float, float]] = reactive((0.0, 1.0))
     """Where time begins and ends, in seconds of the run."""
-    empty: reactive[str] = reactive("")
-    """What to say instead while there is nothing to draw."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """A row for each core, up to ROWS_MAX."""

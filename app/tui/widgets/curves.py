@@ -37,8 +37,6 @@ class Curves(Canvas):
 
     curves: reactive[tuple[ScalingCurve, ...]] = reactive(())
     """What is drawn."""
-    empty: reactive[str] = reactive("")
-    """What to say instead while there is nothing to draw."""
 
     def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
         """The legend, and the chart below it."""

@@ -28,8 +28,6 @@ class Histogram(Canvas):
     """What is drawn."""
     colour: reactive[str] = reactive(QUIET)
     """The hue of the run."""
-    empty: reactive[str] = reactive("")
-    """What to say instead while there is nothing to draw."""
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """The histogram."""

@@ -49,8 +49,6 @@ class LockTable(Canvas):
 
     locks: reactive[tuple[LockRow, ...]] = reactive(())
     """What is drawn."""
-    empty: reactive[str] = reactive("")
-    """What to say instead while there is nothing to draw."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Titles and rows, and a line more where nobody waited."""

@@ -47,8 +47,6 @@ class Percentiles(Canvas):
 
     curves: reactive[tuple[Curve, ...]] = reactive(())
     """What is drawn."""
-    empty: reactive[str] = reactive("")
-    """What to say instead while there is nothing to draw."""
 
     def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
         """The legend, and the chart below it."""

@@ -42,8 +42,6 @@ class TimeBar(Canvas):
 
     shares: reactive[Shares] = reactive(Shares())
     """What is drawn."""
-    empty: reactive[str] = reactive("")
-    """What to say instead while nothing is known."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The bar and as many lines as its words take."""

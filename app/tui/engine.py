@@ -212,7 +212,7 @@ class _Pictures:
             return True
         stage = stage_of(event.message, event.measurement)
         if stage is not None:
-            self._change(event.index, stage=stage)
+            self._change(event.index, stage=stage, course=self._recorder.course(event.measurement))
             self._to_be_whole()
         return stage is not None
 

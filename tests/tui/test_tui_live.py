@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Digits
 from tui_script import NARROW, WIDE, Stage, notes_of, text_of, until
 
 from app.messages import Auditing, Loading
+from app.tui.engine import Drawing
 from app.tui.screens.dialogs import Log, Question
-from app.tui.screens.live import LiveScreen
+from app.tui.screens.live import LiveScreen, measured_s
+from app.tui.widgets.chart import Chart
+from app.tui.widgets.histogram import Histogram
+from app.tui.widgets.keybar import KeyBar
 from app.tui.widgets.table import RunTable
+from app.units import format_rate
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
@@ -160,3 +166,56 @@ async def test_leaving_stops_the_session(stage: Stage) -> None:
     assert stage.app.return_code == 0
     stage.app.engine.leave()
     assert stage.session.calls == ["stop"]
+
+
+async def test_between_whole_pictures_only_the_rate_moves(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        screen = stage.app.screen
+        monkeypatch.setattr(Drawing, "whole_every_s", 1e9)
+        before = screen.query_one(Histogram).latencies
+        stage.session.tick(11, items=500, latency_ms=3.0)
+        await until(pilot, lambda: shown(stage) == 620)
+        assert stage.app.snapshot and screen.query_one(Digits).value == format_rate(
+            stage.app.snapshot.runs[0].course.now
+        )
+        assert screen.query_one(Histogram).latencies == before and "120 of 50 done" in text_of(stage.app)
+        stage.session.finish(items=620)
+        await until(pilot, lambda: "620 of 50 done" in text_of(stage.app))
+        assert screen.query_one(Histogram).latencies != before
+
+
+async def test_the_chart_is_drawn_anew_when_half_a_second_has_passed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        monkeypatch.setattr(Drawing, "whole_every_s", 1e9)
+        chart = stage.app.screen.query_one(Chart)
+        for number, drawn in ((11, 10), (12, 10), (13, 10), (14, 10), (15, 15), (16, 15)):
+            stage.session.tick(number)
+            await until(pilot, lambda number=number: measured(stage) == pytest.approx(number / 10))
+            assert len(chart.curve.points) == drawn
+
+
+def measured(stage: Stage) -> float:
+    screen = stage.app.screen
+    assert isinstance(screen, LiveScreen) and screen.snapshot
+    return measured_s(screen.snapshot.runs[0])
+
+
+async def test_a_click_on_a_key_does_what_the_key_does(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        line = text_of(stage.app).splitlines()[-1]
+        await pilot.click(offset=(line.index("s Skip"), WIDE[1] - 1))
+        await until(pilot, lambda: stage.session.calls == ["skip"])
+
+
+@pytest.mark.parametrize(("width", "end"), [(120, "q Quit"), (80, "q Quit"), (70, "…"), (40, "…")])
+async def test_keys_that_do_not_fit_end_in_an_ellipsis(stage: Stage, width: int, end: str) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, stage)
+        bar = stage.app.screen.query_one(KeyBar)
+        drawn = bar.line(width).plain
+        assert drawn.endswith(end) and len(drawn) <= width

@@ -50,13 +50,52 @@ def test_smoothing_keeps_the_mean_of_an_even_run() -> None:
 
 def test_a_chart_fits_its_widget_and_names_its_units() -> None:
     curve = Curve(tuple((n / 10, 100.0 + n) for n in range(1000)), "#5fb3f0", 5.0, (Level(50.0, "mem0 · shared"),))
-    lines = ["".join(segment.text for segment in line) for line in draw(curve, 60, 12)]
+    lines = plain(curve, 60, 12)
     assert len(lines) <= 12 and max(map(len, lines)) <= 60
     assert "mem0 · shared" in "".join(lines) and "/s" in "".join(lines) and " s" in lines[-1]
 
 
+def plain(curve: Curve, width: int, height: int) -> list[str]:
+    """The lines of a chart without their colours."""
+    return ["".join(segment.text for segment in line) for line in draw(curve, width, height)]
+
+
 def test_a_chart_of_nothing_done_can_be_drawn() -> None:
-    assert draw(Curve(((0.1, 0.0), (0.2, 0.0))), 40, 8)
+    *field, axis, labels = plain(Curve(((0.1, 0.0), (0.2, 0.0))), 40, 8)
+    assert any(cell > "\u2800" for cell in field[-1]) and field[-1].lstrip().startswith("0┤")
+    assert axis.strip().startswith("└┬") and labels.split() == ["0", "s", "0.5", "s", "1.0", "s"]
+
+
+@pytest.mark.parametrize("size", [(24, 4), (55, 16), (200, 40)])
+def test_a_chart_fills_its_room_and_no_more(size: tuple[int, int]) -> None:
+    curve = Curve(tuple((n / 10, abs(n % 40 - 20.0)) for n in range(1, 100)), "#5fb3f0", 10.0, (), Level(30.0, "limit"))
+    lines = plain(curve, *size)
+    assert len(lines) == size[1] and max(map(len, lines)) <= size[0]
+
+
+def test_a_curve_is_drawn_where_a_level_of_its_height_is() -> None:
+    *field, _, _ = plain(Curve(((0.0, 50.0), (4.0, 50.0)), "#5fb3f0", 8.0, (Level(50.0, "as fast"),)), 60, 12)
+    (row,) = [line for line in field if "as fast" in line]
+    assert sum(cell > "\u2800" for cell in row) == pytest.approx(27, abs=2)
+    assert not any(cell > "\u2800" for line in field if line != row for cell in line)
+
+
+def test_a_curve_has_no_gaps_where_it_is_steep() -> None:
+    *field, _, _ = plain(Curve(((0.0, 0.0), (1.0, 100.0), (2.0, 0.0)), "#5fb3f0", 2.0), 40, 14)
+    assert all(any(cell > "\u2800" for cell in line) for line in field[1:])
+
+
+def test_of_two_levels_in_one_row_the_first_has_its_label() -> None:
+    curve = Curve(((0.1, 10.0),), "#5fb3f0", 1.0, (Level(99.0, "before"),), Level(100.0, "limit 100"))
+    lines = plain(curve, 50, 8)
+    assert "limit 100" in "".join(lines) and "before" not in "".join(lines)
+
+
+def test_a_chart_of_the_last_seconds_begins_there() -> None:
+    points = tuple((60 + n / 10, 5.0) for n in range(100))
+    *field, _, labels = plain(Curve(points, "#5fb3f0", 10.0, from_s=60.0), 60, 8)
+    assert labels.split()[:2] == ["1", "min"] or labels.strip().startswith("60 s"), labels
+    assert any(cell > "\u2800" for cell in "".join(field))
 
 
 @pytest.mark.parametrize(("span", "step"), [(1.0, 0.5), (4.0, 1.0), (350.0, 100.0), (0.03, 0.01)])

@@ -31,8 +31,12 @@ class KeyBar(Widget):
         self._changed(self.screen)
 
     def render(self) -> Content:
-        """The line, closer together where room is short; an ellipsis where keys are left out: the help has them all."""
-        room = self.size.width - 1
+        """The line."""
+        return self.line(self.size.width)
+
+    def line(self, width: int) -> Content:
+        """Closer together where room is short; an ellipsis where keys are left out: the help has them all."""
+        room = width - 1
         for gap in ("  ", " "):
             line = Content(gap).join(self._keys)
             if line.cell_length <= room:

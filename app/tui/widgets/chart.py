@@ -141,14 +141,14 @@ def _rate_label(label: str, margin: int) -> list[Cell]:
 def _time_axis(from_s: float, end_s: float, margin: int, columns: int) -> tuple[list[Segment], list[Segment]]:
     """The axis, and below it its labels."""
     step = nice_step(end_s - from_s, max(columns // 12, 1))
-    line, labels = ["─"] * columns, " " * margin
+    line, labels = ["─"] * columns, ""
     for number in range(math.ceil(from_s / step - 1e-9), math.floor(end_s / step + 1e-9) + 1):
         column = min(round((step * number - from_s) / (end_s - from_s) * (columns - 1)), columns - 1)
         label = _seconds(step * number, step)
-        start = min(margin + 1 + column - len(label) // 2, margin + 1 + columns - len(label))
-        if start > len(labels) or number == 0:
+        start = min(max(margin + 1 + column - len(label) // 2, 0), margin + 1 + columns - len(label))
+        if start > len(labels) or not labels:
             line[column] = "┬"
-            labels = labels[:start].ljust(start) + label
+            labels = labels.ljust(start) + label
     return _segments([("└".rjust(margin + 1), GRID), ("".join(line), GRID)]), _segments([(labels, QUIET)])
 
 

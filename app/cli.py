@@ -41,8 +41,9 @@ def _keep_traceback(error: Exception) -> None:
     import traceback
 
     from app.process import log_path
+    from backends.base import in_one_line
 
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+    what = in_one_line(error)
     try:
         log = log_path("membench-tui")
         log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float32]
 
 
+def in_one_line(error: BaseException, most: int = 300) -> str:
+    """What kind of error it is and what it says, in one line of at most so many characters."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 class UnavailableError(Exception):
     """Something a run needs cannot be had on this machine; the message says what it is and how to get it."""
 

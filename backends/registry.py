@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from backends.base import BackendInfo, Capabilities, MemoryBackend, Parts, UnavailableError
+from backends.base import BackendInfo, Capabilities, MemoryBackend, Parts, UnavailableError, in_one_line
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -74,7 +74,7 @@ def import_required(modules: Iterable[str]) -> None:
         try:
             importlib.import_module(module)
         except (Exception, SystemExit) as error:
-            reason = f"needs {module}, which is installed but cannot be imported: {_in_one_line(error)}"
+            reason = f"needs {module}, which is installed but cannot be imported: {in_one_line(error)}"
             raise UnavailableError(reason) from error
 
 
@@ -94,7 +94,7 @@ def _plugin(entry: EntryPoint) -> BackendInfo:
     try:
         info = entry.load()
     except (Exception, SystemExit) as error:
-        return _broken(entry, _in_one_line(error))
+        return _broken(entry, in_one_line(error))
     if not isinstance(info, BackendInfo):
         return _broken(entry, f"it is a {type(info).__name__}, not a BackendInfo")
     return info
@@ -130,7 +130,7 @@ def _build(info: BackendInfo, parts: Parts) -> MemoryBackend:
     except UnavailableError as error:
         raise UnavailableError(f"{info.name}: {error}") from error
     except ImportError as error:
-        raise UnavailableError(f"{info.name}: {_in_one_line(error)}") from error
+        raise UnavailableError(f"{info.name}: {in_one_line(error)}") from error
 
 
 def _installed(package: str) -> bool:
@@ -142,7 +142,3 @@ def _installed(package: str) -> bool:
 
 def _distribution(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "an unknown distribution"
-
-
-def _in_one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -14,6 +14,7 @@ import numpy as np
 from app.messages import Audit
 from app.runner.load import Clients
 from app.units import format_count, plural
+from backends.base import in_one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def audit(
         store = _read_back(backend, ignored=set(warmup), stride=max(acknowledged // VECTOR_SAMPLE, 1))
     except Exception as error:
         logging.getLogger(__name__).exception("the store cannot be read back")
-        problem = f"the store is corrupted, it cannot be read back: {type(error).__name__}: {_one_line(error)}"
+        problem = f"the store is corrupted, it cannot be read back: {in_one_line(error)}"
         return Audit(
             acknowledged=acknowledged, stored=None, lost=None, duplicated=None, corrupted=None, problem=problem
         )
@@ -149,7 +150,3 @@ def _problem(acknowledged: int, lost: int, duplicated: int, corrupted: int) -> s
         if count
     ]
     return ", ".join(parts) or None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -14,7 +14,7 @@ from pathlib import Path
 from app.corpus import CorpusError
 from app.messages import Failed
 from app.runner.channel import Channel
-from backends.base import UnavailableError
+from backends.base import UnavailableError, in_one_line
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def report_to_console(folder: Path) -> Iterator[Channel]:
         channel.send(Failed(error=str(error)))
     except Exception as error:
         logging.exception("the process failed")
-        channel.send(Failed(error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"))
+        channel.send(Failed(error=in_one_line(error)))
 
 
 def watch_console(folder: Path) -> None:

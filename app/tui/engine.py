@@ -208,6 +208,7 @@ class _Pictures:
             course = self._recorder.course(event.measurement, whole=whole)
             self._change(event.index, stage="measuring", course=course)
             if whole:
+                self._whole_at = self._drawn_at
                 self._to_be_whole()
             return True
         stage = stage_of(event.message, event.measurement)
@@ -227,7 +228,6 @@ class _Pictures:
         self._to_be_whole()
 
     def _to_be_whole(self) -> None:
-        self._whole_at = time.monotonic()
         self.snapshot = replace(self.snapshot, edition=self.snapshot.edition + 1)
 
     def _due(self, first: bool) -> bool:

@@ -22,8 +22,9 @@ def prompt_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pilot that goes on as soon as the app has nothing left to do, and not before.
 
     Textual's own waits until the process takes next to no processor time, a second at most: on a busy machine that is
-    both too long and, for a slow step, too short.
+    both too long and, for a slow step, too short. A notification stays until the test has read it.
     """
+    monkeypatch.setattr(app.tui.app.Dashboard, "NOTIFICATION_TIMEOUT", 600.0)
     for module in (textual.app, textual.pilot):
         monkeypatch.setattr(module, "wait_for_idle", nothing_left_to_do)
 

@@ -133,8 +133,8 @@ class Dashboard(App[None]):
         for palette in PALETTES.values():
             self.register_theme(palette.theme)
         self._wear(self.config.theme)
-        self.stylesheet.set_variables(self.get_css_variables())
         self._css_variables = self.get_css_variables()
+        self.stylesheet.set_variables(self._css_variables)
         self.add_mode("plan", lambda: PlanScreen(catalogue))
         self.drawing = Drawing(self.config.fps, self.config.quiet)
         self._session_factory = session_factory or self._session

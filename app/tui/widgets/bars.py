@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from app.results.record import Record
 from app.tui.colours import GRID, QUIET, hue_of
 from app.tui.widgets.canvas import Canvas, note
-from app.tui.widgets.chart import nice_step
+from app.tui.widgets.chart import rate_ticks
 from app.tui.widgets.plot import Series
 from app.units import format_rate_between
 
@@ -127,13 +127,11 @@ class _Scale:
 
     def axis(self, left: int) -> list[Text]:
         """A line with ticks, and their rates below it."""
-        step = nice_step(self.top, max(self.columns // STEP_COLUMNS, 2))
         line, labels = ["─"] * self.columns, ""
-        for number in range(int(self.top / step) + 1):
-            column = self.column(number * step)
-            label = f"{number * step:,.10g} /s" if number else "0"
+        for rate, label in rate_ticks(self.top, self.columns // STEP_COLUMNS).items():
+            column = self.column(rate)
             start = min(column, self.columns - len(label))
-            line[column] = "┴" if number else "└"
+            line[column] = "┴" if rate else "└"
             if start > len(labels) or not labels:
                 labels = labels.ljust(start) + label
         return [Text(" " * left + "".join(line), GRID), Text(" " * left + labels, QUIET)]

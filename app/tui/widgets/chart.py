@@ -29,6 +29,8 @@ BRAILLE = 0x2800
 DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
 """The bit of each dot of a cell: by its column, and by its row from the bottom."""
 HEADROOM = 1.08
+"""The top of an axis, as a multiple of the highest rate on it."""
+ROWS_PER_TICK = 3
 AXIS_ROWS = 2
 """The time axis and its labels."""
 
@@ -81,7 +83,7 @@ def draw(curve: Curve, width: int, height: int) -> list[list[Segment]]:
     # Every point, not the means that are drawn: the scale stays where it is when points are joined.
     top = HEADROOM * (max(max(rate for _, rate in curve.points), *(line.value for line in lines), 0.0) or 1.0)
     rows = height - AXIS_ROWS
-    ticks = _rate_ticks(top, rows)
+    ticks = rate_ticks(top, rows // ROWS_PER_TICK)
     margin = max(map(len, ticks.values()))
     columns = width - margin - 1
     field = [[EMPTY] * columns for _ in range(rows)]
@@ -129,8 +131,9 @@ def _between(one: tuple[int, int], other: tuple[int, int]) -> Iterator[tuple[int
         yield x + round((end_x - x) * step / steps), y + round((end_y - y) * step / steps)
 
 
-def _rate_ticks(top: float, rows: int) -> dict[float, str]:
-    step = nice_step(top, max(rows // 3, 2))
+def rate_ticks(top: float, most: int) -> dict[float, str]:
+    """Round rates from 0 to the top of an axis, at most about `most` steps, with what is written at them."""
+    step = nice_step(top, max(most, 2))
     return {step * number: f"{step * number:,.10g} /s" if number else "0" for number in range(int(top / step) + 1)}
 
 

@@ -12,10 +12,9 @@ from textual.reactive import reactive
 
 from app.tui.colours import hue_of
 from app.tui.widgets.canvas import Canvas
-from app.tui.widgets.chart import nice_step
+from app.tui.widgets.chart import HEADROOM, ROWS_PER_TICK, rate_ticks
 from app.tui.widgets.plot import Plot, Series, below_legend
 
-HEADROOM = 1.08
 LABEL_CELLS = 6
 """Cells that a label of the axis of clients takes to either side."""
 
@@ -51,9 +50,7 @@ def draw(curves: Sequence[ScalingCurve], width: int, height: int) -> list[list[S
     first, last = math.log2(counts[0]), math.log2(counts[-1])
     cell = max(last - first, 1.0) / width
     plot.axis("x", (first - 2 * cell, last + LABEL_CELLS * cell), _client_ticks(counts, LABEL_CELLS * cell))
-    step = nice_step(top, max(height // 3, 2))
-    ticks = [step * number for number in range(int(top / step) + 1)]
-    plot.axis("y", (0.0, top), {tick: f"{tick:,.10g} /s" if tick else "0" for tick in ticks})
+    plot.axis("y", (0.0, top), rate_ticks(top, height // ROWS_PER_TICK))
     for curve in curves:
         plot.behind([(math.log2(clients), rate) for clients, rate in curve.bound if rate <= top])
     for curve in curves:

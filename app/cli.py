@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import click
 import msgspec
@@ -21,36 +21,15 @@ from app.units import parse_duration, suggest
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-def main() -> NoReturn:
-    """The console script: every error is one line and an exit code."""
+def run_command() -> int:
+    """Do what the command line says; a wrong one is one line and exit code 2."""
     try:
-        code = cli.main(standalone_mode=False)
+        return cli.main(prog_name="membench-tui", standalone_mode=False) or Exit.DONE
     except click.ClickException as error:
         complain(error.format_message())
-        code = Exit.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        code = Exit.INTERRUPTED
-    except Exception as error:
-        _keep_traceback(error)
-        code = Exit.FAILED
-    sys.exit(code or Exit.DONE)
-
-
-def _keep_traceback(error: Exception) -> None:
-    """Say in one line what nobody foresaw; the log gets the rest."""
-    import traceback
-
-    from app.process import log_path
-    from backends.base import in_one_line
-
-    what = in_one_line(error)
-    try:
-        log = log_path("membench-tui")
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    except OSError:
-        complain(what)
-    else:
-        complain(f"{what}; the log is {log}")
+        return Exit.USAGE
+    except click.Abort:
+        return Exit.INTERRUPTED
 
 
 class Duration(click.ParamType[float]):

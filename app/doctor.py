@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from app.inventory import model_rows
 from app.machine import describe, versions
@@ -23,8 +24,7 @@ FREE_GB_MIN = 2.0
 FILES_MIN = 1024
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing looked at; with advice if it can spoil a measurement."""
 
     what: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from app.messages import Message, RunSpec
 from app.results.record import Record
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from app.results.measurement import Measurement
 
 
-@dataclass(frozen=True)
-class RunStarted:
+class RunStarted(msgspec.Struct, frozen=True):
     """The process of a run has been started."""
 
     index: int
@@ -22,8 +22,7 @@ class RunStarted:
     log: Path
 
 
-@dataclass(frozen=True)
-class RunMessage:
+class RunMessage(msgspec.Struct, frozen=True):
     """The runner says something; `measurement` has already taken it into account."""
 
     index: int
@@ -31,8 +30,7 @@ class RunMessage:
     measurement: Measurement
 
 
-@dataclass(frozen=True)
-class RunEnded:
+class RunEnded(msgspec.Struct, frozen=True):
     """The run is over, and its process gone."""
 
     index: int

@@ -6,9 +6,10 @@ This module imports nothing heavy, so the console can read what a backend can do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+import msgspec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 def in_one_line(error: BaseException, most: int = 300) -> str:
     """What kind of error it is and what it says, in one line of at most so many characters."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    said = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -143,8 +145,7 @@ class MakesVectors(Protocol):
         """The vectors of texts, shape (len(texts), dimensions)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True):
     """What a backend can do. The instrument decides by these, never by a backend's name."""
 
     embeds: bool
@@ -155,8 +156,7 @@ class Capabilities:
     """Takes a list in one call; otherwise `add_batch` is a loop of `add`, and the record says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """What a backend is built from."""
 
     strategy: Strategy | None
@@ -169,8 +169,7 @@ class Parts:
     """An empty folder for files; it is removed after the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackendInfo:
+class BackendInfo(msgspec.Struct, frozen=True):
     """A backend as the catalogue shows it. Building it is what loads its libraries."""
 
     name: str
@@ -187,5 +186,5 @@ class BackendInfo:
     """The strategies that show the system as it ships, for a plan that names none."""
     note: str = ""
     """What a reader of its figures must know."""
-    unavailable: str = field(default="", kw_only=True)
+    unavailable: str = ""
     """Why it cannot run here, and how to change that; empty when it can."""

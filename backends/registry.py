@@ -8,9 +8,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from backends.base import BackendInfo, Capabilities, MemoryBackend, Parts, UnavailableError, in_one_line
 

@@ -24,10 +24,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import plotext
 from rich.console import Console
 from rich.text import Text
@@ -222,7 +222,7 @@ def _as_hub_folder(options: argparse.Namespace, folder: Path) -> str:
         architecture = twin_of(options.model)
         if architecture is None:
             raise UnavailableError(f"{source} has no config.json, which Infinity needs")
-        shape = asdict(architecture)
+        shape = msgspec.structs.asdict(architecture)
         known = {
             "model_type": "bert",
             "architectures": ["BertModel"],

@@ -96,7 +96,7 @@ class Terminal:
 @contextmanager
 def dashboard(*arguments: str) -> Iterator[Terminal]:
     """The dashboard as a person starts it, or with a run under way."""
-    started = [sys.executable, "-c", "from app.cli import main; main()"]
+    started = [sys.executable, "-m", "app"]
     terminal = Terminal([sys.executable, __file__, *arguments] if arguments else started)
     try:
         yield terminal

@@ -31,14 +31,11 @@ from app.results.record import Record
 from app.tui.engine import Drawing, Engine, NotKept, Pictured, SessionFactory, SessionLike, give_way
 from app.tui.filters import Ascii, Recolour, knows_no_more_than_ascii
 from app.tui.keys import Key, check_keys, keys_of
-from app.tui.screens.dialogs import Export, Help, Log, Question
 from app.tui.screens.place import Place
 from app.tui.screens.plan import PlanScreen
 from app.tui.snapshot import RunView, Snapshot
 from app.tui.themes import PALETTES
-from app.tui.widgets import plot
 from app.tui.widgets.places import PLACES
-from app.tui.widgets.table import RunTable
 from app.units import format_duration, from_home, plural
 from backends.embedding.cache import weights_on_disk
 
@@ -59,6 +56,14 @@ def _history() -> Place:
     from app.tui.screens.history import HistoryScreen
 
     return HistoryScreen()
+
+
+def _load_places() -> None:
+    """Import what draws the other places: neither before the first picture, nor beside a run."""
+    from app.tui.screens import history, live, results  # noqa: F401
+    from app.tui.widgets import plot
+
+    plot.load()
 
 
 class Dashboard(App[None]):
@@ -169,11 +174,16 @@ class Dashboard(App[None]):
         if not self.is_headless:
             give_way()
             self._listen_for_signals()
-            self.call_after_refresh(gc.freeze)  # what is there now stays: no need to go through it beside a run
-        # What draws charts takes a while to load: not in the first moment, and not beside a run.
-        self.call_after_refresh(threading.Thread(target=plot.load, daemon=True).start)
+        self.call_after_refresh(self._settle)
         if self._autorun:
             self.run_plan(self._autorun)
+
+    def _settle(self) -> None:
+        """Do what the first picture did not need, now that it is drawn."""
+        if not self.is_headless:
+            gc.freeze()  # what is there now stays: no need to go through it beside a run
+        gc.enable()
+        threading.Thread(target=_load_places, daemon=True).start()
 
     def _session(self, plan: Plan) -> SessionLike:
         from app.session import Session  # what measures is imported when something is measured
@@ -232,6 +242,7 @@ class Dashboard(App[None]):
     def open_records(self, records: Sequence[Record]) -> None:
         """Show runs of the history in Results, as if they had just been run; the cursor is on the first of them."""
         from app.tui.kept import view_of
+        from app.tui.widgets.table import RunTable
 
         known = {run.spec.run_id for run in self.finished}
         hue = len(self._earlier) + len(self.snapshot.runs if self.snapshot else ())
@@ -247,6 +258,8 @@ class Dashboard(App[None]):
         if run is None or run.log is None:
             self.notify("This run has no log yet.", severity="warning")
         else:
+            from app.tui.screens.dialogs import Log
+
             self.push_screen(Log(run.spec.title(), run.log))
 
     def action_skip_run(self) -> None:
@@ -261,6 +274,8 @@ class Dashboard(App[None]):
         if self.snapshot is None or not self.running:
             self.notify("No plan is under way.")
             return
+        from app.tui.screens.dialogs import Question
+
         left = len(self.snapshot.runs) - len(self.snapshot.records)
         text = f"What was measured is kept. {plural(left, 'run')} will not be complete."
         self.push_screen(Question("Stop the plan?", text), self._stop_if)
@@ -275,6 +290,8 @@ class Dashboard(App[None]):
         if not records:
             self.notify("There is nothing to export yet: no run is over.", severity="warning")
             return
+        from app.tui.screens.dialogs import Export
+
         proposal = Path(f"membench-{records[-1].plan_id}.csv")
         dialog = Export(records, proposal, picture=self.export_screenshot())
         self.push_screen(dialog, lambda paths: self._exported(len(records), paths))
@@ -289,6 +306,8 @@ class Dashboard(App[None]):
 
     def action_help(self) -> None:
         """Show the keys of the place."""
+        from app.tui.screens.dialogs import Help
+
         place = self.screen
         if isinstance(place, Place):
             self.push_screen(Help(f"{place.NAME.capitalize()}: keys", place.HELP, keys_of(self, place)))

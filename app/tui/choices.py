@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from app.catalogue import CLIENTS_MAX, ITEMS_MAX, Reference, Scenario
 from app.plan import DEFAULT_SCENARIOS, SHIPPED, THREADS_MAX, Choice, chosen_strategies
@@ -21,8 +22,7 @@ BRIEF = 28
 """Columns for a few words beside a strategy's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One thing to tick."""
 
     name: str
@@ -34,8 +34,7 @@ class Item:
     """Why it cannot be ticked; empty when it can."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceList:
+class ChoiceList(msgspec.Struct, frozen=True):
     """A list of the form. Its `key` is the field of `Choice` that it fills."""
 
     key: str
@@ -48,8 +47,7 @@ class ChoiceList:
 Names = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """A row of the form: a few values by name, of which one is chosen, or several where that makes a matrix."""
 
     title: str
@@ -63,7 +61,7 @@ class Setting:
     several: bool = False
     first_alone: bool = False
     """The first value cannot be chosen beside another one."""
-    other: Callable[[str], str] | None = field(default=None)
+    other: Callable[[str], str] | None = None
     """The name of a value that is typed; raises a ValueError for what cannot be one. None: there are no others."""
     others: str = ""
     """What can be typed, in words."""

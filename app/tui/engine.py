@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+from msgspec.structs import replace
 from textual.message import Message
 
 from app.console import stage_of
@@ -49,8 +50,7 @@ class SessionLike(Protocol):
 SessionFactory = Callable[[Plan], SessionLike]
 
 
-@dataclass
-class Drawing:
+class Drawing(msgspec.Struct):
     """How much is drawn while something is measured: drawing takes its time from that."""
 
     fps: float
@@ -239,5 +239,5 @@ class _Pictures:
         return True
 
     def _change(self, index: int, **changes: object) -> None:
-        run: RunView = replace(self.snapshot.runs[index], **changes)  # type: ignore[arg-type]
+        run: RunView = replace(self.snapshot.runs[index], **changes)
         self.snapshot = self.snapshot.with_run(index, run)

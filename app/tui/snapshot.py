@@ -6,10 +6,12 @@ import math
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from app.analysis.contention import Shares, Summary
 from app.analysis.diagnosis import Diagnosis
@@ -35,8 +37,7 @@ PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 State = Literal["waiting", "running"] | Status
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """A stretch of a run's measured time."""
 
     end_s: float
@@ -52,8 +53,7 @@ class Point:
         return self.items / self.duration_s if self.duration_s else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Latencies:
+class Latencies(msgspec.Struct, frozen=True):
     """How long operations took."""
 
     bins: tuple[tuple[int, int], ...] = ()
@@ -63,8 +63,7 @@ class Latencies:
     longest_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True):
     """What a run has done so far."""
 
     points: tuple[Point, ...] = ()
@@ -91,8 +90,7 @@ class Course:
         return tuple(point for point in self.recent if point.end_s > since)
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+class RunView(msgspec.Struct, frozen=True):
     """One run of the plan as it stands."""
 
     hue: int
@@ -134,8 +132,7 @@ class RunView:
         return found[PERCENTILES.index(percentile)] if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """A plan under way, or over."""
 
     plan_id: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 from textual.theme import Theme
 
 from app.tui.colours import BAD, COOL, GOOD, GRID, HUES, QUIET, TIME_COLOURS, WARM
@@ -68,12 +68,11 @@ _COLOUR_BLIND_SAFE = Theme(
 )
 
 
-@dataclass(frozen=True)
-class Palette:
+class Palette(msgspec.Struct, frozen=True):
     """A theme, and the colours of what the widgets draw."""
 
     theme: Theme
-    colours: dict[str, str] = field(default_factory=dict)
+    colours: dict[str, str] = {}
     """The colour for one of the dark theme; empty where they are the same."""
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+
+import msgspec
 
 SEED = 20_251_210
 """Seed of a twin's weights."""
@@ -12,8 +13,7 @@ BUILDER = 1
 """Raise when `twin.py` writes other files for the same architecture: caches built before are then left alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(msgspec.Struct, frozen=True):
     """The dimensions of a BERT encoder."""
 
     name: str
@@ -51,7 +51,7 @@ class Architecture:
     @property
     def key(self) -> str:
         """Names the twin's content: the same for the same architecture, seed and builder, on every machine."""
-        content = json.dumps([asdict(self), SEED, BUILDER], sort_keys=True)
+        content = json.dumps([msgspec.structs.asdict(self), SEED, BUILDER], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

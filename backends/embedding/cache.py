@@ -6,11 +6,11 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import platformdirs
 
 from backends.embedding.architecture import TWINS, Architecture
@@ -25,8 +25,7 @@ MODEL_FILES = ("model_optimized.onnx", "model.onnx")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
-@dataclass(frozen=True, slots=True)
-class WeightsOnDisk:
+class WeightsOnDisk(msgspec.Struct, frozen=True):
     """What a run of a model would use."""
 
     weights: Weights | None

@@ -11,10 +11,11 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from backends.embedding.layout import Layout, cut
 
@@ -32,8 +33,7 @@ CREWS = 2
 FINALISTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(msgspec.Struct, frozen=True):
     """One way through all texts of a sample."""
 
     layout: Layout
@@ -43,8 +43,7 @@ class Pass:
     """Tokens computed for one token of text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Best:
+class Best(msgspec.Struct, frozen=True):
     """The best layout, and what it gave in each of its passes."""
 
     layout: Layout

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -34,8 +34,7 @@ _PYTHON_TYPES: dict[OptionKind, type[Any]] = {"int": int, "float": float, "bool"
 _WORDS: dict[OptionKind, str] = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 
 
-@dataclass(frozen=True, slots=True)
-class StrategyInfo:
+class StrategyInfo(msgspec.Struct, frozen=True):
     """A strategy as the catalogue shows it. Building it is what loads a model."""
 
     name: str
@@ -47,8 +46,7 @@ class StrategyInfo:
     """Differs from `shared` only where the operation hands over a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class OptionField:
+class OptionField(msgspec.Struct, frozen=True):
     """One option of a strategy, for a form, a help text or an error."""
 
     name: str
@@ -86,6 +84,7 @@ STRATEGIES: dict[str, StrategyInfo] = {
 """In the order in which they are shown."""
 
 
+@cache
 def option_fields(strategy: str) -> tuple[OptionField, ...]:
     """The options of a strategy, in the order declared.
 

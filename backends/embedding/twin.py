@@ -5,9 +5,9 @@ It takes as long as the real model for the same text; what its vectors say about
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import onnx
 
 from backends.base import UnavailableError
@@ -48,7 +48,7 @@ def _write_files(architecture: Architecture, folder: Path) -> dict[str, Any]:
     write_tokenizer(architecture, folder)
     return {
         "weights": "twin",
-        "architecture": asdict(architecture),
+        "architecture": msgspec.structs.asdict(architecture),
         "parameters": architecture.parameters,
         "seed": SEED,
         "builder": BUILDER,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import mul
 from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
 
 from backends.base import Point, VectorStore
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from mem0.vector_stores.base import VectorStoreBase
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """A search result with the attributes that Mem0 reads."""
 
     id: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from backends.base import UnavailableError, VectorStore
 from backends.registry import import_required, why_missing
 
 
-@dataclass(frozen=True, slots=True)
-class StoreInfo:
+class StoreInfo(msgspec.Struct, frozen=True):
     """A vector store as the catalogue shows it. Building it is what loads its libraries."""
 
     name: str

@@ -406,7 +406,7 @@ def test_nothing_heavy_is_imported_to_say_what_there_is(arguments):
 import atexit, sys
 atexit.register(lambda: print("LOADED", *sorted({{name.partition(".")[0] for name in sys.modules}})))
 sys.argv = ["membench-tui", *{arguments!r}]
-from app.cli import main
+from app.__main__ import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, stdin=subprocess.DEVNULL)

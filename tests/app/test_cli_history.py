@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from app.cli import main
+from app.__main__ import main
 from app.results.history import History, history_path
 from app.results.measurement import Measurement
 

@@ -64,4 +64,4 @@ print(*app.catalogue.load_catalogue())
 def test_the_wheel_has_the_command(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (points,) = [name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")]
-        assert "membench-tui = app.cli:main" in archive.read(points).decode()
+        assert "membench-tui = app.__main__:main" in archive.read(points).decode()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backends.base import BackendInfo, Capabilities, Parts, UnavailableError
+from backends.base import BackendInfo, Capabilities, Parts, UnavailableError, in_one_line
 from backends.null import NullBackend
 from backends.registry import backends, version_of
 
@@ -165,3 +165,15 @@ def test_versions_are_those_of_what_is_measured():
     assert version_of(found["agentmem"]) == "port"
     assert version_of(found["null"]) is None
     assert version_of(info(distribution="no-such-distribution")) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one\n  two"), "ValueError: one two"),
+        (StopIteration(), "StopIteration"),
+        (ValueError("x" * 400), "ValueError: " + "x" * 287 + "…"),
+    ],
+)
+def test_an_error_is_told_in_one_line(error, line):
+    assert in_one_line(error) == line

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Digits
 from tui_script import NARROW, WIDE, Stage, notes_of, text_of, until
 
 from app.messages import Auditing, Loading
@@ -14,6 +13,7 @@ from app.tui.engine import Drawing
 from app.tui.screens.dialogs import Log, Question
 from app.tui.screens.live import LiveScreen, measured_s
 from app.tui.widgets.chart import Chart
+from app.tui.widgets.figure import Figure
 from app.tui.widgets.histogram import Histogram
 from app.tui.widgets.keybar import KeyBar
 from app.tui.widgets.table import RunTable
@@ -176,9 +176,8 @@ async def test_between_whole_pictures_only_the_rate_moves(stage: Stage, monkeypa
         before = screen.query_one(Histogram).latencies
         stage.session.tick(11, items=500, latency_ms=3.0)
         await until(pilot, lambda: shown(stage) == 620)
-        assert stage.app.snapshot and screen.query_one(Digits).value == format_rate(
-            stage.app.snapshot.runs[0].course.now
-        )
+        assert stage.app.snapshot
+        assert screen.query_one(Figure).value == format_rate(stage.app.snapshot.runs[0].course.now)
         assert screen.query_one(Histogram).latencies == before and "120 of 50 done" in text_of(stage.app)
         stage.session.finish(items=620)
         await until(pilot, lambda: "620 of 50 done" in text_of(stage.app))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 from textual.widgets import Input, OptionList
 from tui_script import NARROW, WIDE, Stage, notes_of, text_of, until
 
@@ -53,7 +52,7 @@ def chosen(stage: Stage, title: str) -> tuple[str, ...]:
 
 def runs_of(plan: Plan) -> list[Any]:
     """The runs without what is new in every plan."""
-    return [msgspec.structs.replace(run, run_id="", plan_id="") for run in plan.runs]
+    return [replace(run, run_id="", plan_id="") for run in plan.runs]
 
 
 @SIZES
@@ -197,7 +196,7 @@ async def test_another_value_can_be_typed_and_a_wrong_one_is_told_of(stage: Stag
 @pytest.mark.parametrize("row", settings(load_catalogue()), ids=lambda row: row.title)
 def test_every_value_of_a_setting_comes_back_from_the_choice_it_makes(row: Any) -> None:
     for value in row.values:
-        choice = msgspec.structs.replace(Choice(), **row.write((value.name,)))
+        choice = replace(Choice(), **row.write((value.name,)))
         assert row.read(choice) == (value.name,)
         assert row.other is None or value is row.values[0] or row.other(value.name) == value.name
 
@@ -212,7 +211,7 @@ def test_a_rate_that_cannot_be_is_refused(text: str) -> None:
 
 def test_a_catalogue_with_rates_does_not_claim_closed_loops() -> None:
     catalogue: dict[str, Scenario] = load_catalogue()
-    open_loop = {"steady-add": msgspec.structs.replace(catalogue["steady-add"], rate=5.0)}
+    open_loop = {"steady-add": replace(catalogue["steady-add"], rate=5.0)}
     (loop,) = [row for row in settings(open_loop) if row.title == "loop"]
     assert loop.values[0].name == "as scenario"
 

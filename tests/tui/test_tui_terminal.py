@@ -47,7 +47,7 @@ def dashboard(*arguments: str) -> tuple[int, int]:
     process, terminal = pty.fork()
     if process == 0:
         os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"}
-        os.execv(sys.executable, [sys.executable, "-c", "from app.cli import main; main()", *arguments])
+        os.execv(sys.executable, [sys.executable, "-m", "app", *arguments])
     return process, terminal
 
 

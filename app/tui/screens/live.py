@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import Digits, Static
+from textual.widgets import Static
 
 from app.results.record import Record
 from app.tui.colours import LOCK, QUIET, hue_of
@@ -22,6 +22,7 @@ from app.tui.widgets import columns
 from app.tui.widgets.canvas import Canvas
 from app.tui.widgets.chart import Chart, Curve, Level
 from app.tui.widgets.cores import Cores
+from app.tui.widgets.figure import Figure
 from app.tui.widgets.histogram import Histogram, in_words
 from app.tui.widgets.locks import NOBODY_WAITED, WARM_FROM, LockTable, rows_of, why_empty
 from app.tui.widgets.table import Column, RunTable
@@ -46,6 +47,8 @@ SMOOTH_S = 0.5
 """Each rate drawn is the mean of this long: a tick holds too few memories to say a rate."""
 SCALES_S = (None, 60.0, 30.0, 10.0)
 """How much of a run the chart and the cores show: all of it, or its last seconds."""
+CORES_AFTER_S = 0.05
+"""From a change of the time scale to the cores: drawn with the chart, they would make it late."""
 PICTURE_LATE_S = 1.5
 """When no whole picture came for so long, the time is told without one."""
 BAR_WIDTH = 16
@@ -134,19 +137,17 @@ class LiveScreen(Place):
     def body(self) -> Iterable[Widget]:
         """How fast and why above, runs below."""
         yield Static(id="quiet", classes="panel")
-        headline = Horizontal(Digits(id="now"), Static(id="figures"), classes="headline")
         shares = TimeBar(id="time-bar"), Static(id="batching")
-        lock_headline = Horizontal(Digits(id="lock-share"), Static(id="beside-lock"), classes="headline")
         yield Horizontal(
             Vertical(
-                _panel("Throughput", headline, Static(id="rates"), Chart(id="chart"), id="throughput"),
+                _panel("Throughput", Figure(id="now"), Static(id="rates"), Chart(id="chart"), id="throughput"),
                 _panel(
                     "Latency, operations by duration", Static(id="percentiles"), Histogram(id="histogram"), id="latency"
                 ),
                 id="left",
             ),
             Vertical(
-                _panel("Where client time goes", lock_headline, *shares, id="time-panel"),
+                _panel("Where client time goes", Figure(id="lock-share"), *shares, id="time-panel"),
                 _panel("Locks", LockTable(id="locks"), Static(id="verdict"), id="locks-panel"),
                 _panel("Cores, busy", Cores(id="cores"), id="cores-panel"),
                 id="right",
@@ -201,8 +202,10 @@ class LiveScreen(Place):
         self.scale = min(max(self.scale + by, 0), len(SCALES_S) - 1)
 
     def watch_scale(self) -> None:
-        """Draw it so."""
-        self._show()
+        """Draw it so: the chart at once, for somebody waits for it."""
+        if self.snapshot and self._in_sight:
+            self._show_chart(self.snapshot, self.query_one(RunTable).cursor)
+            self.set_timer(CORES_AFTER_S, self._show_cores)
 
     def action_log(self) -> None:
         """Show the log of the selected run."""
@@ -267,32 +270,40 @@ class LiveScreen(Place):
             self._show_chart(self.snapshot, at)
 
     def _show_figure(self, run: RunView) -> None:
-        self._put("now", format_rate(run.course.now if run.state == "running" else run.ops_per_s), hue_of(run.hue))
+        figure = self.query_one("#now", Figure)
+        figure.value = format_rate(run.course.now if run.state == "running" else run.ops_per_s)
+        figure.colour = hue_of(run.hue)
         self._say("rates", rates_of(run))
 
-    def _show_chart(self, snapshot: Snapshot, index: int) -> Curve:
+    def _show_chart(self, snapshot: Snapshot, index: int) -> None:
         run, line = snapshot.runs[index], self.query_one(Chart)
         line.curve, line.empty = curve_of(run, snapshot.runs[:index], SCALES_S[self.scale]), waiting_for(run)
         self._charted_s = measured_s(run)
-        return line.curve
+
+    def _show_cores(self) -> None:
+        """Draw the cores over the same time as the chart."""
+        if self.snapshot is None or not self._in_sight:
+            return
+        run = self.snapshot.runs[self.query_one(RunTable).cursor]
+        curve, cores = self.query_one(Chart).curve, self.query_one(Cores)
+        cores.points, cores.empty = run.course.within(SCALES_S[self.scale]), nothing_of(run)
+        cores.period = (curve.from_s, max(curve.from_s + curve.span_s, measured_s(run)))
+        self._title("cores-panel", Content("Cores, busy"), scale_in_words(SCALES_S[self.scale]))
 
     def _show_run(self, snapshot: Snapshot, index: int) -> None:
-        run, curve = snapshot.runs[index], self._show_chart(snapshot, index)
-        histogram, cores = self.query_one(Histogram), self.query_one(Cores)
-        histogram.empty = cores.empty = nothing_of(run)
+        run, histogram = snapshot.runs[index], self.query_one(Histogram)
+        self._show_chart(snapshot, index)
+        self._show_cores()
+        histogram.empty = nothing_of(run)
         histogram.latencies, histogram.colour = run.course.latencies, hue_of(run.hue)
-        cores.points = run.course.within(SCALES_S[self.scale])
-        cores.period = (curve.from_s, max(curve.from_s + curve.span_s, measured_s(run)))
-        self._title("cores-panel", Content("Cores, busy"), self._scale_in_words())
         self._say("percentiles", in_words(run.course.latencies, self.query_one("#percentiles").size.width))
         self._show_figures(run)
         self._show_contention(run)
 
     def _show_figures(self, run: RunView) -> None:
-        state = " · ".join(filter(None, (self._scale_in_words(), doing(run))))
-        self._title("throughput", Content.styled(run.spec.title(), hue_of(run.hue)), state)
+        self._title("throughput", Content.styled(run.spec.title(), hue_of(run.hue)), doing(run))
         self._show_figure(run)
-        self._say("figures", figures_of(run))
+        self.query_one("#now", Figure).beside = figures_of(run)
         reason = run.record.error if run.record and run.record.error else ""
         self._say_if("reason", Content.styled(f"✗ {reason}", "$error") if reason else Content(""))
 
@@ -303,17 +314,10 @@ class LiveScreen(Place):
         self._say_if("batching", batching_of(run))
         table.locks, table.empty = rows_of(run), why
         warm = (run.shares.lock or 0.0) >= WARM_FROM
-        self._put("lock-share", percent(run.shares.lock).replace(" ", ""), LOCK if warm else QUIET)
-        self._say("beside-lock", beside_lock_share(run))
+        figure = self.query_one("#lock-share", Figure)
+        figure.value, figure.colour = percent(run.shares.lock).replace(" ", ""), LOCK if warm else QUIET
+        figure.beside = beside_lock_share(run)
         self._say_if("verdict", verdict_of(run))
-
-    def _put(self, name: str, figure: str, colour: str) -> None:
-        """Show a large figure, and draw it only when it is another than before."""
-        place = self.query_one(f"#{name}", Digits)
-        if place.value != figure:
-            place.update(figure)
-        if place.styles.color.hex.lower() != colour:
-            place.styles.color = colour
 
     def _say(self, name: str, words: Content) -> None:
         """Put words in their place, and draw it only when they are others than before."""
@@ -322,10 +326,12 @@ class LiveScreen(Place):
             place.update(words, layout=False)
 
     def _say_if(self, name: str, words: Content) -> None:
-        """The same for words that take no room while there are none."""
+        """The same for words that take as many lines as they need, and none while there are none."""
         place = self.query_one(f"#{name}", Static)
         if place.content != words:
-            place.update(words)
+            place.update(words, layout=False)
+            if place.get_content_height(self.size, self.app.size, place.size.width) != place.size.height:
+                place.refresh(layout=True)
         place.display = bool(words)
 
     def _title(self, name: str, title: Content, subtitle: str) -> None:
@@ -359,10 +365,6 @@ class LiveScreen(Place):
         follow = "" if self.following or left_s is None else "f follows the run under way"
         return " · ".join(filter(None, (follow, elapsed, left)))
 
-    def _scale_in_words(self) -> str:
-        span_s = SCALES_S[self.scale]
-        return f"last {span_s:g} s" if span_s else ""
-
 
 def _panel(title: str, *children: Widget, id: str | None = None) -> Vertical:
     panel = Vertical(*children, id=id, classes="panel")
@@ -390,6 +392,11 @@ def measured_s(run: RunView) -> float:
     return run.course.points[-1].end_s if run.course.points else 0.0
 
 
+def scale_in_words(span_s: float | None) -> str:
+    """How much of a run is shown; nothing for all of it."""
+    return f"last {span_s:g} s" if span_s else ""
+
+
 def curve_of(run: RunView, before: tuple[RunView, ...], span_s: float | None) -> Curve:
     """A run's throughput, the limit, and the means of the runs of the same scenario that came before it."""
     peers = [other for other in before if other.ops_per_s and other.spec.scenario == run.spec.scenario]
@@ -402,4 +409,5 @@ def curve_of(run: RunView, before: tuple[RunView, ...], span_s: float | None) ->
         span_s=span_s or (workload.duration_s or 0.0) * workload.repeats or 1.0,
         limit=Level(limit, f"limit {format_rate(limit)}") if limit else None,
         levels=tuple(Level(other.ops_per_s or 0.0, short_title(other)) for other in reversed(peers[-LEVELS_MAX:])),
+        caption=scale_in_words(span_s),
     )

@@ -28,6 +28,16 @@ class Place(Screen[None]):
     HELP = ""
     """What the place is for, in a sentence or two."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Textual looks at the size after the first layout, and would then begin again.
+        width, height = self.app.size
+        for breakpoints, length in (
+            (self.app.HORIZONTAL_BREAKPOINTS, width),
+            (self.app.VERTICAL_BREAKPOINTS, height),
+        ):
+            self.add_class(max(point for point in breakpoints or () if point[0] <= length)[1], update=False)
+
     @property
     def dashboard(self) -> Dashboard:
         """The app, by its own type."""

@@ -30,7 +30,6 @@ from app.tui.planned import (
 )
 from app.tui.screens.options import changed_options, setting_form, strategy_form, typed_names
 from app.tui.screens.place import Place
-from app.tui.screens.presets import PresetName, Presets
 from app.tui.widgets.checklist import CheckList, Edge
 from app.tui.widgets.settings import Settings
 from backends.embedding.strategies import STRATEGIES
@@ -235,6 +234,8 @@ class PlanScreen(Place):
 
     def action_presets(self) -> None:
         """Open the presets."""
+        from app.tui.screens.presets import Presets
+
         self.app.push_screen(Presets(self._takes, self._describe, self.action_save), self._take_preset)
 
     def _take_preset(self, preset: Preset | None) -> None:
@@ -247,6 +248,8 @@ class PlanScreen(Place):
 
     def action_save(self) -> None:
         """Ask for a name and keep the choice under it."""
+        from app.tui.screens.presets import PresetName
+
         if not isinstance(self.outcome, Plan):
             self.notify(self.outcome, title="There is no plan to save", severity="error")
             return
@@ -258,6 +261,8 @@ class PlanScreen(Place):
         self.app.push_screen(PresetName(headline(self.outcome), taken), self._save_as)
 
     def _save_as(self, name: str | None) -> None:
+        from app.tui.screens.presets import Presets
+
         if name is None:
             return
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 from textual.reactive import reactive
@@ -23,8 +22,7 @@ STEP_COLUMNS = 12
 """Columns that a tick of the axis has at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar(Series):
+class Bar(Series, frozen=True):
     """A run's throughput."""
 
     rate: float

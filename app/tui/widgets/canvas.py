@@ -7,17 +7,20 @@ measured, that is felt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Self
 
-from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
 from app.tui.colours import QUIET
+
+Line = Text | Content | list[Segment]
 
 
 class Canvas(Widget):
@@ -26,16 +29,27 @@ class Canvas(Widget):
     empty: reactive[str] = reactive("")
     """What to say instead while there is nothing to draw."""
     _drawn: tuple[Size, list[Strip]] | None = None
-    """Lines and the size they were made for; None once something has changed."""
+    """Lines and the size they were made for; None before the first, and where every line is to be made anew."""
+    _outdated = False
+    """Whether something that is drawn has changed since."""
 
-    def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
+    def lines(self, width: int, height: int) -> Sequence[Line]:
         """What to draw, from the top; what is not given is left empty."""
         raise NotImplementedError
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """Draw anew: something that is drawn, or its colours, may be other than before."""
-        self._drawn = None
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        """Draw anew, for something that is drawn is other than before: the lines that this changes, and only those."""
+        if self._drawn is None or regions or layout or recompose:
+            return self._draw_all(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        if repaint and not self._outdated:
+            self._outdated = True
+            self.call_next(self._draw_changes)  # once, when all that is new has come
+        return self
+
+    def notify_style_update(self) -> None:
+        """Draw every line anew: its colours may be others."""
+        super().notify_style_update()
+        self._draw_all()
 
     def render_line(self, y: int) -> Strip:
         """A line, made with all others at once."""
@@ -44,19 +58,35 @@ class Canvas(Widget):
         strips = self._drawn[1]
         return strips[y] if y < len(strips) else Strip.blank(self.size.width, self.rich_style)
 
+    def _draw_all(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        self._drawn = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _draw_changes(self) -> None:
+        self._outdated = False
+        if self._drawn is None or self._drawn[0] != self.size:
+            self._draw_all()
+            return
+        before, self._drawn = self._drawn[1], (self.size, self._strips())
+        lines = enumerate(zip_longest(before, self._drawn[1]))
+        if changed := [Region(0, y, self.size.width, 1) for y, (old, new) in lines if old != new]:
+            super().refresh(*changed)
+
     def _strips(self) -> list[Strip]:
         width, height = self.size
         base = self.rich_style
         return [
-            Strip(_segments(line, self.app.console)).apply_style(base).adjust_cell_length(width, base)
+            Strip(self._segments(line, width)).apply_style(base).adjust_cell_length(width, base)
             for line in self.lines(width, height)
         ]
 
-
-def _segments(line: Text | list[Segment], console: Console) -> Iterable[Segment]:
-    if not isinstance(line, Text):
+    def _segments(self, line: Line, width: int) -> Iterable[Segment]:
+        if isinstance(line, Text):
+            return Segment.apply_style(line.render(self.app.console), self.app.console.get_style(line.style))
+        if isinstance(line, Content):
+            pieces = line.truncate(width, ellipsis=True).render(self.visual_style, "", self.app.stylesheet.parse_style)
+            return [Segment(text, style.rich_style) for text, style in pieces]
         return line
-    return Segment.apply_style(line.render(console), console.get_style(line.style))
 
 
 def note(words: str) -> list[Text]:

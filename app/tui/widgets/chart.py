@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
 
+import msgspec
 from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual.reactive import reactive
 
 from app.tui.colours import GRID, QUIET
-from app.tui.widgets.canvas import Canvas, note
+from app.tui.widgets.canvas import Canvas, Line, note
 from app.units import format_duration
 
 SMALLEST = (24, 4)
@@ -39,16 +38,14 @@ Cell = tuple[str, str]
 EMPTY: Cell = (" ", QUIET)
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(msgspec.Struct, frozen=True):
     """A line across the chart to hold the curve against."""
 
     value: float
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(msgspec.Struct, frozen=True):
     """Rates over time, in a colour; `levels` are drawn in grey behind it."""
 
     points: tuple[tuple[float, float], ...] = ()
@@ -61,6 +58,8 @@ class Curve:
     """A dashed line: the most there can be."""
     from_s: float = 0.0
     """Where the time axis begins."""
+    caption: str = ""
+    """What to say of the time axis, on it."""
 
 
 class Chart(Canvas):
@@ -69,7 +68,7 @@ class Chart(Canvas):
     curve: reactive[Curve] = reactive(Curve())
     """What is drawn."""
 
-    def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
+    def lines(self, width: int, height: int) -> Sequence[Line]:
         """The chart."""
         if not self.curve.points or width < SMALLEST[0] or height < SMALLEST[1]:
             return note("no room for a chart" if self.curve.points else self.empty)
@@ -98,7 +97,7 @@ def draw(curve: Curve, width: int, height: int) -> list[list[Segment]]:
     named = {_row(rate / top, rows): label for rate, label in ticks.items()}
     return [
         *(_segments([*_rate_label(named.get(row, ""), margin), *cells]) for row, cells in enumerate(field)),
-        *_time_axis(curve.from_s, end_s, margin, columns),
+        *_time_axis(curve, end_s, margin, columns),
     ]
 
 
@@ -141,18 +140,22 @@ def _rate_label(label: str, margin: int) -> list[Cell]:
     return [*((letter, QUIET) for letter in label.rjust(margin)), ("┤" if label else "│", GRID)]
 
 
-def _time_axis(from_s: float, end_s: float, margin: int, columns: int) -> tuple[list[Segment], list[Segment]]:
+def _time_axis(curve: Curve, end_s: float, margin: int, columns: int) -> tuple[list[Segment], list[Segment]]:
     """The axis, and below it its labels."""
-    step = nice_step(end_s - from_s, max(columns // 12, 1))
-    line, labels = ["─"] * columns, ""
-    for number in range(math.ceil(from_s / step - 1e-9), math.floor(end_s / step + 1e-9) + 1):
-        column = min(round((step * number - from_s) / (end_s - from_s) * (columns - 1)), columns - 1)
+    span_s = end_s - curve.from_s
+    step = nice_step(span_s, max(columns // 12, 1))
+    line, labels = [("─", GRID)] * columns, ""
+    for number in range(math.ceil(curve.from_s / step - 1e-9), math.floor(end_s / step + 1e-9) + 1):
+        column = min(round((step * number - curve.from_s) / span_s * (columns - 1)), columns - 1)
         label = _seconds(step * number, step)
         start = min(max(margin + 1 + column - len(label) // 2, 0), margin + 1 + columns - len(label))
         if start > len(labels) or not labels:
-            line[column] = "┬"
+            line[column] = ("┬", GRID)
             labels = labels.ljust(start) + label
-    return _segments([("└".rjust(margin + 1), GRID), ("".join(line), GRID)]), _segments([(labels, QUIET)])
+    if curve.caption:
+        words = f" {curve.caption} "
+        line[columns - len(words) - 1 : columns - 1] = [(letter, QUIET) for letter in words]
+    return _segments([*((letter, GRID) for letter in "└".rjust(margin + 1)), *line]), _segments([(labels, QUIET)])
 
 
 def _segments(cells: Sequence[Cell]) -> list[Segment]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from app.messages import embedding_note
 from app.tui.colours import BAD, GOOD, LOCK, QUIET, WARM, hue_of

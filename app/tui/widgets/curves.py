@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.segment import Segment
-from rich.text import Text
 from textual.reactive import reactive
 
 from app.tui.colours import hue_of
-from app.tui.widgets.canvas import Canvas
+from app.tui.widgets.canvas import Canvas, Line
 from app.tui.widgets.chart import HEADROOM, ROWS_PER_TICK, rate_ticks
 from app.tui.widgets.plot import Plot, Series, below_legend
 
@@ -19,8 +17,7 @@ LABEL_CELLS = 6
 """Cells that a label of the axis of clients takes to either side."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingCurve(Series):
+class ScalingCurve(Series, frozen=True):
     """How one system scales."""
 
     measured: tuple[tuple[int, float], ...]
@@ -37,7 +34,7 @@ class Curves(Canvas):
     curves: reactive[tuple[ScalingCurve, ...]] = reactive(())
     """What is drawn."""
 
-    def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
+    def lines(self, width: int, height: int) -> Sequence[Line]:
         """The legend, and the chart below it."""
         return below_legend(self.curves, self.empty, width, height, draw)
 

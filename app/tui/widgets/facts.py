@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.text import Text
 from textual.geometry import Size
 from textual.reactive import reactive
@@ -13,8 +13,7 @@ from app.tui.colours import QUIET
 from app.tui.widgets.canvas import Canvas
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """A label and what there is to say under it."""
 
     label: str

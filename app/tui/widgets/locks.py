@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.text import Text
 from textual.geometry import Size
 from textual.reactive import reactive
@@ -28,8 +28,7 @@ WORDY = 80
 """Columns from which on there is room for more than where, wait, held and longest."""
 
 
-@dataclass(frozen=True, slots=True)
-class LockRow:
+class LockRow(msgspec.Struct, frozen=True):
     """One row of the table."""
 
     site: str

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.segment import Segment
-from rich.text import Text
 from textual.reactive import reactive
 
 from app.results.percentiles import percentiles_in
 from app.results.record import Record
 from app.tui.colours import hue_of
-from app.tui.widgets.canvas import Canvas
+from app.tui.widgets.canvas import Canvas, Line
 from app.tui.widgets.plot import Plot, Points, Series, below_legend
 from app.units import format_latency
 
@@ -25,8 +23,7 @@ FACTORS = (1, 2, 5)
 """Of the powers of ten that the latency axis names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Curve(Series):
+class Curve(Series, frozen=True):
     """A run's latencies."""
 
     points: tuple[tuple[float, float], ...]
@@ -48,7 +45,7 @@ class Percentiles(Canvas):
     curves: reactive[tuple[Curve, ...]] = reactive(())
     """What is drawn."""
 
-    def lines(self, width: int, height: int) -> Sequence[Text | list[Segment]]:
+    def lines(self, width: int, height: int) -> Sequence[Line]:
         """The legend, and the chart below it."""
         return below_legend(self.curves, self.empty, width, height, draw)
 

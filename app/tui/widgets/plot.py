@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import msgspec
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
 from app.tui.colours import GRID, QUIET, hue_of
-from app.tui.widgets.canvas import note
+from app.tui.widgets.canvas import Line, note
 from app.tui.widgets.chart import SMALLEST
 
 WHITE_BACKGROUND = "\x1b[48;5;15m"
@@ -27,8 +27,7 @@ LEGEND_SHARE = 4
 Points = Sequence[tuple[float, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(msgspec.Struct, frozen=True):
     """What is drawn of one run, or of one system, and how it is told from the others."""
 
     name: str
@@ -66,7 +65,7 @@ def below_legend(
     width: int,
     height: int,
     draw: Callable[[Sequence[Drawn], int, int], list[list[Segment]]],
-) -> Sequence[Text | list[Segment]]:
+) -> Sequence[Line]:
     """A chart of series below their legend; `empty` where there is none, and a word where there is no room."""
     if not series:
         return note(empty)

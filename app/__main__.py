@@ -1,0 +1,58 @@
+"""Where `membench-tui` begins. A start without arguments loads the dashboard and nothing else."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """The console script: every error is one line and an exit code."""
+    gc.disable()  # nothing that is loaded is garbage, and looking for some takes an eighth of the start
+    from app.console import Exit
+
+    try:
+        code = _dashboard() if len(sys.argv) == 1 and sys.stdin.isatty() and sys.stdout.isatty() else _command()
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    except Exception as error:
+        _keep_traceback(error)
+        code = Exit.FAILED
+    sys.exit(code)
+
+
+def _dashboard() -> int:
+    from app.tui.app import run_dashboard
+
+    return run_dashboard()
+
+
+def _command() -> int:
+    from app.cli import run_command
+
+    gc.freeze()
+    gc.enable()
+    return run_command()
+
+
+def _keep_traceback(error: Exception) -> None:
+    """Say in one line what nobody foresaw; the log gets the rest."""
+    import traceback
+
+    from app.console import complain
+    from app.process import log_path
+    from backends.base import in_one_line
+
+    what = in_one_line(error)
+    try:
+        log = log_path("membench-tui")
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        complain(what)
+    else:
+        complain(f"{what}; the log is {log}")
+
+
+if __name__ == "__main__":
+    main()

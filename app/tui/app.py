@@ -167,6 +167,10 @@ class Dashboard(App[None]):
         """Seconds that the plan under way will still take, roughly."""
         return self.snapshot.left_s(self._clock()) if self.snapshot and self.running else None
 
+    def on_load(self) -> None:
+        """Take the app's own colours: Textual does so after the first screen is there, which takes some from the app."""
+        self.stylesheet.apply(self)
+
     def on_mount(self) -> None:
         """Listen for signals, begin with what was asked for."""
         if self.config.ascii:

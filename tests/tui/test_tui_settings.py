@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tui_script import EVERY_TICK, NARROW, WIDE, Stage, notes_of, text_of, until
+from tui_script import EVERY_TICK, NARROW, WIDE, Stage, notes_of, text_of, unseen, until
 
 from app.config import Config, config_path, load_config
 from app.tui.colours import LOCK
@@ -95,6 +95,20 @@ async def test_a_theme_recolours_what_widgets_draw_and_is_kept(
 def test_a_theme_has_a_colour_for_every_one_of_the_dark_theme(name: str) -> None:
     colours = PALETTES[name].colours
     assert LOCK in colours and set(colours) == set(PALETTES["light"].colours)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, (200, 60)], ids=["wide", "narrow", "large"])
+@pytest.mark.parametrize("theme", PALETTES)
+async def test_no_words_have_the_colour_of_what_is_behind_them(theme: str, size: tuple[int, int]) -> None:
+    stage = staged(theme=theme)
+    async with stage.app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "The plan" in text_of(stage.app))
+        assert not unseen(stage.app)
+        await begin(pilot, stage)
+        for key in "?1234":
+            await pilot.press(key, "escape")
+            assert not unseen(stage.app)
+    stage.app.engine.leave()
 
 
 async def test_a_key_of_ones_own_does_what_the_old_one_did(stage: Stage) -> None:

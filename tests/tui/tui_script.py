@@ -182,6 +182,16 @@ def text_of(app: Dashboard) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
+def unseen(app: Dashboard) -> list[str]:
+    """Words on the screen that have the colour of what is behind them."""
+    return [
+        segment.text.strip()
+        for strip in app.screen._compositor.render_strips()
+        for segment in strip
+        if segment.text.strip() and segment.style and segment.style.color == segment.style.bgcolor
+    ]
+
+
 def notes_of(app: Dashboard) -> str:
     """What the notifications on the screen say."""
     return "\n".join(f"{note.title}: {note.message}" for note in app._notifications)

@@ -168,7 +168,7 @@ class Dashboard(App[None]):
         return self.snapshot.left_s(self._clock()) if self.snapshot and self.running else None
 
     def on_load(self) -> None:
-        """Take the app's own colours: Textual does so after the first screen is there, which takes some from the app."""
+        """Take the app's own colours: Textual does so only after the first screen, which takes some from the app."""
         self.stylesheet.apply(self)
 
     def on_mount(self) -> None:

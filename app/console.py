@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.events import Event, RunEnded, RunMessage, RunStarted
 from app.messages import Auditing, LimitTried, Loading, Message, Progress, Tick, WarmingUp
-from app.units import format_count, format_latency, format_rate, format_rate_between, plural
+from app.units import format_count, format_latency, format_rate, format_rate_between, format_share, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -104,7 +104,7 @@ def results_table(records: Sequence[Record]) -> Table:
             format_rate_between(record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high),
             format_latency(record.latency_p50_ms),
             format_latency(record.latency_p99_ms),
-            "–" if record.time_lock is None else f"{record.time_lock:.0%}",
+            format_share(record.time_lock),
             format_count(record.errors),
             format_count(record.stored),
             format_count(record.lost),

@@ -13,7 +13,7 @@ from app.analysis.scaling import NEARLY, Estimate, Scaling, ScalingError, ceilin
 from app.headline import group_key, is_sound, names_of
 from app.messages import embedding_note
 from app.results.record import Record
-from app.units import format_count, format_latency, format_rate, plural
+from app.units import format_count, format_latency, format_rate, format_share, plural
 from backends.embedding.strategies import STRATEGIES
 
 BAR_WIDTH = 50
@@ -63,7 +63,7 @@ def _time(record: Record) -> Iterator[str]:
     if not known:
         return
     bar = "".join(fill * round(share * BAR_WIDTH) for _, fill, share in known)
-    told = "  ".join(f"{name} {share:.0%}" for name, _, share in known if share >= 0.005)
+    told = "  ".join(f"{name} {format_share(share)}" for name, _, share in known if share >= 0.005)
     yield f"  time     {bar}  {told}"
 
 
@@ -83,9 +83,9 @@ def _locks(record: Record) -> Iterator[str]:
         taken = int(lock["acquisitions"])
         yield (
             f"  {_cut(str(lock['site']), 43):<44}"
-            f"{float(lock['wait_s']) / (record.measured_s * record.clients):>6.0%}"
-            f"{float(lock['hold_s']) / record.measured_s:>6.0%}"
-            f"{min(int(lock['contended']) / taken, 1) if taken else 0:>11.0%}"
+            f"{format_share(float(lock['wait_s']) / (record.measured_s * record.clients)):>6}"
+            f"{format_share(float(lock['hold_s']) / record.measured_s):>6}"
+            f"{format_share(min(int(lock['contended']) / taken, 1) if taken else 0):>11}"
             f"{format_latency(float(lock['longest_wait_ms']) or None):>10}"
             f"{format_count(int(lock['longest_queue'])):>7}"
         )
@@ -180,11 +180,12 @@ def curve_in_words(name: str, scaling: Scaling) -> Iterator[str]:
     """The parameters of a curve with their intervals, and where it ends."""
     yield (
         f"scaling of {name}: contention {_interval(scaling.contention, '.2f')}, "
-        f"coherency {_interval(scaling.coherency, '.4f')} (Universal Scalability Law, within {scaling.residual:.0%})"
+        f"coherency {_interval(scaling.coherency, '.4f')} "
+        f"(Universal Scalability Law, within {format_share(scaling.residual)})"
     )
     if scaling.peak_ops_per_s:
         where = f"at {_interval(scaling.peak_clients, '.1f')} clients" if scaling.peak_clients else "levelling off"
-        enough = f"; {NEARLY:.0%} of it from {_interval(scaling.enough_clients, '.1f')} clients on"
+        enough = f"; {format_share(NEARLY)} of it from {_interval(scaling.enough_clients, '.1f')} clients on"
         yield (
             f"  at most {_interval(scaling.peak_ops_per_s, ',.0f')} ops/s, {where}"
             f"{enough if scaling.enough_clients else ''}"

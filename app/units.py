@@ -48,6 +48,13 @@ def format_latency(milliseconds: float | None) -> str:
     return f"{_three_digits(milliseconds / 1e3)} s"
 
 
+def format_share(share: float | None) -> str:
+    """A share of a whole: `84 %`; `<1 %` for what is there but would round to nothing, `–` for None."""
+    if share is None:
+        return "–"
+    return "<1 %" if 0 < share < 0.005 else f"{share:.0%}".replace("%", " %")
+
+
 def format_rate(per_second: float | None) -> str:
     """A rate to three digits, whole above 100 and with a thousands mark: `7.45`, `131`, `1,204,000`; `–` for None."""
     return "–" if per_second is None else _three_digits(per_second)

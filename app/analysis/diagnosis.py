@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from app.results.record import Record
-from app.units import format_latency, format_rate
+from app.units import format_latency, format_rate, format_share
 
 Verdict = Literal[
     "lock-bound",
@@ -101,7 +101,10 @@ def _harness_bound(record: Record) -> Diagnosis | None:
         return None
     return Diagnosis(
         "harness-bound",
-        [f"{share:.0%} of client time is between operations", f"mean latency {format_latency(record.latency_mean_ms)}"],
+        [
+            f"{format_share(share)} of client time is between operations",
+            f"mean latency {format_latency(record.latency_mean_ms)}",
+        ],
         "This is the ceiling of the load generator itself: measure a backend that does something.",
     )
 
@@ -118,9 +121,9 @@ def _under_loaded(record: Record) -> Diagnosis | None:
     return Diagnosis(
         "under-loaded",
         [
-            f"{achieved:.0%} of the {record.rate_ops_s:g} operations a second asked for",
-            f"cores {used:.0%} busy",
-            *([f"clients have nothing to do {record.idle_share:.0%} of their time"] if record.idle_share else []),
+            f"{format_share(achieved)} of the {record.rate_ops_s:g} operations a second asked for",
+            f"cores {format_share(used)} busy",
+            *([f"clients are idle {format_share(record.idle_share)} of their time"] if record.idle_share else []),
         ],
         "Raise --rate until the achieved rate falls behind: only then does anything hold it back.",
     )
@@ -137,7 +140,7 @@ def _oversubscribed(record: Record) -> Diagnosis | None:
         how_many = f"{sessions} sessions" if sessions else "a session for each core"
         evidence.append(f"{how_many} x {record.threads} threads")
     if record.time_runqueue is not None:
-        evidence.append(f"clients wait for a core {record.time_runqueue:.0%} of their time")
+        evidence.append(f"clients wait for a core {format_share(record.time_runqueue)} of their time")
     advice = "Use fewer threads in the system under test, at most one a core."
     if (record.threads or 1) > 1:
         advice = "Use fewer threads: with --threads 1 every session keeps to one core."
@@ -149,15 +152,15 @@ def _lock_bound(record: Record) -> Diagnosis | None:
     if record.time_lock is None or record.time_lock < LOCK_SHARE or not record.locks:
         return None
     lock = record.locks[0]
-    measured_s = _measured_s(record)
+    held = min(float(lock["hold_s"]) / _measured_s(record), 1)
     evidence = [
-        f"clients wait for locks {record.time_lock:.0%} of their time",
-        f"the lock made at {lock['site']} is held {min(float(lock['hold_s']) / measured_s, 1):.0%} of the time",
+        f"clients wait for locks {format_share(record.time_lock)} of their time",
+        f"the lock made at {lock['site']} is held {format_share(held)} of the time",
         f"longest wait {format_latency(float(lock['longest_wait_ms']))}",
     ]
     used = _cores_used(record)
     if used is not None:
-        evidence.append(f"cores {used:.0%} busy")
+        evidence.append(f"cores {format_share(used)} busy")
     return Diagnosis("lock-bound", evidence, f"{_way_around(str(lock['site']))}{_gain(record, used)}.")
 
 
@@ -194,8 +197,8 @@ def _timer_bound(record: Record) -> Diagnosis | None:
     return Diagnosis(
         "timer-bound",
         [
-            f"clients wait for a result {record.time_result:.0%} of their time",
-            f"meanwhile {timer['site']} sleeps {min(share, 1):.0%} of it, {each_ms:.3g} ms at a time",
+            f"clients wait for a result {format_share(record.time_result)} of their time",
+            f"meanwhile {timer['site']} sleeps {format_share(min(share, 1))} of it, {each_ms:.3g} ms at a time",
             *([f"the timer is set to {record.strategy_options['wait_ms']:g} ms"]
               if "wait_ms" in record.strategy_options else []),
         ],
@@ -228,8 +231,8 @@ def _gil_bound(record: Record) -> Diagnosis | None:
     return Diagnosis(
         "gil-bound",
         [
-            f"clients are blocked {blocked:.0%} of their time, by no lock, result or store",
-            f"the interpreter's lock was taken at {busy:.0%} of the looks",
+            f"clients are blocked {format_share(blocked)} of their time, by no lock, result or store",
+            f"the interpreter's lock was taken at {format_share(busy)} of the looks",
             f"clients used {(record.time_cpu or 0) * record.clients:.1f} of {_cores(record)} cores",
         ],
         "Python code runs one thread at a time: do less of it per operation, or use processes.",
@@ -248,7 +251,7 @@ def _store_bound(record: Record) -> Diagnosis | None:
     return Diagnosis(
         "store-bound",
         [
-            f"{sum(kept_ms.values()) / whole_ms:.0%} of an operation is keeping the memory",
+            f"{format_share(sum(kept_ms.values()) / whole_ms)} of an operation is keeping the memory",
             *(f"{name} {format_latency(mean)} on average" for name, mean in stages.items()),
         ],
         f"Embedding is not the problem: look at the {slowest}, or compare --store local,edge.",
@@ -262,7 +265,7 @@ def _padding_bound(record: Record) -> Diagnosis | None:
         return None
     return Diagnosis(
         "padding-bound",
-        [f"{record.padding_factor:.2f} tokens computed for one of text", f"cores {used:.0%} busy"],
+        [f"{record.padding_factor:.2f} tokens computed for one of text", f"cores {format_share(used)} busy"],
         "Batch texts of like length: sort by length, or cap a batch by its tokens.",
     )
 
@@ -274,9 +277,9 @@ def _compute_bound(record: Record) -> Diagnosis | None:
     full = _is_full(record)
     if not full and (share is None or share < COMPUTE_SHARE):
         return None
-    evidence = [f"cores {used:.0%} busy"] if used is not None else []
+    evidence = [f"cores {format_share(used)} busy"] if used is not None else []
     if share is not None and share >= QUEUEING_SHARE:
-        evidence.append(f"clients are on a core or waiting for one {share:.0%} of their time")
+        evidence.append(f"clients are on a core or waiting for one {format_share(share)} of their time")
     others = _cores_used_by_others(record)
     if others >= OTHERS_CORES:
         evidence.append(f"other programs used {others:.1f} cores")
@@ -341,5 +344,5 @@ def _shares(record: Record) -> list[str]:
         "waiting for results": record.time_result,
         "blocked otherwise": record.time_other,
     }
-    told = [f"{share:.0%} {what}" for what, share in shares.items() if share is not None and share >= 0.01]
+    told = [f"{format_share(share)} {what}" for what, share in shares.items() if share is not None and share >= 0.01]
     return ["clients spend " + ", ".join(told)] if told else [f"{format_rate(record.ops_per_s)} ops/s, no more known"]

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from app.units import format_share
+
 POINTS_MIN = 6
 RESAMPLES = 400
 RESIDUAL_MAX = 0.15
@@ -83,7 +85,8 @@ def fit(measured: Mapping[int, Sequence[float]], seed: int = 1) -> Scaling:
     residual = _residual(medians, best)
     if residual > RESIDUAL_MAX:
         raise ScalingError(
-            f"no curve comes closer than {residual:.0%} to the points (at most {RESIDUAL_MAX:.0%} is good enough); "
+            f"no curve comes closer than {format_share(residual)} to the points "
+            f"(at most {format_share(RESIDUAL_MAX)} is good enough); "
             "measure longer, or with more repeats"
         )
     resampled = [_solve(sample) for sample in _samples(points, medians, best, seed)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.console import STATUS_MARKS, Exit, complain, give, give_table, plain_table, remarks, say
-from app.units import format_count, format_latency, format_rate, format_rate_between, plural
+from app.units import format_count, format_latency, format_rate, format_rate_between, format_share, plural
 
 if TYPE_CHECKING:
     from app.results.history import History
@@ -104,8 +104,8 @@ FIGURES: dict[str, Callable[[Record], str]] = {
     "p90": lambda record: format_latency(record.latency_p90_ms),
     "p99": lambda record: format_latency(record.latency_p99_ms),
     "longest": lambda record: format_latency(record.latency_max_ms),
-    "waiting for locks": lambda record: _share(record.time_lock),
-    "on a core": lambda record: _share(record.time_cpu),
+    "waiting for locks": lambda record: format_share(record.time_lock),
+    "on a core": lambda record: format_share(record.time_cpu),
     "cores used": lambda record: "–" if record.cores_used is None else f"{record.cores_used:.1f}",
     "batch": lambda record: "–" if record.batch_size_mean is None else f"{record.batch_size_mean:.1f}",
     "errors": lambda record: format_count(record.errors),
@@ -188,7 +188,3 @@ def _resolved(kept: History, words: Sequence[str]) -> list[str]:
 def _records(words: Sequence[str]) -> list[Record]:
     with _history() as kept:
         return [kept.record(kept.resolve(word)) for word in words]
-
-
-def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"

@@ -108,7 +108,7 @@ def _keep(model: str, precision: Precision, corpus: Corpus, found: LimitFound) -
 
 def limit_in_words(limit: Limit) -> list[str]:
     """What was found, and what arithmetic alone would allow: a line each."""
-    from app.units import format_rate, plural
+    from app.units import format_rate, format_share, plural
 
     found, layout = limit.found, limit.found.layout
     passes = found.passes_ops_per_s
@@ -125,7 +125,7 @@ def limit_in_words(limit: Limit) -> list[str]:
         return [*lines, "its arithmetic ceiling is not known: the architecture of this model is not"]
     return [
         *lines,
-        f"{limit.ops_per_s / found.ceiling_ops_per_s:.0%} of the arithmetic ceiling, "
+        f"{format_share(limit.ops_per_s / found.ceiling_ops_per_s)} of the arithmetic ceiling, "
         f"{format_rate(found.ceiling_ops_per_s)} texts/s: {found.gflop_per_text:.3f} GFLOP a text at "
         f"{format_rate(found.peak_gflop_per_s)} GFLOP/s, the best of a large matrix product",
     ]
@@ -133,7 +133,7 @@ def limit_in_words(limit: Limit) -> list[str]:
 
 def _list() -> int:
     from app.results.limits import kept_limits
-    from app.units import format_rate
+    from app.units import format_rate, format_share
 
     numbers = ("texts/s", "of the ceiling", "batchers", "threads", "tokens a batch")
     table = plain_table("model", "weights", "precision", "corpus", *numbers, "measured", right=numbers)
@@ -145,7 +145,7 @@ def _list() -> int:
             kept.precision,
             kept.corpus,
             format_rate(kept.ops_per_s),
-            f"{kept.ops_per_s / ceiling:.0%}" if ceiling else "–",
+            format_share(kept.ops_per_s / ceiling) if ceiling else "–",
             str(layout.batchers),
             str(layout.threads),
             str(layout.token_budget),

@@ -19,7 +19,7 @@ from app.console import remarks
 from app.results.measurement import NS_PER_MS
 from app.results.percentiles import percentiles_of
 from app.results.record import SCHEMA, Record
-from app.units import format_count, format_latency, format_rate_between
+from app.units import format_count, format_latency, format_rate_between, format_share
 
 Render = Callable[[Sequence[Record]], bytes]
 
@@ -67,9 +67,7 @@ _MARKDOWN: dict[str, Callable[[Record], str]] = {
     ),
     "p50": lambda record: format_latency(record.latency_p50_ms),
     "p99": lambda record: format_latency(record.latency_p99_ms),
-    "waiting for locks": lambda record: (
-        "–" if record.time_lock is None else f"{record.time_lock:.0%}".replace("%", " %")
-    ),
+    "waiting for locks": lambda record: format_share(record.time_lock),
     "lost": lambda record: format_count(record.lost),
     "verdict": lambda record: record.verdict or "–" if record.status == "ok" else record.status,
 }

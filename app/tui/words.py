@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from textual.content import Content
 
 from app.console import STATUS_MARKS
@@ -9,7 +11,7 @@ from app.explain import TIME_PARTS
 from app.results.record import Record
 from app.tui.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
 from app.tui.snapshot import RunView, Snapshot
-from app.units import format_count, format_latency, format_rate
+from app.units import format_count, format_latency, format_rate, format_share
 
 MARKS = {"waiting": " ", "running": "▸", **STATUS_MARKS}
 FAINT = "$foreground 60%"
@@ -36,13 +38,6 @@ LEGEND = (
     ("▾", "", "a percentile of the latencies; its name stands above it"),
 )
 """Marks with their styles, and what they mean. Each run has a hue of its own, the same everywhere."""
-
-
-def percent(share: float | None) -> str:
-    """`84 %`; `<1 %` for what is there but would round to nothing, `–` for None."""
-    if share is None:
-        return "–"
-    return "<1 %" if 0 < share < 0.005 else f"{share:.0%}".replace("%", " %")
 
 
 def shortened(text: str, width: int) -> str:
@@ -106,7 +101,7 @@ def _against_limit(run: RunView) -> list[tuple[str, str]]:
     limit = run.limit_ops_per_s
     if limit is None:
         return []
-    share = percent(run.ops_per_s / limit if run.ops_per_s is not None else None)
+    share = format_share(run.ops_per_s / limit if run.ops_per_s is not None else None)
     return [("  limit ", FAINT), (format_rate(limit), "bold"), (f"  {share}", "bold")]
 
 
@@ -175,7 +170,8 @@ def _because(verdict: str, evidence: str) -> Content:
 
 
 def _next(advice: str | None) -> list[Content]:
-    return [Content.assemble(("→ ", "bold $accent"), advice)] if advice else []
+    """The advice, without the dashes of options: on Plan they are rows of the same names."""
+    return [Content.assemble(("→ ", "bold $accent"), re.sub(r"--(?=[a-z])", "", advice))] if advice else []
 
 
 def fairness_of(record: Record) -> str:

@@ -17,7 +17,7 @@ from app.tui.widgets.curves import Curves
 from app.tui.widgets.details import Details
 from app.tui.widgets.facts import wrapped
 from app.tui.widgets.locks import LockTable
-from app.tui.words import percent
+from app.units import format_share
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW, (120, 26), (200, 60)], ids=["wide", "narrow", "low", "large"])
 LOW = (contention(locks=(lock_use("backends/agentmem.py:124", 0.2, 0.05, 9.0),), lock_s=0.2),)
@@ -80,7 +80,7 @@ async def test_the_verdict_appears_when_the_run_is_over(stage: Stage, size: tupl
     async with stage.app.run_test(size=size) as pilot:
         await measure(pilot, stage, plan_of(strategies=("mutex",)))
         await finish(pilot, stage, 1)
-        await until(pilot, lambda: "lock-bound: clients wait for locks 82% of their time" in text_of(stage.app))
+        await until(pilot, lambda: "lock-bound: clients wait for locks 82 % of their time" in text_of(stage.app))
         seen = text_of(stage.app)
         assert size == NARROW or "→ One lock serialises" in seen
         assert "mutex.py:31" in seen and "core 0" in seen and "82 %" in seen
@@ -250,4 +250,4 @@ def test_wrapped_items_stay_whole_where_they_can() -> None:
     ("share", "words"), [(None, "–"), (0.0, "0 %"), (0.001, "<1 %"), (0.816, "82 %"), (1.0, "100 %")]
 )
 def test_shares_in_words(share: float | None, words: str) -> None:
-    assert percent(share) == words
+    assert format_share(share) == words

@@ -33,14 +33,13 @@ from app.tui.words import (
     doing,
     figures_of,
     nothing_of,
-    percent,
     progress_of,
     rates_of,
     short_title,
     verdict_of,
     waiting_for,
 )
-from app.units import format_duration, format_rate
+from app.units import format_duration, format_rate, format_share
 
 LEVELS_MAX = 3
 SMOOTH_S = 0.5
@@ -315,7 +314,7 @@ class LiveScreen(Place):
         table.locks, table.empty = rows_of(run), why
         warm = (run.shares.lock or 0.0) >= WARM_FROM
         figure = self.query_one("#lock-share", Figure)
-        figure.value, figure.colour = percent(run.shares.lock).replace(" ", ""), LOCK if warm else QUIET
+        figure.value, figure.colour = format_share(run.shares.lock).replace(" ", ""), LOCK if warm else QUIET
         figure.beside = beside_lock_share(run)
         self._say_if("verdict", verdict_of(run))
 

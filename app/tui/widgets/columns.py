@@ -12,8 +12,8 @@ from app.tui.snapshot import RunView
 from app.tui.widgets.locks import WARM_FROM
 from app.tui.widgets.table import Column, Piece
 from app.tui.widgets.timebar import bar_of, parts_of
-from app.tui.words import MARKS, percent, verdict_style
-from app.units import format_count, format_latency, format_rate
+from app.tui.words import MARKS, verdict_style
+from app.units import format_count, format_latency, format_rate, format_share
 
 _STATE_COLOURS = {"ok": GOOD, "waiting": QUIET, "running": "", "partial": WARM}
 
@@ -74,7 +74,7 @@ def _rate(run: RunView) -> str:
 
 
 def _lock(run: RunView) -> str:
-    return "" if run.state == "waiting" else percent(run.shares.lock)
+    return "" if run.state == "waiting" else format_share(run.shares.lock)
 
 
 def _lock_style(run: RunView) -> str:

@@ -14,8 +14,7 @@ from app.messages import LockUse
 from app.tui.colours import LOCK, QUIET
 from app.tui.snapshot import RunView
 from app.tui.widgets.canvas import Canvas, note
-from app.tui.words import percent
-from app.units import format_count, format_latency
+from app.units import format_count, format_latency, format_share
 
 NOBODY_WAITED = "no lock was waited for"
 WARM_FROM = 0.05
@@ -121,8 +120,8 @@ def _titles(width: int) -> tuple[str, ...]:
 
 def _figures(lock: LockRow, width: int) -> tuple[str, ...]:
     longest = format_latency(lock.longest_ms) if lock.longest_ms else "–"
-    more = (percent(lock.contended), format_count(lock.queue)) if width >= WORDY else ()
-    return (percent(lock.wait), percent(lock.held), longest, *more)
+    more = (format_share(lock.contended), format_count(lock.queue)) if width >= WORDY else ()
+    return (format_share(lock.wait), format_share(lock.held), longest, *more)
 
 
 def _where(lock: LockRow, width: int) -> str:

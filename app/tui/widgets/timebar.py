@@ -13,7 +13,7 @@ from app.analysis.contention import Shares
 from app.explain import TIME_PARTS
 from app.tui.colours import QUIET, TIME_COLOURS
 from app.tui.widgets.canvas import Canvas, note
-from app.tui.words import percent
+from app.units import format_share
 
 TOLD_FROM = 0.005
 """Smaller shares round to nothing and are not put in words."""
@@ -92,7 +92,7 @@ def in_lines(parts: Sequence[Part], width: int, rows: int) -> list[Text]:
     for part in parts:
         if part.share < TOLD_FROM:
             continue
-        words = Text.assemble((part.fill, part.style), f" {part.name} ", (percent(part.share), "bold"))
+        words = Text.assemble((part.fill, part.style), f" {part.name} ", (format_share(part.share), "bold"))
         if lines[-1] and len(lines[-1]) + len(GAP) + len(words) > width:
             if len(lines) == rows:
                 lines[-1].append(" …")

@@ -139,8 +139,8 @@ def test_every_verdict_can_be_reached():
 def test_the_lock_is_named_with_its_figures():
     found = diagnose(record(LOCKED))
 
-    assert found.evidence[0] == "clients wait for locks 80% of their time"
-    assert "backends/embedding/mutex.py:31 is held 95% of the time" in found.evidence[1]
+    assert found.evidence[0] == "clients wait for locks 80 % of their time"
+    assert "backends/embedding/mutex.py:31 is held 95 % of the time" in found.evidence[1]
     assert "--strategy shared" in found.advice
 
 
@@ -164,7 +164,7 @@ def test_what_a_lock_costs_is_not_promised_beyond_what_there_is(changes, gain):
 def test_the_timer_is_told_in_milliseconds():
     found = diagnose(record(TIMED, strategy_options={"size": 64, "wait_ms": 20.0}))
 
-    assert any("80%" in phrase and "20 ms at a time" in phrase for phrase in found.evidence)
+    assert any("80 %" in phrase and "20 ms at a time" in phrase for phrase in found.evidence)
     assert "the timer is set to 20 ms" in found.evidence
 
 

@@ -105,7 +105,7 @@ def test_a_number_of_clients_that_got_nothing_done_is_refused(rate):
 
 
 def test_data_that_follow_no_such_curve_are_refused():
-    with pytest.raises(ScalingError, match=r"no curve comes closer than \d+%"):
+    with pytest.raises(ScalingError, match=r"no curve comes closer than \d+ %"):
         fit({n: [100.0 if index % 2 else 900.0] for index, n in enumerate(CLIENTS)})
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 MEASURED_DISTRIBUTIONS = (
@@ -40,11 +39,15 @@ def describe() -> str:
 @cache
 def own_version() -> str:
     """The version of this program."""
+    from importlib.metadata import version
+
     return version("membench-tui")
 
 
 def versions() -> dict[str, str]:
     """Installed versions of what is measured, by distribution; those not installed are left out."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for distribution in MEASURED_DISTRIBUTIONS:
         try:

@@ -25,6 +25,11 @@ _BUILT_IN = ("backends.mem0", "backends.agentmem", "backends.fastembed", "backen
 _NOTHING = Capabilities(embeds=False, stores=False, batch_call=False)
 
 
+def built_in() -> dict[str, BackendInfo]:
+    """The backends that ship, by name: those of `backends()` that no search through what is installed is needed for."""
+    return {info.name: _checked(info) for info in map(_built_in, _BUILT_IN)}
+
+
 @cache
 def backends() -> dict[str, BackendInfo]:
     """Every backend by name: the built-in ones first, then those of the entry-point group `membench.backends`.
@@ -32,13 +37,13 @@ def backends() -> dict[str, BackendInfo]:
     A backend that cannot run here is listed too and says why in `unavailable`; a plugin that cannot even be loaded is
     listed under the name of its entry point. Read once a process.
     """
-    found = {info.name: info for info in map(_built_in, _BUILT_IN)}
+    found = dict(built_in())
     for entry in sorted(_entry_points(), key=lambda entry: (entry.name, _distribution(entry))):
         info = _plugin(entry)
         if info.name in found:
             info = _shadowed(info, entry)
-        found[info.name] = info
-    return {name: _checked(info) for name, info in found.items()}
+        found[info.name] = _checked(info)
+    return found
 
 
 def version_of(info: BackendInfo) -> str | None:

@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -93,6 +92,8 @@ def limits_folder() -> Path:
 @cache
 def machine() -> str:
     """What of this machine a limit depends on."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         runtime = version("onnxruntime")
     except PackageNotFoundError:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import msgspec
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import Screen
@@ -167,6 +168,10 @@ class Dashboard(App[None]):
         """Seconds that the plan under way will still take, roughly."""
         return self.snapshot.left_s(self._clock()) if self.snapshot and self.running else None
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Without that for the terminal's own colours: nothing here has them, and every line would go through it."""
+        return [one for one in super().get_line_filters() if not isinstance(one, ANSIToTruecolor)]
+
     def on_load(self) -> None:
         """Take the app's own colours: Textual does so only after the first screen, which takes some from the app."""
         self.stylesheet.apply(self)
@@ -184,6 +189,9 @@ class Dashboard(App[None]):
 
     def _settle(self) -> None:
         """Do what the first picture did not need, now that it is drawn."""
+        for screen in self.get_screen_stack(self.DEFAULT_MODE):
+            if isinstance(screen, PlanScreen):
+                screen.complete()
         if not self.is_headless:
             gc.freeze()  # what is there now stays: no need to go through it beside a run
         gc.enable()

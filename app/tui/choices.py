@@ -11,7 +11,7 @@ from app.plan import DEFAULT_SCENARIOS, SHIPPED, THREADS_MAX, Choice, chosen_str
 from app.units import format_rate, parse_duration, plural
 from backends.base import BackendInfo
 from backends.embedding.strategies import AUTO, STRATEGIES, StrategyInfo, option_fields
-from backends.registry import backends, version_of
+from backends.registry import backends, built_in, version_of
 from backends.stores.table import STORES
 
 AS_SCENARIO = "as scenario"
@@ -68,14 +68,22 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 def choice_lists(catalogue: Mapping[str, Scenario]) -> tuple[ChoiceList, ...]:
-    """The lists of the form, in the order of their panels."""
+    """The lists of the form, in the order of their panels; that of the backends without what takes a while to find."""
     scenarios = tuple(_scenario(name, scenario) for name, scenario in catalogue.items())
-    known = tuple(map(_backend, backends().values()))
     return (
         ChoiceList("scenarios", "Scenario", scenarios, "choose at least one"),
-        ChoiceList("backends", "Backend", known, "the scenario's own"),
+        _backends(_backend(info) for info in built_in().values()),
         ChoiceList("strategies", "Strategy", tuple(_strategies()), "as backends ship"),
     )
+
+
+def every_backend() -> ChoiceList:
+    """The list of the backends, with their versions and with those that other distributions bring."""
+    return _backends(_backend(info, version_of(info) or "") for info in backends().values())
+
+
+def _backends(items: Iterable[Item]) -> ChoiceList:
+    return ChoiceList("backends", "Backend", tuple(items), "the scenario's own")
 
 
 def ticks_of(choice: Choice, catalogue: Mapping[str, Scenario], lists: Iterable[ChoiceList]) -> dict[str, Names]:
@@ -124,15 +132,15 @@ def reference_in_words(reference: Reference) -> str:
     return f"{reference.system} {amount} ops/s, {reference.kind} ({reference.source})"
 
 
-def _backend(info: BackendInfo) -> Item:
+def _backend(info: BackendInfo, version: str = "") -> Item:
     about = tuple(line for line in (info.summary, info.note) if line)
-    return Item(info.name, version_of(info) or "", about, info.unavailable)
+    return Item(info.name, version, about, info.unavailable)
 
 
 def _strategies() -> Iterable[Item]:
     shipped = [
         f"· {info.name}: {', '.join(info.default_strategies)}"
-        for info in backends().values()
+        for info in built_in().values()
         if info.capabilities.embeds
     ]
     yield Item(SHIPPED, "what each backend uses", ("Each backend with the strategies that it ships with:", *shipped))

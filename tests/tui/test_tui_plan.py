@@ -92,6 +92,7 @@ async def test_nothing_is_cut_without_a_sign(stage: Stage, size: tuple[int, int]
 @SIZES
 async def test_ticking_changes_the_plan_in_words(stage: Stage, size: tuple[int, int]) -> None:
     async with stage.app.run_test(size=size) as pilot:
+        await until(pilot, lambda: screen_of(stage).outcome)
         before = len(plan_of(stage).runs)
         await pilot.press("down", "down", "down", "space")
         assert len(plan_of(stage).runs) > before
@@ -261,7 +262,7 @@ async def test_options_of_what_is_not_ticked_are_kept_but_not_in_the_plan(stage:
 
 async def test_a_question_can_be_asked_with_a_few_keys(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
-        assert "presets, such as: Is the lock in the way?" in text_of(stage.app)
+        await until(pilot, lambda: "presets, such as: Is the lock in the way?" in text_of(stage.app))
         await pilot.press("p", "down")
         assert "AgentMem's mutex against adaptive" in text_of(stage.app)
         await pilot.press("enter")
@@ -405,7 +406,8 @@ async def test_a_backend_that_cannot_run_is_shown_with_its_reason(
 ) -> None:
     missing = {name: replace(info, unavailable="needs mem0") if name == "mem0" else info
                for name, info in backends().items()}  # fmt: skip
-    monkeypatch.setattr(app.tui.choices, "backends", lambda: missing)
+    for name in ("backends", "built_in"):
+        monkeypatch.setattr(app.tui.choices, name, lambda: missing)
     async with stage.app.run_test(size=size) as pilot:
         assert " –  mem0" in text_of(stage.app)
         await pilot.press("tab")
@@ -414,6 +416,18 @@ async def test_a_backend_that_cannot_run_is_shown_with_its_reason(
         assert ticked(stage, "backends") == ("agentmem",) and "needs mem0" in notes_of(stage.app)
         await pilot.press("a")
         assert "mem0" not in ticked(stage, "backends")
+
+
+async def test_a_backend_of_another_distribution_is_listed_after_those_that_ship(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = backends()
+    monkeypatch.setattr(app.tui.choices, "backends", lambda: {**known, "other": replace(known["null"], name="other")})
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "[ ] other" in text_of(stage.app))
+        assert ticked(stage, "backends") == ("mem0", "agentmem")
+        await pilot.press("tab", "O", "space")
+        assert ticked(stage, "backends") == ("mem0", "agentmem", "other")
 
 
 async def test_references_say_what_they_are_worth(stage: Stage) -> None:

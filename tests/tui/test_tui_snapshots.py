@@ -62,7 +62,12 @@ class TestPlaces:
     @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
     def test_plan_presets(self, stage: Stage, snap_compare: Compare, size: tuple[int, int]) -> None:
         """Plan: the questions that can be asked, with what the second one runs."""
-        assert snap_compare(stage.app, terminal_size=size, press=("p", "down"))
+
+        async def act(pilot: Any) -> None:
+            await until(pilot, lambda: "runs it" in text_of(stage.app))
+            await pilot.press("p", "down")
+
+        assert snap_compare(stage.app, terminal_size=size, run_before=act)
 
     @pytest.mark.parametrize("size", [WIDE, NARROW, (200, 60)], ids=["wide", "narrow", "large"])
     def test_live(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
@@ -30,6 +31,7 @@ class Place(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._shown_before = False
         # Textual looks at the size after the first layout, and would then begin again.
         width, height = self.app.size
         for breakpoints, length in (
@@ -63,6 +65,17 @@ class Place(Screen[None]):
             yield from self.body()
         yield Static(id="too-small")
         yield KeyBar()
+
+    @on(events.ScreenResume)
+    def _keep_styles(self, event: events.ScreenResume) -> None:
+        """Keep the styles that were worked out a moment ago, when the place was made: once is enough."""
+        event.refresh_styles = self._shown_before
+        self._shown_before = True
+
+    def _compositor_refresh(self) -> None:
+        """Draw, unless the app holds back what is drawn: Textual would draw it in vain, and once more afterwards."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
 
     def on_resize(self) -> None:
         """Say so when there is too little room."""

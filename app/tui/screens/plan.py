@@ -20,7 +20,7 @@ from app.catalogue import Scenario
 from app.doctor import Finding, disturbances
 from app.plan import SHIPPED, Choice, Plan, PlanError, make_plan
 from app.presets import Preset, PresetsError, save_preset, saved_presets
-from app.tui.choices import Item, Names, choice_lists, option_value, settings, ticks_of
+from app.tui.choices import Item, Names, choice_lists, every_backend, option_value, settings, ticks_of
 from app.tui.planned import (
     group_lines,
     headline,
@@ -107,6 +107,10 @@ class PlanScreen(Place):
     def on_mount(self) -> None:
         """Begin where the choice begins."""
         self._list.focus()
+
+    def complete(self) -> None:
+        """Show what takes longer to find out than the first picture may."""
+        self._lists["backends"].choice = every_backend()
         self._plan()
 
     def on_screen_resume(self) -> None:
@@ -116,7 +120,6 @@ class PlanScreen(Place):
 
     def on_resize(self) -> None:
         """Fit the words to the new width."""
-        super().on_resize()
         self.call_after_refresh(self._say)
 
     @property
@@ -298,6 +301,8 @@ class PlanScreen(Place):
         panel = self.query_one("#words-panel")
         named = self._preset is not None and self._preset.choice == self.choice
         panel.border_title = f"The plan: {self._preset.name}" if self._preset and named else "The plan"
+        if not self.outcome:
+            return
         if isinstance(self.outcome, str):
             words = refusal_in_words(self.outcome)
         else:

@@ -59,13 +59,22 @@ class CheckList(OptionList, inherit_bindings=False):
 
     def __init__(self, choice: ChoiceList, ticked: tuple[str, ...]) -> None:
         super().__init__(id=choice.key)
-        self.choice = choice
         self.border_title = choice.title
+        self.set_reactive(CheckList.ticked, ticked)
+        self.choice = choice
+        self._say_how_many()
+
+    @property
+    def choice(self) -> ChoiceList:
+        """What there is to tick."""
+        return self._choice
+
+    @choice.setter
+    def choice(self, choice: ChoiceList) -> None:
+        self._choice = choice
         self._name_width = max(len(item.name) for item in choice.items)
         self._shown = choice.items
-        self.set_reactive(CheckList.ticked, ticked)
-        self._fill()
-        self._say_how_many()
+        self._fill(self.highlighted or 0)
 
     @property
     def item(self) -> Item | None:
@@ -86,7 +95,7 @@ class CheckList(OptionList, inherit_bindings=False):
         """Show what is found."""
         item, words = self.item, self.filter or ""
         self._shown = tuple(item for item in self.choice.items if words.lower() in item.name.lower())
-        self._fill(item)
+        self._fill(self._shown.index(item) if item in self._shown else 0)
         typed = "" if self.filter is None else f"  /{self.filter}▏"
         self.border_title = f"{self.choice.title}{typed}"
         self._say_how_many()
@@ -170,10 +179,10 @@ class CheckList(OptionList, inherit_bindings=False):
     def _tick(self, names: set[str]) -> None:
         self.ticked = tuple(item.name for item in self.choice.items if item.name in names)
 
-    def _fill(self, at: Item | None = None) -> None:
+    def _fill(self, at: int) -> None:
         self.set_options([Option(self._prompt(item), id=item.name) for item in self._shown])
         if self._shown:
-            self.highlighted = self._shown.index(at) if at in self._shown else 0
+            self.highlighted = at
 
     def _draw(self) -> None:
         for item in self._shown:
@@ -189,7 +198,7 @@ class CheckList(OptionList, inherit_bindings=False):
         self.border_subtitle = words + hint if self.has_focus and fits else words
 
     def _prompt(self, item: Item) -> Content:
-        room = self.scrollable_content_region.width - self._name_width - 6
+        room = self.size.width - self.styles.scrollbar_size_vertical - self._name_width - 6
         beside = "missing" if item.unavailable else self.changed.get(item.name, item.beside)
         beside = shortened(beside, room) if room >= BESIDE_LEAST or len(beside) <= room else ""
         name = item.name.ljust(self._name_width + 2) if beside else item.name

@@ -52,7 +52,7 @@ class KeyBar(Widget):
             if binding.show and binding.action not in keys:
                 keys[binding.action] = self._key(binding.key, self.app.get_key_display(binding), binding.description)
                 if not enabled:
-                    keys[binding.action] = keys[binding.action].stylize("dim")
+                    keys[binding.action] = keys[binding.action].stylize("$foreground 45%")
         if tuple(keys.values()) != self._keys:
             self._keys = tuple(keys.values())
             self.refresh()

@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 
 import msgspec
 from hdrh.histogram import HdrHistogram
@@ -15,7 +16,7 @@ from app.analysis.diagnosis import Diagnosis, diagnose
 from app.analysis.statistics import bootstrap_interval, jain_index
 from app.machine import own_version
 from app.messages import Audit, Contention, Finished, Message, RepeatEnded, RunSpec, Started, Tick
-from app.results.limits import limit_for
+from app.results.limits import Limit, limit_for
 from app.results.record import Record, Status
 from app.results.windows import Windows
 
@@ -219,12 +220,14 @@ class Measurement:
             rss_peak_mb=self.rss_peak_mb,
             environment=self.started.environment if self.started else {},
         )
-        limit = limit_for(spec)
-        if limit and record.ops_per_s is not None:
-            record = msgspec.structs.replace(
-                record, limit_ops_per_s=limit.ops_per_s, limit_share=record.ops_per_s / limit.ops_per_s
-            )
+        if self._limit and record.ops_per_s is not None:
+            share = record.ops_per_s / self._limit.ops_per_s
+            record = msgspec.structs.replace(record, limit_ops_per_s=self._limit.ops_per_s, limit_share=share)
         return record
+
+    @cached_property
+    def _limit(self) -> Limit | None:
+        return limit_for(self.spec)
 
 
 def _added(totals: Sequence[float], more: Sequence[float]) -> list[float]:

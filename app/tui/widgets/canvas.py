@@ -7,7 +7,7 @@ measured, that is felt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import Self
 
 from rich.segment import Segment
@@ -68,9 +68,14 @@ class Canvas(Widget):
             self._draw_all()
             return
         before, self._drawn = self._drawn[1], (self.size, self._strips())
-        lines = enumerate(zip_longest(before, self._drawn[1]))
-        if changed := [Region(0, y, self.size.width, 1) for y, (old, new) in lines if old != new]:
-            super().refresh(*changed)
+        same = [old == new for old, new in zip_longest(before, self._drawn[1])]
+        stretches, y = [], 0
+        for unchanged, rows in groupby(same):
+            height = len(list(rows))
+            stretches += [] if unchanged else [Region(0, y, self.size.width, height)]
+            y += height
+        if stretches:
+            super().refresh(*stretches)
 
     def _strips(self) -> list[Strip]:
         width, height = self.size

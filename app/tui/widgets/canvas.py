@@ -11,6 +11,7 @@ from itertools import groupby, zip_longest
 from typing import Self
 
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -32,6 +33,8 @@ class Canvas(Widget):
     """Lines and the size they were made for; None before the first, and where every line is to be made anew."""
     _outdated = False
     """Whether something that is drawn has changed since."""
+    _base: Style | None = None
+    """The colours of the widget, which take a walk through all that it is in; None before the first line."""
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """What to draw, from the top; what is not given is left empty."""
@@ -49,6 +52,7 @@ class Canvas(Widget):
     def notify_style_update(self) -> None:
         """Draw every line anew: its colours may be others."""
         super().notify_style_update()
+        self._base = None
         self._draw_all()
 
     def render_line(self, y: int) -> Strip:
@@ -56,7 +60,7 @@ class Canvas(Widget):
         if self._drawn is None or self._drawn[0] != self.size:
             self._drawn = (self.size, self._strips())
         strips = self._drawn[1]
-        return strips[y] if y < len(strips) else Strip.blank(self.size.width, self.rich_style)
+        return strips[y] if y < len(strips) else Strip.blank(self.size.width, self._base)
 
     def _draw_all(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         self._drawn = None
@@ -79,7 +83,7 @@ class Canvas(Widget):
 
     def _strips(self) -> list[Strip]:
         width, height = self.size
-        base = self.rich_style
+        base = self._base = self._base or self.rich_style
         return [
             Strip(self._segments(line, width)).apply_style(base).adjust_cell_length(width, base)
             for line in self.lines(width, height)

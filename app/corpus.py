@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 import random
@@ -142,6 +141,8 @@ def _read_jsonl(path: Path, column: str) -> Iterator[str]:
 
 
 def _read_csv(path: Path, column: str) -> Iterator[str]:
+    import csv
+
     with path.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
         if column not in (rows.fieldnames or ()):

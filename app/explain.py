@@ -12,19 +12,11 @@ from app.analysis.comparison import WITHIN_ONE_RUN, compare, ratio_in_words
 from app.analysis.scaling import NEARLY, Estimate, Scaling, ScalingError, ceiling, fit
 from app.headline import group_key, is_sound, names_of
 from app.messages import embedding_note
-from app.results.record import Record
+from app.results.record import TIME_PARTS, Record
 from app.units import format_count, format_latency, format_rate, format_share, plural
 from backends.embedding.strategies import STRATEGIES
 
 BAR_WIDTH = 50
-TIME_PARTS = (
-    ("time_lock", "lock", "█"),
-    ("time_result", "result", "▓"),
-    ("time_runqueue", "waiting for a core", "▒"),
-    ("time_cpu", "on a core", "░"),
-    ("time_other", "other", "·"),
-)
-"""Shares of client time in a record, what they are called, and how they are drawn without colour."""
 LOCKS_TOLD = 5
 LITTLE_TOLERANCE = 0.03
 """How far closed-loop throughput times latency may be from the number of clients (Little's law)."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-import statistics
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import platformdirs
@@ -19,6 +17,9 @@ import platformdirs
 from app.messages import RunSpec, Workload
 from app.results.record import Record
 from app.units import from_home
+
+if TYPE_CHECKING:
+    import sqlite3
 
 LOCKED_S = 1.0
 """How long another program may keep the file to itself before it counts as locked."""
@@ -125,6 +126,8 @@ class History:
         Raises:
             HistoryError: It cannot be opened, is no history, or was written by a newer version of this program.
         """
+        import sqlite3  # not before: the first picture does without
+
         self.path = path or history_path()
         with self._explained():
             if create:
@@ -217,6 +220,8 @@ class History:
 
     def expected_s(self, spec: RunSpec) -> float | None:
         """Seconds that a run will take: the median of the newest that had the same to do; None if there is none."""
+        import statistics
+
         with self._explained():
             rows = self._database.execute(
                 "SELECT wall_s FROM runs WHERE task = ? AND status = 'ok' AND wall_s IS NOT NULL "
@@ -262,6 +267,8 @@ class History:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Give what goes wrong with the file in one line."""
+        import sqlite3
+
         try:
             yield
         except (sqlite3.Error, OSError, zlib.error, msgspec.MsgspecError) as error:

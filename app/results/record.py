@@ -12,6 +12,15 @@ SCHEMA = 1
 
 Status = Literal["ok", "failed", "partial", "timeout", "crashed"]
 
+TIME_PARTS = (
+    ("time_lock", "lock", "█"),
+    ("time_result", "result", "▓"),
+    ("time_runqueue", "waiting for a core", "▒"),
+    ("time_cpu", "on a core", "░"),
+    ("time_other", "other", "·"),
+)
+"""Shares of client time in a record, what they are called, and how they are drawn without colour."""
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about a run when it is over, however it ended."""

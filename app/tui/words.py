@@ -7,8 +7,7 @@ import re
 from textual.content import Content
 
 from app.console import STATUS_MARKS
-from app.explain import TIME_PARTS
-from app.results.record import Record
+from app.results.record import TIME_PARTS, Record
 from app.tui.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
 from app.tui.snapshot import RunView, Snapshot
 from app.units import format_count, format_latency, format_rate, format_share

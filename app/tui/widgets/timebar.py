@@ -10,7 +10,7 @@ from textual.geometry import Size
 from textual.reactive import reactive
 
 from app.analysis.contention import Shares
-from app.explain import TIME_PARTS
+from app.results.record import TIME_PARTS
 from app.tui.colours import QUIET, TIME_COLOURS
 from app.tui.widgets.canvas import Canvas, note
 from app.units import format_share

@@ -10,15 +10,14 @@ from typing import NoReturn
 def main() -> NoReturn:
     """The console script: every error is one line and an exit code."""
     gc.disable()  # nothing that is loaded is garbage, and looking for some takes an eighth of the start
-    from app.console import Exit
-
     try:
         code = _dashboard() if len(sys.argv) == 1 and sys.stdin.isatty() and sys.stdout.isatty() else _command()
     except KeyboardInterrupt:
+        from app.console import Exit
+
         code = Exit.INTERRUPTED
     except Exception as error:
-        _keep_traceback(error)
-        code = Exit.FAILED
+        code = _keep_traceback(error)
     sys.exit(code)
 
 
@@ -36,11 +35,11 @@ def _command() -> int:
     return run_command()
 
 
-def _keep_traceback(error: Exception) -> None:
+def _keep_traceback(error: Exception) -> int:
     """Say in one line what nobody foresaw; the log gets the rest."""
     import traceback
 
-    from app.console import complain
+    from app.console import Exit, complain
     from app.process import log_path
     from backends.base import in_one_line
 
@@ -52,6 +51,7 @@ def _keep_traceback(error: Exception) -> None:
         complain(what)
     else:
         complain(f"{what}; the log is {log}")
+    return Exit.FAILED
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+import app.__main__
+
 pytestmark = pytest.mark.xdist_group("measures")
 
 PATIENCE_S = 120.0
@@ -415,3 +417,16 @@ main()
     assert done.returncode == 0, done.stderr
     assert {"app", "click"} <= loaded
     assert not loaded & HEAVY
+
+
+def test_an_interrupt_while_something_is_loaded_is_told_by_the_exit_code_alone(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["membench-tui", "list"])
+    monkeypatch.setattr(app.__main__, "_command", interrupted)
+    with pytest.raises(SystemExit) as left:
+        app.__main__.main()
+
+    assert left.value.code == 130
+    assert capsys.readouterr() == ("", "")

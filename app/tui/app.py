@@ -187,11 +187,11 @@ class Dashboard(App[None]):
         if self._autorun:
             self.run_plan(self._autorun)
 
-    def _settle(self) -> None:
+    async def _settle(self) -> None:
         """Do what the first picture did not need, now that it is drawn."""
         for screen in self.get_screen_stack(self.DEFAULT_MODE):
             if isinstance(screen, PlanScreen):
-                screen.complete()
+                await screen.complete()
         if not self.is_headless:
             gc.freeze()  # what is there now stays: no need to go through it beside a run
         gc.enable()

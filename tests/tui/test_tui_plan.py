@@ -219,6 +219,7 @@ def test_a_catalogue_with_rates_does_not_claim_closed_loops() -> None:
 
 async def test_a_click_ticks_an_item_and_chooses_a_value(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "local-unlocked" in text_of(stage.app))
         lines = text_of(stage.app).splitlines()
         (at,) = [(line.index("edge"), y) for y, line in enumerate(lines) if "local-unlocked" in line]
         await pilot.click(offset=at)

@@ -95,23 +95,26 @@ class PlanScreen(Place):
         rows = settings(catalogue)
         self._settings = Settings(rows, {row.title: row.read(self._rest) for row in rows})
         self._list = self._lists["scenarios"]
+        self._complete = False
 
     def body(self) -> Iterable[Widget]:
-        """Lists, below them settings and what is under the cursor, and at the bottom the plan."""
+        """Lists; what is below them comes when they are there."""
         yield Horizontal(*self._lists.values(), id="panels")
-        yield Horizontal(self._settings, _panel("About", Static(id="about"), id="about-panel"), id="middle")
-        words = _panel("The plan", Static(id="words"), id="words-panel")
-        words.can_focus = True
-        yield words
 
     def on_mount(self) -> None:
         """Begin where the choice begins."""
         self._list.focus()
 
-    def complete(self) -> None:
-        """Show what takes longer to find out than the first picture may."""
+    async def complete(self) -> None:
+        """Show what the first picture did not wait for: settings, what is under the cursor, the plan; all backends."""
+        words = _panel("The plan", Static(id="words"), id="words-panel")
+        words.can_focus = True
+        about = _panel("About", Static(id="about"), id="about-panel")
+        await self.query_one("#body").mount(Horizontal(self._settings, about, id="middle"), words)
+        self._complete = True
         self._lists["backends"].choice = every_backend()
-        self._plan()
+        self._explain()
+        self.call_after_refresh(self._plan)  # its words fit the room there is, once that is known
 
     def on_screen_resume(self) -> None:
         """Tell the time anew, now that more runs are known; look at the machine once the place is drawn."""
@@ -168,6 +171,8 @@ class PlanScreen(Place):
     @on(Settings.Moved)
     @on(events.DescendantFocus)
     def _explain(self) -> None:
+        if not self._complete:
+            return
         focused = self.focused
         if isinstance(focused, CheckList):
             self._list = focused
@@ -182,6 +187,8 @@ class PlanScreen(Place):
 
     def on_edge(self, message: Edge) -> None:
         """Go to the panel above or below."""
+        if not self._complete:
+            return
         if self.focused is self._settings:
             (self._list if message.direction < 0 else self.query_one("#words-panel")).focus()
         elif message.direction > 0:
@@ -298,11 +305,11 @@ class PlanScreen(Place):
         return Content("\n").join([*head, *(Content.styled(line, "$foreground 60%") for line in lines)])
 
     def _say(self) -> None:
+        if not self._complete:
+            return
         panel = self.query_one("#words-panel")
         named = self._preset is not None and self._preset.choice == self.choice
         panel.border_title = f"The plan: {self._preset.name}" if self._preset and named else "The plan"
-        if not self.outcome:
-            return
         if isinstance(self.outcome, str):
             words = refusal_in_words(self.outcome)
         else:

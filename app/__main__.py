@@ -11,7 +11,9 @@ def main() -> NoReturn:
     """The console script: every error is one line and an exit code."""
     gc.disable()  # nothing that is loaded is garbage, and looking for some takes an eighth of the start
     try:
-        code = _dashboard() if len(sys.argv) == 1 and sys.stdin.isatty() and sys.stdout.isatty() else _command()
+        from app.console import at_terminal
+
+        code = _dashboard() if len(sys.argv) == 1 and at_terminal() else _command()
     except KeyboardInterrupt:
         from app.console import Exit
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import msgspec
 from app.commands.history import COMMANDS as HISTORY_COMMANDS
 from app.commands.limit import limit
 from app.config import DEFAULT_FPS, FPS_LEAST, FPS_MOST, THEME_NAMES
-from app.console import Exit, complain, give, give_results, give_table, plain_table, progress, say
+from app.console import Exit, at_terminal, complain, give, give_results, give_table, plain_table, progress, say
 from app.units import parse_duration, suggest
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -101,7 +100,7 @@ def cli(context: click.Context, /, scenarios: Path | None, **settings: Any) -> i
     if context.invoked_subcommand is not None:
         context.default_map = {command: {"scenarios": scenarios} for command in ("run", "list")}
         return None
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if at_terminal():
         from app.tui.app import run_dashboard
 
         return run_dashboard(scenarios, **settings)

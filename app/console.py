@@ -35,6 +35,11 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+def at_terminal() -> bool:
+    """Whether there is a person who can type and see."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def say(text: str) -> None:
     """A line for the person at the terminal."""
     print(text, file=sys.stderr, flush=True)

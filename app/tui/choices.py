@@ -67,23 +67,21 @@ class Setting(msgspec.Struct, frozen=True):
     """What can be typed, in words."""
 
 
-def choice_lists(catalogue: Mapping[str, Scenario]) -> tuple[ChoiceList, ...]:
-    """The lists of the form, in the order of their panels; that of the backends without what takes a while to find."""
+def choice_lists(catalogue: Mapping[str, Scenario], *, complete: bool = True) -> tuple[ChoiceList, ...]:
+    """The lists of the form, in the order of their panels.
+
+    Args:
+        catalogue: The scenarios to choose from.
+        complete: With what takes a while to find out: versions, and backends that other distributions bring.
+    """
+    known = (backends() if complete else built_in()).values()
+    shown = tuple(_backend(info, version_of(info) if complete else None) for info in known)
     scenarios = tuple(_scenario(name, scenario) for name, scenario in catalogue.items())
     return (
         ChoiceList("scenarios", "Scenario", scenarios, "choose at least one"),
-        _backends(_backend(info) for info in built_in().values()),
-        ChoiceList("strategies", "Strategy", tuple(_strategies()), "as backends ship"),
+        ChoiceList("backends", "Backend", shown, "the scenario's own"),
+        ChoiceList("strategies", "Strategy", tuple(_strategies(known)), "as backends ship"),
     )
-
-
-def every_backend() -> ChoiceList:
-    """The list of the backends, with their versions and with those that other distributions bring."""
-    return _backends(_backend(info, version_of(info) or "") for info in backends().values())
-
-
-def _backends(items: Iterable[Item]) -> ChoiceList:
-    return ChoiceList("backends", "Backend", tuple(items), "the scenario's own")
 
 
 def ticks_of(choice: Choice, catalogue: Mapping[str, Scenario], lists: Iterable[ChoiceList]) -> dict[str, Names]:
@@ -132,17 +130,13 @@ def reference_in_words(reference: Reference) -> str:
     return f"{reference.system} {amount} ops/s, {reference.kind} ({reference.source})"
 
 
-def _backend(info: BackendInfo, version: str = "") -> Item:
+def _backend(info: BackendInfo, version: str | None) -> Item:
     about = tuple(line for line in (info.summary, info.note) if line)
-    return Item(info.name, version, about, info.unavailable)
+    return Item(info.name, version or "", about, info.unavailable)
 
 
-def _strategies() -> Iterable[Item]:
-    shipped = [
-        f"· {info.name}: {', '.join(info.default_strategies)}"
-        for info in built_in().values()
-        if info.capabilities.embeds
-    ]
+def _strategies(known: Iterable[BackendInfo]) -> Iterable[Item]:
+    shipped = [f"· {info.name}: {', '.join(info.default_strategies)}" for info in known if info.capabilities.embeds]
     yield Item(SHIPPED, "what each backend uses", ("Each backend with the strategies that it ships with:", *shipped))
     for name, info in STRATEGIES.items():
         yield Item(name, brief(info.summary), (f"{info.summary[0].upper()}{info.summary[1:]}.", *_options(info)))

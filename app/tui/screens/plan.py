@@ -20,7 +20,7 @@ from app.catalogue import Scenario
 from app.doctor import Finding, disturbances
 from app.plan import SHIPPED, Choice, Plan, PlanError, make_plan
 from app.presets import Preset, PresetsError, save_preset, saved_presets
-from app.tui.choices import Item, Names, choice_lists, every_backend, option_value, settings, ticks_of
+from app.tui.choices import Item, Names, choice_lists, option_value, settings, ticks_of
 from app.tui.planned import (
     group_lines,
     headline,
@@ -89,7 +89,7 @@ class PlanScreen(Place):
         self._rest = Choice()
         self._options: dict[str, dict[str, str]] = {}
         self._preset: Preset | None = None
-        choices = choice_lists(catalogue)
+        choices = choice_lists(catalogue, complete=False)
         ticks = ticks_of(self._rest, catalogue, choices)
         self._lists = {choice.key: CheckList(choice, ticks[choice.key]) for choice in choices}
         rows = settings(catalogue)
@@ -106,13 +106,14 @@ class PlanScreen(Place):
         self._list.focus()
 
     async def complete(self) -> None:
-        """Show what the first picture did not wait for: settings, what is under the cursor, the plan; all backends."""
+        """Show what the first picture did not wait for: settings, the rest of the lists, and the plan."""
         words = _panel("The plan", Static(id="words"), id="words-panel")
         words.can_focus = True
         about = _panel("About", Static(id="about"), id="about-panel")
         await self.query_one("#body").mount(Horizontal(self._settings, about, id="middle"), words)
         self._complete = True
-        self._lists["backends"].choice = every_backend()
+        for choice in choice_lists(self._catalogue):
+            self._lists[choice.key].choice = choice
         self._explain()
         self.call_after_refresh(self._plan)  # its words fit the room there is, once that is known
 

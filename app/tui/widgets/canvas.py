@@ -43,7 +43,8 @@ class Canvas(Widget):
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """Draw anew, for something that is drawn is other than before: the lines that this changes, and only those."""
         if self._drawn is None or regions or layout or recompose:
-            return self._draw_all(*regions, repaint=repaint, layout=layout, recompose=recompose)
+            self._drawn = None
+            return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         if repaint and not self._outdated:
             self._outdated = True
             self.call_next(self._draw_changes)  # once, when all that is new has come
@@ -52,8 +53,8 @@ class Canvas(Widget):
     def notify_style_update(self) -> None:
         """Draw every line anew: its colours may be others."""
         super().notify_style_update()
-        self._base = None
-        self._draw_all()
+        self._base = self._drawn = None
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """A line, made with all others at once."""
@@ -62,14 +63,11 @@ class Canvas(Widget):
         strips = self._drawn[1]
         return strips[y] if y < len(strips) else Strip.blank(self.size.width, self._base)
 
-    def _draw_all(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        self._drawn = None
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-
     def _draw_changes(self) -> None:
         self._outdated = False
         if self._drawn is None or self._drawn[0] != self.size:
-            self._draw_all()
+            self._drawn = None
+            self.refresh()
             return
         before, self._drawn = self._drawn[1], (self.size, self._strips())
         same = [old == new for old, new in zip_longest(before, self._drawn[1])]

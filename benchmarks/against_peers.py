@@ -29,16 +29,16 @@ from typing import Any
 
 import msgspec
 import plotext
+from benchmarks.strategies import Figures, build, closed_loop, name_of, parser_of, texts_of
 from rich.console import Console
 from rich.text import Text
 
-from app.machine import describe
-from app.tui.widgets.plot import WHITE_BACKGROUND
-from backends.base import Strategy, UnavailableError
-from backends.embedding.cache import MODEL_FILES, twin_of
-from backends.embedding.cores import physical_cores
-from backends.embedding.model import load_model
-from benchmarks.strategies import Figures, build, closed_loop, name_of, parser_of, texts_of
+from membench.machine.facts import describe
+from membench.tui.common.plot import WHITE_BACKGROUND
+from membench_backends.base import Strategy, UnavailableError
+from membench_backends.cores import physical_cores
+from membench_backends.embedding.engines.onnxruntime import load_model
+from membench_backends.embedding.models.cache import MODEL_FILES, twin_of
 
 OURS = (("shared", 1), ("shared", None), ("queue", None), ("pool", None), ("adaptive", None))
 """Strategies and the threads of their sessions; None leaves them to the strategy."""

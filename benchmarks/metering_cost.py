@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from time import perf_counter_ns
 
-from app.catalogue import load_catalogue
-from app.events import RunEnded
-from app.plan import Choice, make_plan
-from app.runner.locks import MeteredLock, MeteredRLock
-from app.session import Session
+from membench.plan.matrix import Choice, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.runner.locks import MeteredLock, MeteredRLock
+from membench.session.events import RunEnded
+from membench.session.session import Session
 
 STRATEGIES = ("shared", "mutex")
 CLIENTS = 8

@@ -21,13 +21,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from app.catalogue import load_catalogue
-from app.config import DEFAULT_FPS, Config
-from app.events import RunEnded
-from app.plan import Choice, Plan, make_plan
-from app.results.record import Record
-from app.session import Session
-from app.tui.app import Dashboard
+from membench.plan.matrix import Choice, Plan, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.results.record import Record
+from membench.session.events import RunEnded
+from membench.session.session import Session
+from membench.settings import DEFAULT_FPS, Config
+from membench.tui.app import Dashboard
 
 ROWS, COLUMNS = 36, 120
 

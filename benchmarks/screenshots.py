@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from app.catalogue import load_catalogue
-from app.plan import Choice, make_plan
-from app.results.limits import limits_folder
-from app.tui.app import Dashboard
+from membench.plan.matrix import Choice, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.results.limits import limits_folder
+from membench.tui.app import Dashboard
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZE = (120, 36)

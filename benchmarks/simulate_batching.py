@@ -17,10 +17,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.corpus import TURN_LOG_DEVIATION, TURN_LOG_MEAN, TURN_TOKENS_MAX, TURN_TOKENS_MIN
-from backends.embedding.cost import BatchCost
-from backends.embedding.layout import cut
-from backends.embedding.policy import next_batch, patience_ns
+from membench.spec.corpus import TURN_LOG_DEVIATION, TURN_LOG_MEAN, TURN_TOKENS_MAX, TURN_TOKENS_MIN
+from membench_backends.embedding.limit.layout import cut
+from membench_backends.embedding.strategies.cost import BatchCost
+from membench_backends.embedding.strategies.policy import next_batch, patience_ns
 
 LENGTHS = {"turns": (TURN_LOG_MEAN, TURN_LOG_DEVIATION), "skewed": (2.6, 0.7)}
 """Mean and deviation of the logarithm of a text's tokens."""

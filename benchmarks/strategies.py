@@ -25,14 +25,14 @@ from typing import NamedTuple
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-from app.corpus import benchmark_text, turns
-from app.machine import describe
-from app.plan import DEFAULT_MODEL
-from backends.base import Strategy
-from backends.embedding.cores import physical_cores
-from backends.embedding.model import FastEmbedModel, load_model
-from backends.embedding.offline import OfflineSearch
-from backends.embedding.strategies import STRATEGIES, parse_options
+from membench.machine.facts import describe
+from membench.plan.matrix import DEFAULT_MODEL
+from membench.spec.corpus import benchmark_text, turns
+from membench_backends.base import Strategy
+from membench_backends.cores import physical_cores
+from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
+from membench_backends.embedding.limit.offline import OfflineSearch
+from membench_backends.embedding.strategies.catalogue import STRATEGIES, parse_options
 
 TEXTS = 4096
 SAMPLE = 384

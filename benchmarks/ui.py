@@ -25,15 +25,15 @@ from contextlib import AbstractContextManager, contextmanager
 import msgspec
 import psutil
 
-from app.catalogue import load_catalogue
-from app.config import Config
-from app.events import RunEnded
-from app.plan import Choice, Plan, make_plan
-from app.results.history import History, history_path
-from app.results.record import Record
-from app.session import Session
-from app.tui.app import Dashboard
-from app.tui.widgets import chart
+from membench.plan.matrix import Choice, Plan, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.results.history import History, history_path
+from membench.results.record import Record
+from membench.session.events import RunEnded
+from membench.session.session import Session
+from membench.settings import Config
+from membench.tui.app import Dashboard
+from membench.tui.common import chart
 
 ROWS, COLUMNS = 36, 120
 PATIENCE_S = 60.0
@@ -43,7 +43,7 @@ HISTORY_RUNS = 1000
 WATCHED_S = 6.0
 CHART = (120, 30)
 CHART_POINTS = 300
-STARTED = (sys.executable, "-m", "app")
+STARTED = (sys.executable, "-m", "membench")
 """What a person starts."""
 BARE = """
 from textual.app import App

@@ -60,8 +60,8 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 @pytest.fixture(scope="session")
 def tiny_twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model of two layers, for `--model`: a real run of it takes a moment."""
-    from backends.embedding.architecture import TINY
-    from backends.embedding.twin import build_twin
+    from membench_backends.embedding.models.architecture import TINY
+    from membench_backends.embedding.models.twin import build_twin
 
     return build_twin(TINY, tmp_path_factory.mktemp("twins"))
 
@@ -82,7 +82,7 @@ def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def plugins(plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The faulty backends, installed: for this process and for those it starts."""
-    from backends.registry import backends
+    from membench_backends.registry import backends
 
     monkeypatch.setenv("PYTHONPATH", str(plugin_folder))
     monkeypatch.setattr(sys, "path", [str(plugin_folder), *sys.path])

@@ -11,11 +11,11 @@ def main() -> NoReturn:
     """The console script: every error is one line and an exit code."""
     gc.disable()  # nothing that is loaded is garbage, and looking for some takes an eighth of the start
     try:
-        from app.console import at_terminal
+        from membench.cli.console import at_terminal
 
         code = _dashboard() if len(sys.argv) == 1 and at_terminal() else _command()
     except KeyboardInterrupt:
-        from app.console import Exit
+        from membench.cli.console import Exit
 
         code = Exit.INTERRUPTED
     except Exception as error:
@@ -24,13 +24,13 @@ def main() -> NoReturn:
 
 
 def _dashboard() -> int:
-    from app.tui.app import run_dashboard
+    from membench.tui.app import run_dashboard
 
     return run_dashboard()
 
 
 def _command() -> int:
-    from app.cli import run_command
+    from membench.cli.main import run_command
 
     gc.freeze()
     gc.enable()
@@ -41,9 +41,9 @@ def _keep_traceback(error: Exception) -> int:
     """Say in one line what nobody foresaw; the log gets the rest."""
     import traceback
 
-    from app.console import Exit, complain
-    from app.process import log_path
-    from backends.base import in_one_line
+    from membench.cli.console import Exit, complain
+    from membench.session.process import log_path
+    from membench_backends.base import in_one_line
 
     what = in_one_line(error)
     try:

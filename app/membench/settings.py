@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 import platformdirs
 
-from app.units import from_home, suggest
+from membench.units import from_home, suggest
 
 ThemeName = Literal["dark", "light", "high-contrast", "colour-blind-safe"]
 THEME_NAMES: tuple[str, ...] = get_args(ThemeName)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from backends.base import BackendInfo, Capabilities, MemoryBackend, Parts, UnavailableError, in_one_line
+from membench_backends.base import BackendInfo, Capabilities, MemoryBackend, Parts, UnavailableError, in_one_line
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 GROUP = "membench.backends"
 """The entry-point group whose members each load to a `BackendInfo`."""
 
-_BUILT_IN = ("backends.mem0", "backends.agentmem", "backends.fastembed", "backends.qdrant", "backends.null")
+_BUILT_IN = ("mem0", "agentmem", "fastembed", "qdrant", "null")
+"""Modules of `membench_backends.systems`, in the order in which to show them."""
 _NOTHING = Capabilities(embeds=False, stores=False, batch_call=False)
 
 
@@ -85,7 +86,7 @@ def import_required(modules: Iterable[str]) -> None:
 
 
 def _built_in(module: str) -> BackendInfo:
-    info: BackendInfo = importlib.import_module(module).INFO
+    info: BackendInfo = importlib.import_module(f"membench_backends.systems.{module}").INFO
     return info
 
 

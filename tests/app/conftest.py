@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app.catalogue import load_catalogue
-from app.messages import Corpus, RunSpec, Tick, Workload
-from app.plan import Choice, Plan, make_plan
+from membench.messages.run import Corpus, RunSpec, Tick, Workload
+from membench.plan.matrix import Choice, Plan, make_plan
+from membench.plan.scenarios import load_catalogue
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "membench-tui"
 PATIENCE_S = 120.0

@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.analysis.scaling import fit
-from app.catalogue import load_catalogue
-from app.events import RunEnded
-from app.explain import scaling_groups
-from app.plan import Choice, make_plan
-from app.session import Session
+from membench.analysis.scaling import fit
+from membench.plan.matrix import Choice, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.report.explanation import scaling_groups
+from membench.session.events import RunEnded
+from membench.session.session import Session
 
 pytestmark = [pytest.mark.xdist_group("measures"), pytest.mark.alone]
 
@@ -56,7 +56,7 @@ def planted_folder(tmp_path_factory):
 @pytest.fixture
 def run(planted_folder, monkeypatch, temporary):
     """Runs a planted backend in a runner of its own, and gives its records."""
-    from backends.registry import backends
+    from membench_backends.registry import backends
 
     monkeypatch.setenv("PYTHONPATH", str(planted_folder))
     monkeypatch.setattr(sys, "path", [str(planted_folder), *sys.path])

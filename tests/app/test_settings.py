@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.config import DEFAULT_FPS, Config, ConfigError, keep_theme, load_config
-from app.tui.app import Dashboard
-from app.tui.keys import check_keys, default_keys
+from membench.settings import DEFAULT_FPS, Config, ConfigError, keep_theme, load_config
+from membench.tui.app import Dashboard
+from membench.tui.common.keys import check_keys, default_keys
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.units import (
+from membench.units import (
     format_count,
     format_duration,
     format_latency,

@@ -61,7 +61,7 @@ def strategy() -> HashStrategy:
 @pytest.fixture
 def open_store(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
     """Builds stores by name and closes them in the end."""
-    from backends.stores.table import STORES
+    from membench_backends.stores.table import STORES
 
     opened = []
 

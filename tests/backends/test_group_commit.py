@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from backends.together import Together
+from membench_backends.group_commit import Together
 
 
 class Poisoned(Exception):

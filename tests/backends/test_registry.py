@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from backends.base import BackendInfo, Capabilities, Parts, UnavailableError, in_one_line
-from backends.null import NullBackend
-from backends.registry import backends, version_of
+from membench_backends.base import BackendInfo, Capabilities, Parts, UnavailableError, in_one_line
+from membench_backends.registry import backends, version_of
+from membench_backends.systems.null import NullBackend
 
 BUILT_IN = ["mem0", "agentmem", "fastembed", "qdrant", "null"]
 HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "numpy", "textual"}
@@ -68,8 +68,8 @@ def test_the_built_in_backends_are_there_and_available():
 def test_reading_the_registry_and_the_stores_imports_nothing_heavy():
     code = """
 import sys
-from backends.registry import backends, version_of
-from backends.stores.table import STORES
+from membench_backends.registry import backends, version_of
+from membench_backends.stores.table import STORES
 print([version_of(info) for info in backends().values()], [store.unavailable for store in STORES.values()])
 print(*{module.partition('.')[0] for module in sys.modules})
 """

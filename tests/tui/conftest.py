@@ -10,11 +10,11 @@ import textual.app
 import textual.pilot
 from tui_script import Stage
 
-import app.tui.app
-import app.tui.choices
-import app.tui.planned
-import app.tui.screens.plan
-from backends.embedding.cache import WeightsOnDisk
+import membench.tui.app
+import membench.tui.plan.choices
+import membench.tui.plan.screen
+import membench.tui.plan.summary
+from membench_backends.embedding.models.cache import WeightsOnDisk
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def prompt_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
     Textual's own waits until the process takes next to no processor time, a second at most: on a busy machine that is
     both too long and, for a slow step, too short. A notification stays until the test has read it.
     """
-    monkeypatch.setattr(app.tui.app.Dashboard, "NOTIFICATION_TIMEOUT", 600.0)
+    monkeypatch.setattr(membench.tui.app.Dashboard, "NOTIFICATION_TIMEOUT", 600.0)
     for module in (textual.app, textual.pilot):
         monkeypatch.setattr(module, "wait_for_idle", nothing_left_to_do)
 
@@ -47,11 +47,11 @@ async def nothing_left_to_do(min_sleep: float = 0.0, max_sleep: float = 0.0) -> 
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A dashboard that looks the same on every machine and draws at once."""
     twin = WeightsOnDisk("twin", None, 266.0, True, "speed twin, cached")
-    for module in (app.tui.app, app.tui.planned):
+    for module in (membench.tui.app, membench.tui.plan.summary):
         monkeypatch.setattr(module, "weights_on_disk", lambda model: twin)
-    monkeypatch.setattr(app.tui.app, "describe", lambda: "Test CPU, 2 cores")
-    monkeypatch.setattr(app.tui.choices, "version_of", lambda info: "1.0")
-    monkeypatch.setattr(app.tui.screens.plan, "disturbances", list)
+    monkeypatch.setattr(membench.tui.app, "describe", lambda: "Test CPU, 2 cores")
+    monkeypatch.setattr(membench.tui.plan.choices, "version_of", lambda info: "1.0")
+    monkeypatch.setattr(membench.tui.plan.screen, "disturbances", list)
     stage = Stage()
     yield stage
     stage.app.engine.leave()

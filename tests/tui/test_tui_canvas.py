@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from app.tui.widgets.canvas import Canvas, Line
-from app.tui.widgets.chart import Curve, draw
+from membench.tui.common.canvas import Canvas, Line
+from membench.tui.common.chart import Curve, draw
 
 
 class Lines(Canvas):

@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 from tui_script import MUTEX_LOCKS, NARROW, WIDE, Stage, contention, lock_use, text_of, until
 
-from app.analysis.contention import Shares, summarise
-from app.catalogue import load_catalogue
-from app.messages import TimeSplit
-from app.plan import Choice, Plan, make_plan
-from app.tui.snapshot import Course, Point, RunView
-from app.tui.widgets import locks, timebar
-from app.tui.widgets.curves import Curves
-from app.tui.widgets.details import Details
-from app.tui.widgets.facts import wrapped
-from app.tui.widgets.locks import LockTable
-from app.units import format_share
+from membench.analysis.contention import Shares, summarise
+from membench.messages.run import TimeSplit
+from membench.plan.matrix import Choice, Plan, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.tui.common import locks, timebar
+from membench.tui.common.locks import LockTable
+from membench.tui.common.snapshot import Course, Point, RunView
+from membench.tui.results.curves import Curves
+from membench.tui.results.details import Details
+from membench.tui.results.facts import wrapped
+from membench.units import format_share
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW, (120, 26), (200, 60)], ids=["wide", "narrow", "low", "large"])
-LOW = (contention(locks=(lock_use("backends/agentmem.py:124", 0.2, 0.05, 9.0),), lock_s=0.2),)
+LOW = (contention(locks=(lock_use("membench_backends/systems/agentmem.py:124", 0.2, 0.05, 9.0),), lock_s=0.2),)
 
 
 def plan_of(**choice: Any) -> Plan:
@@ -55,7 +55,7 @@ async def test_live_says_how_much_waits_for_which_lock(stage: Stage, size: tuple
         seen = text_of(stage.app)
     for words in ("█ lock 82 %", "▒ waiting for a core 5 %", "░ on a core 10 %", "· other 3 %", "held", "longest"):
         assert words in seen
-    (row,) = [line for line in seen.splitlines() if "backends/embedding/mutex.py:31" in line]
+    (row,) = [line for line in seen.splitlines() if "membench_backends/embedding/strategies/mutex.py:31" in line]
     assert "80 %" in row and "96 %" in row and "312 ms" in row
     assert "lock-bound" not in seen
 
@@ -107,11 +107,11 @@ async def test_a_run_without_metering_says_so(stage: Stage) -> None:
 
 
 async def test_a_run_in_which_nobody_waited_says_so(stage: Stage) -> None:
-    met = contention(locks=(lock_use("backends/agentmem.py:124", 0.0, 0.3, 0.0),), lock_s=0.0)
+    met = contention(locks=(lock_use("membench_backends/systems/agentmem.py:124", 0.0, 0.3, 0.0),), lock_s=0.0)
     async with stage.app.run_test(size=WIDE) as pilot:
         await measure(pilot, stage, plan_of(strategies=("shared",)), contention=met)
         await until(pilot, lambda: "no lock was waited for" in text_of(stage.app))
-        assert "backends/agentmem.py:124" in text_of(stage.app) and "30 %" in text_of(stage.app)
+        assert "membench_backends/systems/agentmem.py:124" in text_of(stage.app) and "30 %" in text_of(stage.app)
 
 
 async def two_runs(pilot: Any, stage: Stage) -> None:
@@ -135,7 +135,11 @@ async def test_results_give_the_verdict_with_all_that_led_to_it(stage: Stage, si
         await until(pilot, lambda: "lock-bound:" in text_of(stage.app))
         seen = " ".join(text_of(stage.app).replace("│", " ").split())
     for words in (
-        *("lock made at backends/embedding/mutex.py:31 is held", "→ One lock serialises", "█ lock 82 %"),
+        *(
+            "lock made at membench_backends/embedding/strategies/mutex.py:31 is held",
+            "→ One lock serialises",
+            "█ lock 82 %",
+        ),
         *("contended queue", "312 ms 50 % 7", "embed 60.0 ms (p99 300 ms)", "Jain's index 1.000"),
         *("120 acknowledged, 120 stored, 0 lost", "82 %", "in batches of 4.0, queue p99 8"),
     ):

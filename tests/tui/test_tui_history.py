@@ -13,12 +13,12 @@ import pytest
 from textual.widgets import Input
 from tui_script import NARROW, WIDE, Stage, contention, notes_of, text_of, until
 
-from app.messages import Audit, Corpus, Finished, RepeatEnded, RunSpec, Started, Tick, Workload
-from app.results.history import History, history_path
-from app.results.measurement import Measurement
-from app.tui.screens.dialogs import Export
-from app.tui.screens.history import HistoryScreen
-from app.tui.widgets.table import RunTable
+from membench.messages.run import Audit, Corpus, Finished, RepeatEnded, RunSpec, Started, Tick, Workload
+from membench.results.history import History, history_path
+from membench.session.measurement import Measurement
+from membench.tui.common.dialogs import Export
+from membench.tui.common.table import RunTable
+from membench.tui.history.screen import HistoryScreen
 
 STRATEGIES = ("mutex", "shared", "adaptive", "queue")
 NEWEST = datetime(2024, 11, 21, 14, 5).astimezone()

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from tui_script import NARROW, WIDE, Stage, notes_of, text_of, until
 
-from app.messages import Auditing, Loading
-from app.tui.engine import Drawing
-from app.tui.screens.dialogs import Log, Question
-from app.tui.screens.live import LiveScreen, measured_s
-from app.tui.widgets.chart import Chart
-from app.tui.widgets.figure import Figure
-from app.tui.widgets.histogram import Histogram
-from app.tui.widgets.keybar import KeyBar
-from app.tui.widgets.table import RunTable
-from app.units import format_rate
+from membench.messages.run import Auditing, Loading
+from membench.tui.common.chart import Chart
+from membench.tui.common.dialogs import Log, Question
+from membench.tui.common.engine import Drawing
+from membench.tui.common.histogram import Histogram
+from membench.tui.common.keybar import KeyBar
+from membench.tui.common.table import RunTable
+from membench.tui.live.figure import Figure
+from membench.tui.live.screen import LiveScreen, measured_s
+from membench.units import format_rate
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 

@@ -7,14 +7,25 @@ import sys
 
 import pytest
 
-from app.catalogue import load_catalogue
-from app.messages import Tick
-from app.plan import Choice, expected_s, make_plan
-from app.results.measurement import Measurement
-from app.tui.snapshot import POINTS_MAX, Latencies, Point, Recorder, RunView, Snapshot, bin_of, joined, smoothed
-from app.tui.widgets import columns, cores, histogram
-from app.tui.widgets.chart import Curve, Level, downsampled, draw, nice_step
-from app.tui.widgets.table import fitted
+from membench.messages.run import Tick
+from membench.plan.matrix import Choice, expected_s, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.session.measurement import Measurement
+from membench.tui.common import columns, histogram
+from membench.tui.common.chart import Curve, Level, downsampled, draw, nice_step
+from membench.tui.common.snapshot import (
+    POINTS_MAX,
+    Latencies,
+    Point,
+    Recorder,
+    RunView,
+    Snapshot,
+    bin_of,
+    joined,
+    smoothed,
+)
+from membench.tui.common.table import fitted
+from membench.tui.live import cores
 
 
 def tick(items: int = 10) -> Tick:
@@ -135,8 +146,14 @@ def test_tables_fit_their_width(width: int) -> None:
 
 def test_the_first_picture_loads_nothing_that_it_does_not_show() -> None:
     measured = ("mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "numpy")
-    later = ("click", "plotext", "app.tui.screens.live", "app.tui.screens.results", "app.tui.screens.history")
-    code = f"import app.tui.app, sys; print([name for name in {measured + later} if name in sys.modules])"
+    later = (
+        "click",
+        "plotext",
+        "membench.tui.live.screen",
+        "membench.tui.results.screen",
+        "membench.tui.history.screen",
+    )
+    code = f"import membench.tui.app, sys; print([name for name in {measured + later} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -9,23 +9,23 @@ from msgspec.structs import replace
 from textual.widgets import Input, OptionList
 from tui_script import NARROW, WIDE, Stage, notes_of, text_of, until
 
-import app.tui.choices
-from app.catalogue import Scenario, load_catalogue
-from app.doctor import Finding
-from app.plan import Choice, Plan, make_plan
-from app.presets import BUILT_IN, presets_path, save_preset, saved_presets
-from app.results.history import History
-from app.results.measurement import Measurement
-from app.tui.choices import settings
-from app.tui.planned import group_lines
-from app.tui.screens.options import Form
-from app.tui.screens.plan import PlanScreen
-from app.tui.screens.presets import PresetName, Presets
-from app.tui.widgets.checklist import CheckList
-from app.tui.widgets.settings import Settings
-from app.tui.words import shortened
-from backends.embedding.strategies import STRATEGIES
-from backends.registry import backends
+import membench.tui.plan.choices
+from membench.machine.doctor import Finding
+from membench.plan.matrix import Choice, Plan, make_plan
+from membench.plan.presets import BUILT_IN, presets_path, save_preset, saved_presets
+from membench.plan.scenarios import Scenario, load_catalogue
+from membench.results.history import History
+from membench.session.measurement import Measurement
+from membench.tui.common.words import shortened
+from membench.tui.plan.checklist import CheckList
+from membench.tui.plan.choices import settings
+from membench.tui.plan.forms import Form
+from membench.tui.plan.presets import PresetName, Presets
+from membench.tui.plan.screen import PlanScreen
+from membench.tui.plan.settings import Settings
+from membench.tui.plan.summary import group_lines
+from membench_backends.embedding.strategies.catalogue import STRATEGIES
+from membench_backends.registry import backends
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 ALL_SIZES = pytest.mark.parametrize("size", [WIDE, NARROW, (200, 60)], ids=["wide", "narrow", "large"])
@@ -382,8 +382,8 @@ async def test_a_risky_store_is_warned_of(stage: Stage) -> None:
 
 async def test_what_disturbs_measurements_is_warned_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Finding("power", "battery", "plug the machine in")]
-    monkeypatch.setattr(app.tui.screens.plan, "disturbances", lambda: found)
-    monkeypatch.setattr(app.tui.screens.plan, "LOOK_AFTER_S", 0.01)
+    monkeypatch.setattr(membench.tui.plan.screen, "disturbances", lambda: found)
+    monkeypatch.setattr(membench.tui.plan.screen, "LOOK_AFTER_S", 0.01)
     async with stage.app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: "! power battery: plug the machine in" in text_of(stage.app))
 
@@ -408,7 +408,7 @@ async def test_a_backend_that_cannot_run_is_shown_with_its_reason(
     missing = {name: replace(info, unavailable="needs mem0") if name == "mem0" else info
                for name, info in backends().items()}  # fmt: skip
     for name in ("backends", "built_in"):
-        monkeypatch.setattr(app.tui.choices, name, lambda: missing)
+        monkeypatch.setattr(membench.tui.plan.choices, name, lambda: missing)
     async with stage.app.run_test(size=size) as pilot:
         assert " –  mem0" in text_of(stage.app)
         await pilot.press("tab")
@@ -423,7 +423,9 @@ async def test_a_backend_of_another_distribution_is_listed_after_those_that_ship
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = backends()
-    monkeypatch.setattr(app.tui.choices, "backends", lambda: {**known, "other": replace(known["null"], name="other")})
+    monkeypatch.setattr(
+        membench.tui.plan.choices, "backends", lambda: {**known, "other": replace(known["null"], name="other")}
+    )
     async with stage.app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: "[ ] other" in text_of(stage.app))
         assert ticked(stage, "backends") == ("mem0", "agentmem")

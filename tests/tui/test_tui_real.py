@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tui_script import WIDE, text_of, until
 
-from app.catalogue import load_catalogue
-from app.plan import Choice, make_plan
-from app.tui.app import Dashboard
+from membench.plan.matrix import Choice, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.tui.app import Dashboard
 
 pytestmark = pytest.mark.xdist_group("measures")
 

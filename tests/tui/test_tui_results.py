@@ -11,13 +11,13 @@ from textual.binding import Binding
 from textual.widgets import Input
 from tui_script import NARROW, WIDE, Stage, contention, notes_of, text_of, until
 
-from app.catalogue import load_catalogue
-from app.plan import Choice, make_plan
-from app.tui.keys import keys_of
-from app.tui.screens.dialogs import Export, Help
-from app.tui.screens.results import ResultsScreen
-from app.tui.screens.sorting import SortBy
-from app.tui.widgets.table import RunTable
+from membench.plan.matrix import Choice, make_plan
+from membench.plan.scenarios import load_catalogue
+from membench.tui.common.dialogs import Export, Help
+from membench.tui.common.keys import keys_of
+from membench.tui.common.table import RunTable
+from membench.tui.results.screen import ResultsScreen
+from membench.tui.results.sorting import SortBy
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
@@ -136,7 +136,10 @@ async def test_the_headline_names_the_bottleneck_and_what_is_faster(stage: Stage
         await pairs(pilot, stage)
         seen = words_of(stage)
         assert stage.app.screen.query_one(RunTable).cursor == 0
-    assert "agentmem: mutex is lock-bound (80 % of client time waits at backends/embedding/mutex.py:31)" in seen
+    assert (
+        "agentmem: mutex is lock-bound (80 % of client time waits at "
+        "membench_backends/embedding/strategies/mutex.py:31)" in seen
+    )
     assert "adaptive is 2.00x mutex" in seen
 
 

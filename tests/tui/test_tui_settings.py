@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from tui_script import EVERY_TICK, NARROW, WIDE, Stage, notes_of, text_of, unseen, until
 
-from app.config import Config, config_path, load_config
-from app.tui.colours import LOCK
-from app.tui.filters import Ascii, in_ascii, knows_no_more_than_ascii
-from app.tui.screens.dialogs import Help
-from app.tui.screens.live import LiveScreen
-from app.tui.themes import PALETTES
+from membench.settings import Config, config_path, load_config
+from membench.tui.common.colours import LOCK
+from membench.tui.common.dialogs import Help
+from membench.tui.common.filters import Ascii, in_ascii, knows_no_more_than_ascii
+from membench.tui.common.themes import PALETTES
+from membench.tui.live.screen import LiveScreen
 
 
 async def begin(pilot: Any, stage: Stage) -> None:

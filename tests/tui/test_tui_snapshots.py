@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from tui_script import NARROW, WIDE, Stage, contention, lock_use, text_of, until
 
-import app.tui.engine
-from app.catalogue import load_catalogue
-from app.plan import Choice, make_plan
+import membench.tui.common.engine
+from membench.plan.matrix import Choice, make_plan
+from membench.plan.scenarios import load_catalogue
 
 Compare = Callable[..., bool]
-FREE = contention(locks=(lock_use("backends/agentmem.py:124", 0.2, 0.05, 9.0),), lock_s=0.2)
+FREE = contention(locks=(lock_use("membench_backends/systems/agentmem.py:124", 0.2, 0.05, 9.0),), lock_s=0.2)
 
 
 def mid_plan(stage: Stage) -> Callable[[Any], Any]:
@@ -74,7 +74,7 @@ class TestPlaces:
         self, stage: Stage, snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Live: charts of the second run, the first as a grey line behind it, and the limit as a dashed one."""
-        monkeypatch.setattr(app.tui.engine, "limit_for", lambda spec: SimpleNamespace(ops_per_s=180.0))
+        monkeypatch.setattr(membench.tui.common.engine, "limit_for", lambda spec: SimpleNamespace(ops_per_s=180.0))
         assert snap_compare(stage.app, terminal_size=size, run_before=mid_plan(stage))
 
     @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from app.config import config_path
+from membench.settings import config_path
 
 pytestmark = pytest.mark.xdist_group("measures")
 
@@ -47,7 +47,7 @@ def dashboard(*arguments: str) -> tuple[int, int]:
     process, terminal = pty.fork()
     if process == 0:
         os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"}
-        os.execv(sys.executable, [sys.executable, "-m", "app", *arguments])
+        os.execv(sys.executable, [sys.executable, "-m", "membench", *arguments])
     return process, terminal
 
 

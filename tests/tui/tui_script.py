@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.catalogue import load_catalogue
-from app.config import Config
-from app.events import Event, RunEnded, RunMessage, RunStarted
-from app.messages import (
+from membench.messages.run import (
     Audit,
     Auditing,
     Contention,
@@ -24,9 +21,12 @@ from app.messages import (
     TimeSplit,
     WarmingUp,
 )
-from app.plan import Plan
-from app.results.measurement import Measurement
-from app.tui.app import Dashboard
+from membench.plan.matrix import Plan
+from membench.plan.scenarios import load_catalogue
+from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.session.measurement import Measurement
+from membench.settings import Config
+from membench.tui.app import Dashboard
 
 WIDE, NARROW = (120, 36), (80, 24)
 EVERY_TICK = 1e9
@@ -39,9 +39,9 @@ def lock_use(site: str, wait_s: float, hold_s: float, longest_ms: float) -> Lock
 
 
 MUTEX_LOCKS = (
-    lock_use("backends/embedding/mutex.py:31", 6.4, 0.96, 312.0),
+    lock_use("membench_backends/embedding/strategies/mutex.py:31", 6.4, 0.96, 312.0),
     lock_use("a/package/whose/modules/lie/deep/within/its/folders/storage.py:15", 0.16, 0.02, 1.5),
-    lock_use("backends/stores/qdrant_local.py:42", 0.0, 0.03, 0.0),
+    lock_use("membench_backends/stores/qdrant_local.py:42", 0.0, 0.03, 0.0),
 )
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from app.analysis.statistics import ratio_of_repeats, ratio_of_windows
-from app.results.record import Record
-from app.units import format_rate
+from membench.analysis.statistics import ratio_of_repeats, ratio_of_windows
+from membench.results.record import Record
+from membench.units import format_rate
 
 CONDITIONS = {
     **{name: name for name in ("scenario", "operation", "items", "loop", "arrivals", "model", "weights", "precision")},

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.messages import Contention, LockUse, TimerUse, TimeSplit
+from membench.messages.run import Contention, LockUse, TimerUse, TimeSplit
 
 
 class Shares(msgspec.Struct, frozen=True):

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from app.results.record import Record
-from app.units import format_latency, format_rate, format_share
+from membench.results.record import Record
+from membench.units import format_latency, format_rate, format_share
 
 Verdict = Literal[
     "lock-bound",
@@ -179,9 +179,9 @@ def _gain(record: Record, used: float | None) -> str:
 
 
 def _way_around(site: str) -> str:
-    if site.startswith("backends/embedding/"):
+    if site.startswith("membench_backends/embedding/"):
         return "One lock serialises every embedding: try --strategy shared, or one that batches"
-    if site.startswith("backends/stores/"):
+    if site.startswith("membench_backends/stores/"):
         return "The store works behind one lock: try --store edge"
     return f"Calls queue for the lock made at {site}: hold it for less, or write in batches"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from app.units import format_share
+from membench.units import format_share
 
 POINTS_MIN = 6
 RESAMPLES = 400

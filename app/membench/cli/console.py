@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
-from app.events import Event, RunEnded, RunMessage, RunStarted
-from app.messages import Auditing, LimitTried, Loading, Message, Progress, Tick, WarmingUp
-from app.units import format_count, format_latency, format_rate, format_rate_between, format_share, plural
+from membench.messages.run import Auditing, LimitTried, Loading, Message, Progress, Tick, WarmingUp
+from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.units import format_count, format_latency, format_rate, format_rate_between, format_share, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.table import Table
 
-    from app.results.measurement import Measurement
-    from app.results.record import Record
+    from membench.results.record import Record
+    from membench.session.measurement import Measurement
 
 PIPED_WIDTH = 160
 """Columns of a table that goes to a file or a pipe, where nothing says how wide the paper is."""
@@ -65,7 +65,7 @@ def give_table(table: Table, to_stderr: bool = False) -> None:
 
 def give_results(records: Sequence[Record], explain: bool, to_stderr: bool) -> None:
     """The table of all runs and what must be said of them; to standard error where a file already has the output."""
-    from app.explain import explain_run, explain_scaling, explain_strategies
+    from membench.report.explanation import explain_run, explain_scaling, explain_strategies
 
     tell = say if to_stderr else give
     give_table(results_table(records), to_stderr)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.console import STATUS_MARKS, Exit, complain, give, give_table, plain_table, remarks, say
-from app.units import format_count, format_latency, format_rate, format_rate_between, format_share, plural
+from membench.cli.console import STATUS_MARKS, Exit, complain, give, give_table, plain_table, remarks, say
+from membench.units import format_count, format_latency, format_rate, format_rate_between, format_share, plural
 
 if TYPE_CHECKING:
-    from app.results.history import History
-    from app.results.record import Record
+    from membench.results.history import History
+    from membench.results.record import Record
 
 LIMIT = 50
 EMPTY = "No run is kept yet: 'membench-tui run' measures, and keeps what it measured."
@@ -62,7 +62,7 @@ def history(words: tuple[str, ...], limit: int) -> int:
 @click.argument("run")
 def show(run: str) -> int:
     """Tell everything about RUN: its verdict, where its clients' time went, its locks and its stages."""
-    from app.explain import explain_run
+    from membench.report.explanation import explain_run
 
     (record,) = _records([run])
     for line in explain_run(record):
@@ -77,8 +77,8 @@ def show(run: str) -> int:
 @click.argument("other")
 def compare(run: str, other: str) -> int:
     """Hold RUN against OTHER: how many times faster it is, how sure that is, and whether they are alike."""
-    from app.analysis import comparison
-    from app.headline import names_of
+    from membench.analysis import comparison
+    from membench.report.headline import names_of
 
     a, b = _records([run, other])
     names = names_of([a, b])
@@ -129,7 +129,7 @@ BASIS = {
               help="Write latency percentiles for HdrHistogram's plotter; several runs: numbered files.")  # fmt: skip
 def export(runs: tuple[str, ...], json_path: Path | None, csv_path: Path | None, hgrm_path: Path | None) -> int:
     """Write runs of the history to files."""
-    from app.results.exports import ExportError, ResultFiles
+    from membench.report.exports import ExportError, ResultFiles
 
     if not (json_path or csv_path or hgrm_path):
         raise click.UsageError("nothing to write to; name a file with --csv, --json or --hgrm")
@@ -171,7 +171,7 @@ COMMANDS = (history, show, compare, export, forget)
 @contextmanager
 def _history() -> Iterator[History]:
     """The history; what goes wrong with it in one line."""
-    from app.results.history import History, HistoryError, UnknownRunError
+    from membench.results.history import History, HistoryError, UnknownRunError
 
     try:
         with History() as kept:

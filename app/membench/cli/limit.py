@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from app.console import Exit, complain, give, give_table, plain_table, say
-from app.messages import Precision
+from membench.cli.console import Exit, complain, give, give_table, plain_table, say
+from membench.messages.run import Precision
 
 if TYPE_CHECKING:
-    from app.messages import Corpus, LimitFound, LimitSpec
-    from app.results.limits import Limit
+    from membench.messages.run import Corpus, LimitFound, LimitSpec
+    from membench.results.limits import Limit
 
 TEXTS, PASSES = 512, 5
 
@@ -36,9 +36,9 @@ def limit(
 
     The limit is kept, and from then on every run with the same model, precision and corpus is held against it.
     """
-    from app.corpus import CorpusError, parse_corpus, read_corpus
-    from app.messages import LimitSpec
-    from backends.embedding.cache import weights_on_disk
+    from membench.messages.run import LimitSpec
+    from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
+    from membench_backends.embedding.models.cache import weights_on_disk
 
     if kept:
         return _list()
@@ -62,11 +62,11 @@ def _search(spec: LimitSpec) -> LimitFound | None:
     """Have a process of its own search; None, with a word why, when it finds nothing."""
     import msgspec
 
-    from app.console import searching
-    from app.messages import Failed, LimitFound
-    from app.process import MeasuredProcess
+    from membench.cli.console import searching
+    from membench.messages.run import Failed, LimitFound
+    from membench.session.process import MeasuredProcess
 
-    process = MeasuredProcess("app.runner.limit", "limit", arguments=(msgspec.json.encode(spec).decode(),))
+    process = MeasuredProcess("membench.runner.limit", "limit", arguments=(msgspec.json.encode(spec).decode(),))
     try:
         with searching() as show:
             for message in process.messages():
@@ -83,9 +83,9 @@ def _search(spec: LimitSpec) -> LimitFound | None:
 
 
 def _keep(model: str, precision: Precision, corpus: Corpus, found: LimitFound) -> None:
-    from app.results.limits import Limit, corpus_name, keep_limit, machine
-    from app.units import from_home
-    from backends.embedding.cache import weights_on_disk
+    from membench.results.limits import Limit, corpus_name, keep_limit, machine
+    from membench.units import from_home
+    from membench_backends.embedding.models.cache import weights_on_disk
 
     weights = weights_on_disk(model).weights
     assert weights is not None, "its limit has just been measured"
@@ -108,7 +108,7 @@ def _keep(model: str, precision: Precision, corpus: Corpus, found: LimitFound) -
 
 def limit_in_words(limit: Limit) -> list[str]:
     """What was found, and what arithmetic alone would allow: a line each."""
-    from app.units import format_rate, format_share, plural
+    from membench.units import format_rate, format_share, plural
 
     found, layout = limit.found, limit.found.layout
     passes = found.passes_ops_per_s
@@ -132,8 +132,8 @@ def limit_in_words(limit: Limit) -> list[str]:
 
 
 def _list() -> int:
-    from app.results.limits import kept_limits
-    from app.units import format_rate, format_share
+    from membench.results.limits import kept_limits
+    from membench.units import format_rate, format_share
 
     numbers = ("texts/s", "of the ceiling", "batchers", "threads", "tokens a batch")
     table = plain_table("model", "weights", "precision", "corpus", *numbers, "measured", right=numbers)

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from app.commands.history import COMMANDS as HISTORY_COMMANDS
-from app.commands.limit import limit
-from app.config import DEFAULT_FPS, FPS_LEAST, FPS_MOST, THEME_NAMES
-from app.console import Exit, at_terminal, complain, give, give_results, give_table, plain_table, progress, say
-from app.units import parse_duration, suggest
+from membench.cli.console import Exit, at_terminal, complain, give, give_results, give_table, plain_table, progress, say
+from membench.cli.history import COMMANDS as HISTORY_COMMANDS
+from membench.cli.limit import limit
+from membench.settings import DEFAULT_FPS, FPS_LEAST, FPS_MOST, THEME_NAMES
+from membench.units import parse_duration, suggest
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -101,10 +101,10 @@ def cli(context: click.Context, /, scenarios: Path | None, **settings: Any) -> i
         context.default_map = {command: {"scenarios": scenarios} for command in ("run", "list")}
         return None
     if at_terminal():
-        from app.tui.app import run_dashboard
+        from membench.tui.app import run_dashboard
 
         return run_dashboard(scenarios, **settings)
-    from app.plan import Choice
+    from membench.plan.matrix import Choice
 
     return _headless(Choice(), scenarios)
 
@@ -148,8 +148,8 @@ def run(scenario: tuple[str, ...], scenarios: Path | None, **given: Any) -> int:
 
     Options that take several values make a matrix: every combination is a run of its own.
     """
-    from app.plan import Choice
-    from app.results.exports import ResultFiles
+    from membench.plan.matrix import Choice
+    from membench.report.exports import ResultFiles
 
     choice = {
         "scenarios": tuple(dict.fromkeys(scenario)),
@@ -183,12 +183,12 @@ def _headless(
     choice: Any, scenarios: Path | None, files: Any = None, timeout_s: float | None = None, explain: bool = False
 ) -> int:
     """Make a plan, run it, and give the table."""
-    from app.catalogue import CatalogueError, load_catalogue
-    from app.events import RunEnded
-    from app.plan import PlanError, make_plan
-    from app.results.exports import ExportError, ResultFiles
-    from app.results.history import Keeper, earlier_times
-    from app.session import TIMEOUT_S, Session
+    from membench.plan.matrix import PlanError, make_plan
+    from membench.plan.scenarios import CatalogueError, load_catalogue
+    from membench.report.exports import ExportError, ResultFiles
+    from membench.results.history import Keeper, earlier_times
+    from membench.session.events import RunEnded
+    from membench.session.session import TIMEOUT_S, Session
 
     files = files or ResultFiles()
     try:
@@ -225,7 +225,7 @@ def _headless(
 
 def _write(files: Any, records: Sequence[Any], more_to_come: bool = False) -> str:
     """Write what there is so far; the reason if a file cannot be written."""
-    from app.results.exports import ExportError
+    from membench.report.exports import ExportError
 
     if not records:
         return ""
@@ -237,7 +237,7 @@ def _write(files: Any, records: Sequence[Any], more_to_come: bool = False) -> st
 
 
 def _rescue(records: Sequence[Any], why: str) -> None:
-    from app.results.exports import ExportError, rescue
+    from membench.report.exports import ExportError, rescue
 
     try:
         complain(f"{why}; the results are in {rescue(records)}")
@@ -278,8 +278,8 @@ def _key_and_value(option: str) -> tuple[str, str]:
 @click.option("--scenarios", type=click.Path(path_type=Path), help="A scenario file in place of the one that ships.")
 def list_(scenarios: Path | None) -> None:
     """What there is to choose from, what is missing, and how to get it."""
-    from app.catalogue import CatalogueError, load_catalogue
-    from app.inventory import inventory
+    from membench.plan.inventory import inventory
+    from membench.plan.scenarios import CatalogueError, load_catalogue
 
     try:
         catalogue = load_catalogue(scenarios)
@@ -298,7 +298,7 @@ def list_(scenarios: Path | None) -> None:
 def models(context: click.Context) -> None:
     """What model weights are on this machine; `twin` and `pull` get them."""
     if context.invoked_subcommand is None:
-        from app.inventory import model_rows
+        from membench.plan.inventory import model_rows
 
         table = plain_table("model", "weights", "where")
         for row in model_rows():
@@ -321,11 +321,11 @@ def pull(model: str) -> int:
 
 
 def _prepare(action: Literal["twin", "pull"], model: str) -> int:
-    from app.console import downloading
-    from app.messages import Failed, Prepared
-    from app.process import MeasuredProcess
+    from membench.cli.console import downloading
+    from membench.messages.run import Failed, Prepared
+    from membench.session.process import MeasuredProcess
 
-    process = MeasuredProcess("app.runner.models", f"models-{action}", arguments=(action, model))
+    process = MeasuredProcess("membench.runner.models", f"models-{action}", arguments=(action, model))
     try:
         with downloading(model) as show:
             for message in process.messages():
@@ -351,7 +351,7 @@ for command in (limit, *HISTORY_COMMANDS):
 @cli.command()
 def doctor() -> int:
     """Look at this machine for what spoils a benchmark."""
-    from app.doctor import examine
+    from membench.machine.doctor import examine
 
     findings = examine()
     table = plain_table("", "what", "found", "what to do")

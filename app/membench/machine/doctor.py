@@ -10,12 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from app.inventory import model_rows
-from app.machine import describe, versions
-from app.units import format_count
-from backends.embedding.cache import cache_folder
-from backends.embedding.cores import physical_cores
-from backends.registry import backends
+from membench.machine.facts import describe, versions
+from membench.plan.inventory import model_rows
+from membench.units import format_count
+from membench_backends.cores import physical_cores
+from membench_backends.embedding.models.cache import cache_folder
+from membench_backends.registry import backends
 
 STEAL_WINDOW_S = 0.5
 STEAL_PERCENT_MAX = 2.0

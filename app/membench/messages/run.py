@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from app.units import plural
-from backends.embedding.layout import Layout
+from membench.units import plural
+from membench_backends.embedding.limit.layout import Layout
 
 Operation = Literal["add", "add_batch"]
 Arrivals = Literal["constant", "poisson"]

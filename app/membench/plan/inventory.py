@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from app.catalogue import Scenario
-from app.units import format_count, parse_duration, plural
-from backends.base import BackendInfo
-from backends.embedding.architecture import TWINS
-from backends.embedding.cache import weights_on_disk
-from backends.embedding.strategies import STRATEGIES, StrategyInfo
-from backends.registry import backends, version_of
-from backends.stores.table import STORES
+from membench.plan.scenarios import Scenario
+from membench.units import format_count, parse_duration, plural
+from membench_backends.base import BackendInfo
+from membench_backends.embedding.models.architecture import TWINS
+from membench_backends.embedding.models.cache import weights_on_disk
+from membench_backends.embedding.strategies.catalogue import STRATEGIES, StrategyInfo
+from membench_backends.registry import backends, version_of
+from membench_backends.stores.table import STORES
 
 Row = tuple[str, str, str]
 

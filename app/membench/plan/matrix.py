@@ -9,15 +9,15 @@ from typing import Any, get_args
 
 import msgspec
 
-from app.catalogue import ARRIVALS_MAX, CLIENTS_MAX, ITEMS_MAX, Scenario, checked
-from app.corpus import CorpusError, parse_corpus, read_corpus
-from app.messages import Arrivals, Embedder, Precision, RunSpec, Workload
-from app.units import format_duration, plural, suggest
-from backends.base import BackendInfo
-from backends.embedding.cache import weights_on_disk
-from backends.embedding.strategies import STRATEGIES, parse_options
-from backends.registry import backends
-from backends.stores.table import STORES
+from membench.messages.run import Arrivals, Embedder, Precision, RunSpec, Workload
+from membench.plan.scenarios import ARRIVALS_MAX, CLIENTS_MAX, ITEMS_MAX, Scenario, checked
+from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
+from membench.units import format_duration, plural, suggest
+from membench_backends.base import BackendInfo
+from membench_backends.embedding.models.cache import weights_on_disk
+from membench_backends.embedding.strategies.catalogue import STRATEGIES, parse_options
+from membench_backends.registry import backends
+from membench_backends.stores.table import STORES
 
 DEFAULT_MODEL = "BAAI/bge-small-en-v1.5"
 DEFAULT_SCENARIOS = ("single-add", "batch-add", "concurrent-add")

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from app.plan import SHIPPED, Choice
-from app.units import from_home, suggest
+from membench.plan.matrix import SHIPPED, Choice
+from membench.units import from_home, suggest
 
 SCHEMA = 1
 NAME_MAX = 32
@@ -177,7 +177,7 @@ def _damaged(reason: str) -> PresetsError:
 
 
 def _write(presets: tuple[Preset, ...]) -> None:
-    from app.results.exports import ExportError, write_whole
+    from membench.report.exports import ExportError, write_whole
 
     path = presets_path()
     document = {"schema": SCHEMA, "presets": {preset.name: _changes(preset.choice) for preset in presets}}

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from app.corpus import parse_corpus
-from app.messages import Arrivals, Operation, Workload
-from app.units import parse_duration, suggest
+from membench.messages.run import Arrivals, Operation, Workload
+from membench.spec.corpus import parse_corpus
+from membench.units import parse_duration, suggest
 
 CLIENTS_MAX = 1024
 ITEMS_MAX = 10_000_000
@@ -99,8 +99,10 @@ def checked(workload: Workload) -> Workload:
 
 def shipped_path() -> Path:
     """Where the catalogue that ships lies: beside this module in a wheel, at the top of a checkout."""
-    here = Path(__file__).parent
-    return next(path for path in (here / "scenarios.toml", here.parent / "scenarios.toml") if path.exists())
+    package = Path(__file__).parents[1]
+    return next(
+        folder / "scenarios.toml" for folder in (package, package.parents[1]) if (folder / "scenarios.toml").exists()
+    )
 
 
 def load_catalogue(path: Path | None = None) -> dict[str, Scenario]:

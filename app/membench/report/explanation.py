@@ -8,13 +8,13 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from app.analysis.comparison import WITHIN_ONE_RUN, compare, ratio_in_words
-from app.analysis.scaling import NEARLY, Estimate, Scaling, ScalingError, ceiling, fit
-from app.headline import group_key, is_sound, names_of
-from app.messages import embedding_note
-from app.results.record import TIME_PARTS, Record
-from app.units import format_count, format_latency, format_rate, format_share, plural
-from backends.embedding.strategies import STRATEGIES
+from membench.analysis.comparison import WITHIN_ONE_RUN, compare, ratio_in_words
+from membench.analysis.scaling import NEARLY, Estimate, Scaling, ScalingError, ceiling, fit
+from membench.messages.run import embedding_note
+from membench.report.headline import group_key, is_sound, names_of
+from membench.results.record import TIME_PARTS, Record
+from membench.units import format_count, format_latency, format_rate, format_share, plural
+from membench_backends.embedding.strategies.catalogue import STRATEGIES
 
 BAR_WIDTH = 50
 LOCKS_TOLD = 5

@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 from hdrh.histogram import HdrHistogram
 
-from app.console import remarks
-from app.results.measurement import NS_PER_MS
-from app.results.percentiles import percentiles_of
-from app.results.record import SCHEMA, Record
-from app.units import format_count, format_latency, format_rate_between, format_share
+from membench.cli.console import remarks
+from membench.results.latency import percentiles_of
+from membench.results.record import SCHEMA, Record
+from membench.session.measurement import NS_PER_MS
+from membench.units import format_count, format_latency, format_rate_between, format_share
 
 Render = Callable[[Sequence[Record]], bytes]
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
-from app.analysis.comparison import compare, ratio_in_words
-from app.messages import embedding_note
-from app.results.record import Record
-from app.units import format_rate, plural
+from membench.analysis.comparison import compare, ratio_in_words
+from membench.messages.run import embedding_note
+from membench.results.record import Record
+from membench.units import format_rate, plural
 
 
 class Headline(NamedTuple):

@@ -1,1 +1,1 @@
-"""What is kept of a run: its record, and the files that records are written to."""
+"""What is stored about runs: record, history, limits, latency histogram."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 import platformdirs
 
-from app.messages import RunSpec, Workload
-from app.results.record import Record
-from app.units import from_home
+from membench.messages.run import RunSpec, Workload
+from membench.results.record import Record
+from membench.units import from_home
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hdrh.histogram import HdrHistogram
 
-from app.results.measurement import NS_PER_MS
+from membench.session.measurement import NS_PER_MS
 
 
 class Percentile(NamedTuple):

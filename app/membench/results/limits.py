@@ -13,9 +13,9 @@ from typing import Literal
 import msgspec
 import platformdirs
 
-from app.machine import cpu_name
-from app.messages import Corpus, LimitFound, RunSpec
-from backends.embedding.cache import weights_on_disk
+from membench.machine.facts import cpu_name
+from membench.messages.run import Corpus, LimitFound, RunSpec
+from membench_backends.embedding.models.cache import weights_on_disk
 
 SCHEMA = 1
 

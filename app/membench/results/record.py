@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from app.messages import embedding_note, run_title
+from membench.messages.run import embedding_note, run_title
 
 SCHEMA = 1
 
@@ -106,9 +106,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     stage_ms: dict[str, float] | None = None
     stage_p99_ms: dict[str, float] | None = None
     locks: list[dict[str, int | float | str]] | None = None
-    """The most waited for first, each with the fields of `app.messages.LockUse`."""
+    """The most waited for first, each with the fields of `membench.messages.run.LockUse`."""
     timers: list[dict[str, int | float | str]] | None = None
-    """Sleeping by threads that are no clients, the longest first: the fields of `app.messages.TimerUse`."""
+    """Sleeping by threads that are no clients, the longest first: the fields of `membench.messages.run.TimerUse`."""
     cpu_percent_per_core: tuple[float, ...] | None = None
     """Mean over the measured time, of the whole machine."""
     cores_used: float | None = None

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.messages import Audit
-from app.runner.load import Clients
-from app.units import format_count, plural
-from backends.base import in_one_line
+from membench.messages.run import Audit
+from membench.runner.load import Clients
+from membench.units import format_count, plural
+from membench_backends.base import in_one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from backends.base import MemoryBackend
+    from membench_backends.base import MemoryBackend
 
 VECTOR_SAMPLE = 32
 """Stored vectors that are compared with their text embedded again, alone."""

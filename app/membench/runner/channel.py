@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from app.messages import Message, Tick, frame, merge
+from membench.messages.run import Message, Tick, frame, merge
 
 
 class Channel:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.corpus import CorpusError
-from app.messages import Failed
-from app.runner.channel import Channel
-from backends.base import UnavailableError, in_one_line
+from membench.messages.run import Failed
+from membench.runner.channel import Channel
+from membench.spec.corpus import CorpusError
+from membench_backends.base import UnavailableError, in_one_line
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import threading
 import time
 from time import perf_counter_ns
 
-from app.runner import schedstat
+from membench.runner import schedstat
 
 PERIOD_S = 0.02
 LATE_NS = 1_000_000

@@ -1,6 +1,6 @@
 """The entry of the process that finds a limit: searches, and measures what the cores can multiply.
 
-python -m app.runner.limit FOLDER LIMIT_SPEC_AS_JSON
+python -m membench.runner.limit FOLDER LIMIT_SPEC_AS_JSON
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from app.corpus import Texts
-from app.messages import LimitFound, LimitSpec, LimitTried, Loading
-from app.runner.channel import Channel
-from app.runner.child import leave, prepare_environment, report_to_console, watch_console
+from membench.messages.run import LimitFound, LimitSpec, LimitTried, Loading
+from membench.runner.channel import Channel
+from membench.runner.child import leave, prepare_environment, report_to_console, watch_console
+from membench.spec.corpus import Texts
 
 
 def main() -> None:
@@ -28,11 +28,11 @@ def main() -> None:
 
 
 def _find(spec: LimitSpec, channel: Channel) -> LimitFound:
-    from backends.embedding.cache import twin_of
-    from backends.embedding.cores import physical_cores
-    from backends.embedding.model import FastEmbedModel, load_model
-    from backends.embedding.offline import OfflineSearch, Pass
-    from backends.embedding.peak import peak_gflop_per_s
+    from membench_backends.cores import physical_cores
+    from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
+    from membench_backends.embedding.limit.offline import OfflineSearch, Pass
+    from membench_backends.embedding.limit.peak import peak_gflop_per_s
+    from membench_backends.embedding.models.cache import twin_of
 
     def load(threads: int | None = None) -> FastEmbedModel:
         return load_model(spec.model, threads, lambda stage: channel.send(Loading(stage=stage)), spec.precision)

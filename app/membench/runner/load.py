@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.corpus import Texts
-from app.messages import Workload
-from app.runner.recorder import ClientLog
+from membench.messages.run import Workload
+from membench.runner.recorder import ClientLog
+from membench.spec.corpus import Texts
 
 if TYPE_CHECKING:
-    from backends.base import MemoryBackend
+    from membench_backends.base import MemoryBackend
 
 NS_PER_S = 1_000_000_000
 FOREVER_NS = 1 << 62

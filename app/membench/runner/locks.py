@@ -22,8 +22,8 @@ from threading import get_ident
 from time import perf_counter_ns
 from typing import Any
 
-from app.runner import schedstat, timers
-from app.runner.sites import Site, site_of
+from membench.runner import schedstat, timers
+from membench.runner.sites import Site, site_of
 
 
 class Usage:

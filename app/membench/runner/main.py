@@ -1,7 +1,7 @@
 """The entry of the measured process: build the backend, warm up, measure, audit, report.
 
-Started by `app.session` with a `RunSpec` on standard input; messages go to standard output. What the libraries print
-goes to standard error, which is the run's log.
+Started by `membench.session` with a `RunSpec` on standard input; messages go to standard output. What the libraries
+print goes to standard error, which is the run's log.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.corpus import Texts, warmup_texts
-from app.machine import environment
-from app.messages import (
+from membench.machine.facts import environment
+from membench.messages.run import (
     Auditing,
     Finished,
     Frames,
@@ -27,19 +26,28 @@ from app.messages import (
     WarmingUp,
     decode_spec,
 )
-from app.runner import meters
-from app.runner.audit import Embed, audit
-from app.runner.channel import Channel
-from app.runner.child import leave, prepare_environment, report_to_console, watch_console
-from app.runner.load import Clients
-from app.runner.meters import Meters
-from app.runner.sampler import INTERVAL_NS, Sampler
-from backends.base import BackendInfo, MakesVectors, MemoryBackend, Parts, Strategy, UnavailableError, VectorStore
-from backends.registry import backends
-from backends.stores.table import STORES
+from membench.runner import meters
+from membench.runner.audit import Embed, audit
+from membench.runner.channel import Channel
+from membench.runner.child import leave, prepare_environment, report_to_console, watch_console
+from membench.runner.load import Clients
+from membench.runner.meters import Meters
+from membench.runner.sampler import INTERVAL_NS, Sampler
+from membench.spec.corpus import Texts, warmup_texts
+from membench_backends.base import (
+    BackendInfo,
+    MakesVectors,
+    MemoryBackend,
+    Parts,
+    Strategy,
+    UnavailableError,
+    VectorStore,
+)
+from membench_backends.registry import backends
+from membench_backends.stores.table import STORES
 
 if TYPE_CHECKING:
-    from backends.embedding.model import FastEmbedModel
+    from membench_backends.embedding.engines.onnxruntime import FastEmbedModel
 
 DIMENSIONS_WITHOUT_MODEL = 384
 """Length of the vectors where no model is loaded: that of the default model."""
@@ -102,13 +110,13 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
 def _load_embedder(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | None, Strategy | None]:
     """The strategy with its sessions, and the first of them; neither for a backend that does not embed."""
     if spec.embedder == "fixed":
-        from backends.embedding.fixed import FixedEmbedder
+        from membench_backends.embedding.fixed import FixedEmbedder
 
         return None, FixedEmbedder(DIMENSIONS_WITHOUT_MODEL)
     if spec.strategy is None:
         return None, None
-    from backends.embedding.model import load_model
-    from backends.embedding.strategies import STRATEGIES, parse_options
+    from membench_backends.embedding.engines.onnxruntime import load_model
+    from membench_backends.embedding.strategies.catalogue import STRATEGIES, parse_options
 
     sessions: list[FastEmbedModel] = []
 

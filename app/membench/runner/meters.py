@@ -9,20 +9,20 @@ from time import perf_counter_ns, process_time_ns
 
 import numpy as np
 
-from app.messages import Contention, LockUse, TimerUse, TimeSplit
-from app.runner import locks, threads, timers
-from app.runner.gil import GilGauge
-from app.runner.locks import Usage
-from app.runner.recorder import ClientLog, fold
-from app.runner.sites import Site
-from app.runner.threads import HAS_SCHEDSTAT, ClientTime, added
-from backends import stages
+from membench.messages.run import Contention, LockUse, TimerUse, TimeSplit
+from membench.runner import locks, threads, timers
+from membench.runner.gil import GilGauge
+from membench.runner.locks import Usage
+from membench.runner.recorder import ClientLog, fold
+from membench.runner.sites import Site
+from membench.runner.threads import HAS_SCHEDSTAT, ClientTime, added
+from membench_backends import stages
 
 LOCKS_SHOWN = 24
 TIMERS_SHOWN = 8
 NS_PER_S = 1e9
 NS_PER_MS = 1e6
-OURS = "app/"
+OURS = "membench/"
 """Locks and sleeps of the instrument itself are nobody's business."""
 
 

@@ -1,6 +1,6 @@
 """The entry of the process that prepares a model: builds its twin, or fetches its real weights.
 
-python -m app.runner.models FOLDER (twin | pull) MODEL
+python -m membench.runner.models FOLDER (twin | pull) MODEL
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from app.messages import Loading, Prepared, Progress
-from app.runner.channel import Channel
-from app.runner.child import leave, prepare_environment, report_to_console, watch_console
-from backends.base import UnavailableError
-from backends.embedding.architecture import TWINS
-from backends.embedding.cache import twin_of, twins_folder
+from membench.messages.run import Loading, Prepared, Progress
+from membench.runner.channel import Channel
+from membench.runner.child import leave, prepare_environment, report_to_console, watch_console
+from membench_backends.base import UnavailableError
+from membench_backends.embedding.models.architecture import TWINS
+from membench_backends.embedding.models.cache import twin_of, twins_folder
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
         watch_console(folder)
         prepare_environment(folder, offline=action != "pull")
         if action == "pull":
-            from backends.embedding.pull import pull_model
+            from membench_backends.embedding.models.pull import pull_model
 
             weights = pull_model(model, lambda done, total: channel.send(Progress(done=done, total=total)))
             channel.send(Prepared(weights="real", folder=str(weights)))
@@ -35,7 +35,7 @@ def _twin(model: str, channel: Channel) -> Path:
     architecture = twin_of(model)
     if architecture is None:
         raise UnavailableError(f"{model} has no speed twin; there is one of {', '.join(TWINS)}")
-    from backends.embedding.twin import build_twin
+    from membench_backends.embedding.models.twin import build_twin
 
     channel.send(Loading(stage=f"building the speed twin of {model}"))
     return build_twin(architecture, twins_folder())

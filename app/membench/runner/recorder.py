@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.runner.threads import ClientClock
+from membench.runner.threads import ClientClock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,10 +8,10 @@ from collections import Counter
 
 import psutil
 
-from app.messages import Tick
-from app.runner.load import NS_PER_S
-from app.runner.meters import Meters
-from app.runner.recorder import ClientLog, fold
+from membench.messages.run import Tick
+from membench.runner.load import NS_PER_S
+from membench.runner.meters import Meters
+from membench.runner.recorder import ClientLog, fold
 
 INTERVAL_NS = 100_000_000
 CONTENTION_EVERY = 5

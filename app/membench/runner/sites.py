@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from backends.embedding import fair_lock
+from membench_backends.embedding.strategies import fair_lock
 
 
 class Site(NamedTuple):

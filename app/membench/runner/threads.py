@@ -11,7 +11,7 @@ from threading import get_ident, get_native_id
 from time import perf_counter_ns, thread_time_ns
 from typing import NamedTuple
 
-from app.runner import locks, schedstat
+from membench.runner import locks, schedstat
 
 HAS_SCHEDSTAT = schedstat.AVAILABLE
 _ended_busy_ns: dict[str, int] = {}

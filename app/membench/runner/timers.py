@@ -14,7 +14,7 @@ from time import perf_counter_ns
 from types import FrameType
 from typing import Any
 
-from app.runner.sites import Site, site_of
+from membench.runner.sites import Site, site_of
 
 # By place and thread: no two threads write under the same key, so no lock is needed.
 _slept: dict[tuple[Site, int], tuple[int, int]] = {}

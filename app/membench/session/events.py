@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.messages import Message, RunSpec
-from app.results.record import Record
+from membench.messages.run import Message, RunSpec
+from membench.results.record import Record
 
 if TYPE_CHECKING:
-    from app.results.measurement import Measurement
+    from membench.session.measurement import Measurement
 
 
 class RunStarted(msgspec.Struct, frozen=True):

@@ -11,14 +11,14 @@ from functools import cached_property
 import msgspec
 from hdrh.histogram import HdrHistogram
 
-from app.analysis.contention import Summary, summarise
-from app.analysis.diagnosis import Diagnosis, diagnose
-from app.analysis.statistics import bootstrap_interval, jain_index
-from app.machine import own_version
-from app.messages import Audit, Contention, Finished, Message, RepeatEnded, RunSpec, Started, Tick
-from app.results.limits import Limit, limit_for
-from app.results.record import Record, Status
-from app.results.windows import Windows
+from membench.analysis.contention import Summary, summarise
+from membench.analysis.diagnosis import Diagnosis, diagnose
+from membench.analysis.statistics import bootstrap_interval, jain_index
+from membench.machine.facts import own_version
+from membench.messages.run import Audit, Contention, Finished, Message, RepeatEnded, RunSpec, Started, Tick
+from membench.results.limits import Limit, limit_for
+from membench.results.record import Record, Status
+from membench.session.timeline import Windows
 
 LATENCY_HIGHEST_NS = 3_600_000_000_000
 LATENCY_DIGITS = 3

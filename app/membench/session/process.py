@@ -14,14 +14,14 @@ from pathlib import Path
 
 import platformdirs
 
-from app.messages import Frames, Message, decode_message
+from membench.messages.run import Frames, Message, decode_message
 
 GRACE_S = 2.0
 LOGS_KEPT = 200
 
 
 class MeasuredProcess:
-    """A module of `app.runner` in a process of its own, with a folder of its own and a log for what it prints.
+    """A module of `membench.runner` in a process of its own, with a folder of its own and a log for what it prints.
 
     It gets a session of its own, so a terminal's Ctrl-C reaches only the console, and so that Linux shares the cores
     between the two of them first (autogroups): a key is answered at once, however many threads the process runs.

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from app.events import Event, RunEnded, RunMessage, RunStarted
-from app.messages import Failed, Finished, Loading, Message, RunSpec, Tick, WarmingUp, frame
-from app.plan import Plan
-from app.process import MeasuredProcess
-from app.results.measurement import Measurement
-from app.results.record import Record, Status
-from app.units import format_duration
-from backends.registry import backends
+from membench.messages.run import Failed, Finished, Loading, Message, RunSpec, Tick, WarmingUp, frame
+from membench.plan.matrix import Plan
+from membench.results.record import Record, Status
+from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.session.measurement import Measurement
+from membench.session.process import MeasuredProcess
+from membench.units import format_duration
+from membench_backends.registry import backends
 
 TIMEOUT_S = 60.0
 """How long a run may go without getting anything done, unless the user says otherwise."""
@@ -79,7 +79,7 @@ class Session:
         measurement = Measurement(spec)
         outcome = _Outcome(drawn=self._drawn())
         try:
-            runner = MeasuredProcess("app.runner.main", spec.run_id, frame(spec))
+            runner = MeasuredProcess("membench.runner.main", spec.run_id, frame(spec))
         except OSError as error:
             outcome.error = f"the runner cannot be started: {error}"
             yield RunEnded(index, _record(measurement, outcome))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.messages import Corpus
-from backends.embedding.words import COMMON_WORDS
+from membench.messages.run import Corpus
+from membench_backends.embedding.words import COMMON_WORDS
 
 TURN_LOG_MEAN = 3.33
 """Mean of the logarithm of a conversation turn's tokens; with the deviation, fitted to 5,882 LoCoMo turns."""

@@ -23,46 +23,46 @@ from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import Screen
 
-from app.catalogue import CatalogueError, Scenario, load_catalogue
-from app.config import Config, ConfigError, config_path, keep_theme, load_config
-from app.console import Exit, complain
-from app.machine import describe
-from app.plan import DEFAULT_MODEL, Plan
-from app.results.record import Record
-from app.tui.engine import Drawing, Engine, NotKept, Pictured, SessionFactory, SessionLike, give_way
-from app.tui.filters import Ascii, Recolour, knows_no_more_than_ascii
-from app.tui.keys import Key, check_keys, keys_of
-from app.tui.screens.place import Place
-from app.tui.screens.plan import PlanScreen
-from app.tui.snapshot import RunView, Snapshot
-from app.tui.themes import PALETTES
-from app.tui.widgets.places import PLACES
-from app.units import format_duration, from_home, plural
-from backends.embedding.cache import weights_on_disk
+from membench.cli.console import Exit, complain
+from membench.machine.facts import describe
+from membench.plan.matrix import DEFAULT_MODEL, Plan
+from membench.plan.scenarios import CatalogueError, Scenario, load_catalogue
+from membench.results.record import Record
+from membench.settings import Config, ConfigError, config_path, keep_theme, load_config
+from membench.tui.common.engine import Drawing, Engine, NotKept, Pictured, SessionFactory, SessionLike, give_way
+from membench.tui.common.filters import Ascii, Recolour, knows_no_more_than_ascii
+from membench.tui.common.keys import Key, check_keys, keys_of
+from membench.tui.common.place import Place
+from membench.tui.common.places import PLACES
+from membench.tui.common.snapshot import RunView, Snapshot
+from membench.tui.common.themes import PALETTES
+from membench.tui.plan.screen import PlanScreen
+from membench.units import format_duration, from_home, plural
+from membench_backends.embedding.models.cache import weights_on_disk
 
 
 def _live() -> Place:
-    from app.tui.screens.live import LiveScreen
+    from membench.tui.live.screen import LiveScreen
 
     return LiveScreen()
 
 
 def _results() -> Place:
-    from app.tui.screens.results import ResultsScreen
+    from membench.tui.results.screen import ResultsScreen
 
     return ResultsScreen()
 
 
 def _history() -> Place:
-    from app.tui.screens.history import HistoryScreen
+    from membench.tui.history.screen import HistoryScreen
 
     return HistoryScreen()
 
 
 def _load_places() -> None:
     """Import what draws the other places: neither before the first picture, nor beside a run."""
-    from app.tui.screens import history, live, results  # noqa: F401
-    from app.tui.widgets import plot
+    from membench.tui.common import plot
+    from membench.tui.results import screen as results  # noqa: F401
 
     plot.load()
 
@@ -198,7 +198,7 @@ class Dashboard(App[None]):
         threading.Thread(target=_load_places, daemon=True).start()
 
     def _session(self, plan: Plan) -> SessionLike:
-        from app.session import Session  # what measures is imported when something is measured
+        from membench.session.session import Session  # what measures is imported when something is measured
 
         return Session(plan, drawn=self.drawing.__str__)
 
@@ -253,8 +253,8 @@ class Dashboard(App[None]):
 
     def open_records(self, records: Sequence[Record]) -> None:
         """Show runs of the history in Results, as if they had just been run; the cursor is on the first of them."""
-        from app.tui.kept import view_of
-        from app.tui.widgets.table import RunTable
+        from membench.tui.common.table import RunTable
+        from membench.tui.history.views import view_of
 
         known = {run.spec.run_id for run in self.finished}
         hue = len(self._earlier) + len(self.snapshot.runs if self.snapshot else ())
@@ -270,7 +270,7 @@ class Dashboard(App[None]):
         if run is None or run.log is None:
             self.notify("This run has no log yet.", severity="warning")
         else:
-            from app.tui.screens.dialogs import Log
+            from membench.tui.common.dialogs import Log
 
             self.push_screen(Log(run.spec.title(), run.log))
 
@@ -286,7 +286,7 @@ class Dashboard(App[None]):
         if self.snapshot is None or not self.running:
             self.notify("No plan is under way.")
             return
-        from app.tui.screens.dialogs import Question
+        from membench.tui.common.dialogs import Question
 
         left = len(self.snapshot.runs) - len(self.snapshot.records)
         text = f"What was measured is kept. {plural(left, 'run')} will not be complete."
@@ -302,7 +302,7 @@ class Dashboard(App[None]):
         if not records:
             self.notify("There is nothing to export yet: no run is over.", severity="warning")
             return
-        from app.tui.screens.dialogs import Export
+        from membench.tui.common.dialogs import Export
 
         proposal = Path(f"membench-{records[-1].plan_id}.csv")
         dialog = Export(records, proposal, picture=self.export_screenshot())
@@ -318,7 +318,7 @@ class Dashboard(App[None]):
 
     def action_help(self) -> None:
         """Show the keys of the place."""
-        from app.tui.screens.dialogs import Help
+        from membench.tui.common.dialogs import Help
 
         place = self.screen
         if isinstance(place, Place):

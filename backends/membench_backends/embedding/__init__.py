@@ -1,1 +1,1 @@
-"""Text into vectors: the model, its speed twin, and the strategies by which concurrent callers share it."""
+"""Text to vectors: strategies, engines, models, and the limit of a machine."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from backends.base import Vector
+    from membench_backends.base import Vector
 
 _DISTINCT_VECTORS = 1024
 _SEED = 20_251_210
 
 
 class FixedEmbedder:
-    """Gives each text one of 1,024 random unit vectors, the same in every run; follows `backends.base.Strategy`."""
+    """Gives each text one of 1,024 random unit vectors, the same in every run; follows `base.Strategy`."""
 
     def __init__(self, dimensions: int) -> None:
         vectors = np.random.default_rng(_SEED).standard_normal((_DISTINCT_VECTORS, dimensions))

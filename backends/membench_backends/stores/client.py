@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Point
+from membench_backends.base import Point
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from backends.base import Point, VectorStore
+from membench_backends.base import Point, VectorStore
 
 if TYPE_CHECKING:
     from mem0.vector_stores.base import VectorStoreBase

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Point
+from membench_backends.base import Point
 
 if TYPE_CHECKING:
     from qdrant_edge import EdgeShard, Filter

@@ -13,7 +13,7 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.stores.client import ClientStore
+from membench_backends.stores.client import ClientStore
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

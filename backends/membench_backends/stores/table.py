@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from backends.base import UnavailableError, VectorStore
-from backends.registry import import_required, why_missing
+from membench_backends.base import UnavailableError, VectorStore
+from membench_backends.registry import import_required, why_missing
 
 
 class StoreInfo(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ _LOCAL = StoreInfo(
     thread_safe=True,
     distribution="qdrant-client",
     requires=("qdrant_client",),
-    module="backends.stores.qdrant_local",
+    module="membench_backends.stores.qdrant_local",
     builder="locked",
 )
 _LOCAL_UNLOCKED = StoreInfo(
@@ -65,7 +65,7 @@ _LOCAL_UNLOCKED = StoreInfo(
     thread_safe=False,
     distribution="qdrant-client",
     requires=("qdrant_client",),
-    module="backends.stores.qdrant_local",
+    module="membench_backends.stores.qdrant_local",
     builder="unlocked",
     warning="Not thread-safe (qdrant-client issue 1193): with more than one client it loses memories without an error.",
 )
@@ -75,7 +75,7 @@ _EDGE = StoreInfo(
     thread_safe=True,
     distribution="qdrant-edge-py",
     requires=("qdrant_edge",),
-    module="backends.stores.qdrant_edge",
+    module="membench_backends.stores.qdrant_edge",
     builder="QdrantEdgeStore",
 )
 

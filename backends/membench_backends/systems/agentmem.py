@@ -27,9 +27,9 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
-from backends.stages import mark, now_ns
-from backends.together import Together
+from membench_backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
+from membench_backends.group_commit import Together
+from membench_backends.stages import mark, now_ns
 
 _AGENT_ID = "default"
 _HISTORY_CONNECTIONS = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backends.base import BackendInfo, Capabilities, Parts, StoredMemory
+from membench_backends.base import BackendInfo, Capabilities, Parts, StoredMemory
 
 
 class FastEmbedBackend:

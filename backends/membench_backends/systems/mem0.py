@@ -7,10 +7,10 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from backends.base import BackendInfo, Capabilities, Parts, StoredMemory, Strategy, VectorStore
-from backends.stages import mark, now_ns
-from backends.stores.client import COLLECTION
-from backends.stores.mem0_adapter import store_for_mem0
+from membench_backends.base import BackendInfo, Capabilities, Parts, StoredMemory, Strategy, VectorStore
+from membench_backends.stages import mark, now_ns
+from membench_backends.stores.client import COLLECTION
+from membench_backends.stores.mem0_adapter import store_for_mem0
 
 if TYPE_CHECKING:
     from mem0 import Memory

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
-from backends.stages import mark, now_ns
+from membench_backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
+from membench_backends.stages import mark, now_ns
 
 if TYPE_CHECKING:
-    from backends.base import Vector
+    from membench_backends.base import Vector
 
 
 class QdrantBackend:
@@ -19,7 +19,7 @@ class QdrantBackend:
     def __init__(self, parts: Parts) -> None:
         assert parts.store is not None, "a backend that stores is built with a store"
         # Imported here because the console reads INFO, and must start fast.
-        from backends.embedding.fixed import FixedEmbedder
+        from membench_backends.embedding.fixed import FixedEmbedder
 
         self._store = parts.store
         self._store.create(parts.dimensions)

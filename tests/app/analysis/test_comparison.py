@@ -7,9 +7,9 @@ import random
 import msgspec
 import pytest
 
-from app.analysis.comparison import WITHIN_ONE_RUN, Ratio, compare, differences, ratio_in_words
-from app.explain import explain_strategies
-from app.results.measurement import Measurement
+from membench.analysis.comparison import WITHIN_ONE_RUN, Ratio, compare, differences, ratio_in_words
+from membench.report.explanation import explain_strategies
+from membench.session.measurement import Measurement
 
 FAST = (98.0, 101.0, 99.0, 102.0, 100.0, 97.0, 103.0, 100.0, 99.0, 101.0)
 SLOW = tuple(rate / 2 for rate in reversed(FAST))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.analysis.contention import Shares, Summary, shares, summarise
-from app.messages import Contention, LockUse, TimerUse, TimeSplit
+from membench.analysis.contention import Shares, Summary, shares, summarise
+from membench.messages.run import Contention, LockUse, TimerUse, TimeSplit
 
 
 def split(wall=10.0, cpu=1.0, runqueue=2.0, lock=3.0, result=1.0, idle=0.0, switches=100):

@@ -8,14 +8,15 @@ from typing import get_args
 import msgspec
 import pytest
 
-from app.analysis.diagnosis import Verdict, diagnose
-from app.results.record import Record
+from membench.analysis.diagnosis import Verdict, diagnose
+from membench.results.record import Record
 
 LOCK = {
-    "site": "backends/embedding/mutex.py:31", "name": "self._lock", "acquisitions": 1000, "contended": 900,
+    "site": "membench_backends/embedding/strategies/mutex.py:31", "name": "self._lock", "acquisitions": 1000,
+    "contended": 900,
     "wait_s": 64.0, "hold_s": 9.5, "longest_wait_ms": 300.0, "longest_queue": 7,
 }  # fmt: skip
-TIMER = {"site": "backends/embedding/queue.py:90", "sleeps": 400, "slept_s": 8.0}
+TIMER = {"site": "membench_backends/embedding/strategies/queue.py:90", "sleeps": 400, "slept_s": 8.0}
 CALM: dict[str, object] = {
     "run_id": "1", "plan_id": "1", "started_at": "2026-01-01T00:00:00Z", "membench_version": "1", "scenario": "s",
     "operation": "add", "backend": "b", "strategy": "mutex", "strategy_options": {}, "store": "local", "model": "m",
@@ -140,7 +141,7 @@ def test_the_lock_is_named_with_its_figures():
     found = diagnose(record(LOCKED))
 
     assert found.evidence[0] == "clients wait for locks 80 % of their time"
-    assert "backends/embedding/mutex.py:31 is held 95 % of the time" in found.evidence[1]
+    assert "membench_backends/embedding/strategies/mutex.py:31 is held 95 % of the time" in found.evidence[1]
     assert "--strategy shared" in found.advice
 
 

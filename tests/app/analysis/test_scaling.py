@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from app.analysis.scaling import POINTS_MIN, ScalingError, ceiling, fit, karp_flatt
+from membench.analysis.scaling import POINTS_MIN, ScalingError, ceiling, fit, karp_flatt
 
 CLIENTS = (1, 2, 4, 8, 16, 32)
 

@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from app.analysis.statistics import bootstrap_interval, jain_index
+from membench.analysis.statistics import bootstrap_interval, jain_index
 
 
 @pytest.mark.parametrize("values", [[], [7.0]])

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-import app.__main__
+import membench.__main__
 
 pytestmark = pytest.mark.xdist_group("measures")
 
@@ -408,7 +408,7 @@ def test_nothing_heavy_is_imported_to_say_what_there_is(arguments):
 import atexit, sys
 atexit.register(lambda: print("LOADED", *sorted({{name.partition(".")[0] for name in sys.modules}})))
 sys.argv = ["membench-tui", *{arguments!r}]
-from app.__main__ import main
+from membench.__main__ import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -424,9 +424,9 @@ def test_an_interrupt_while_something_is_loaded_is_told_by_the_exit_code_alone(m
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "argv", ["membench-tui", "list"])
-    monkeypatch.setattr(app.__main__, "_command", interrupted)
+    monkeypatch.setattr(membench.__main__, "_command", interrupted)
     with pytest.raises(SystemExit) as left:
-        app.__main__.main()
+        membench.__main__.main()
 
     assert left.value.code == 130
     assert capsys.readouterr() == ("", "")

@@ -48,7 +48,7 @@ def test_explain_tells_the_verdict_the_time_and_the_locks(mutex):
     assert any(line.startswith("  because  ") for line in lines)
     assert any(line.startswith("  next     ") and line.endswith(".") for line in lines)
     assert any(line.startswith("  time     ") and "lock" in line for line in lines)
-    assert any(line.startswith("  backends/embedding/mutex.py:") for line in lines)
+    assert any(line.startswith("  membench_backends/embedding/strategies/mutex.py:") for line in lines)
     assert any(line.startswith("  stages   ") and "embed" in line for line in lines)
 
 
@@ -61,7 +61,9 @@ def test_without_explain_the_verdict_is_in_the_table_only(mutex):
 
 def test_the_record_tells_where_the_time_went(mutex):
     _, (run,) = mutex("--clients", "4", "--repeats", "2")
-    (lock,) = [lock for lock in run["locks"] if lock["site"].startswith("backends/embedding/mutex.py:")]
+    (lock,) = [
+        lock for lock in run["locks"] if lock["site"].startswith("membench_backends/embedding/strategies/mutex.py:")
+    ]
 
     assert lock["acquisitions"] == run["acknowledged"] == 1200
     assert lock["name"] == "self._lock"
@@ -86,7 +88,7 @@ def test_the_lock_of_a_fair_mutex_is_metered_as_well(mutex, fair):
     _, (run,) = mutex("--clients", "4", "--strategy-option", f"fair={fair}")
     lock = run["locks"][0]
 
-    assert lock["site"].startswith("backends/embedding/mutex.py:")
+    assert lock["site"].startswith("membench_backends/embedding/strategies/mutex.py:")
     assert lock["acquisitions"] == 600
     assert lock["contended"] > 0
     assert lock["wait_s"] > 0

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from app.__main__ import main
-from app.results.history import History, history_path
-from app.results.measurement import Measurement
+from membench.__main__ import main
+from membench.results.history import History, history_path
+from membench.session.measurement import Measurement
 
 WINDOWS = (98.0, 101.0, 99.0, 102.0, 100.0, 97.0, 103.0, 100.0, 99.0, 101.0)
 

@@ -9,9 +9,9 @@ import time
 import psutil
 import pytest
 
-from app.messages import Corpus
-from app.results.limits import kept_limit, limits_folder
-from app.units import format_rate
+from membench.messages.run import Corpus
+from membench.results.limits import kept_limit, limits_folder
+from membench.units import format_rate
 
 pytestmark = pytest.mark.xdist_group("measures")
 

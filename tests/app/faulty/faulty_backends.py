@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from backends.base import BackendInfo, Capabilities, Parts, StoredMemory
+from membench_backends.base import BackendInfo, Capabilities, Parts, StoredMemory
 
 SIGNPOST_AT = 50
 

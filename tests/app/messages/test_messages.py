@@ -9,7 +9,7 @@ from functools import reduce
 import msgspec
 import pytest
 
-from app.messages import (
+from membench.messages.run import (
     Audit,
     Auditing,
     Failed,

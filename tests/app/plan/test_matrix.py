@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.catalogue import load_catalogue
-from app.plan import Choice, PlanError, make_plan
+from membench.plan.matrix import Choice, PlanError, make_plan
+from membench.plan.scenarios import load_catalogue
 
 SHIPPED = load_catalogue()
 

@@ -7,9 +7,17 @@ import json
 import msgspec
 import pytest
 
-from app.catalogue import load_catalogue
-from app.plan import Choice, make_plan
-from app.presets import BUILT_IN, Preset, PresetsError, delete_preset, presets_path, save_preset, saved_presets
+from membench.plan.matrix import Choice, make_plan
+from membench.plan.presets import (
+    BUILT_IN,
+    Preset,
+    PresetsError,
+    delete_preset,
+    presets_path,
+    save_preset,
+    saved_presets,
+)
+from membench.plan.scenarios import load_catalogue
 
 CHOICE = Choice(
     scenarios=("steady-add",),

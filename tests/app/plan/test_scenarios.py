@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from app.catalogue import CatalogueError, load_catalogue
+from membench.plan.scenarios import CatalogueError, load_catalogue
 
 GOOD = {
     "summary": '"Adds."',

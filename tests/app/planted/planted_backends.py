@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from backends.base import BackendInfo, Capabilities, Parts, StoredMemory
-from backends.stages import mark, now_ns
+from membench_backends.base import BackendInfo, Capabilities, Parts, StoredMemory
+from membench_backends.stages import mark, now_ns
 
 OUTSIDE_S = 0.005
 HOLD_S = 0.005

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.explain import BAR_WIDTH, explain_run, explain_scaling, scaling_groups
-from app.results.measurement import Measurement
+from membench.report.explanation import BAR_WIDTH, explain_run, explain_scaling, scaling_groups
+from membench.session.measurement import Measurement
 
 LOCKS = [
     {
@@ -14,7 +14,7 @@ LOCKS = [
         "hold_s": 9.0, "longest_wait_ms": 250.0, "longest_queue": 7,
     }
     for site, contended, wait_s in (
-        ("backends/embedding/mutex.py:31", 88, 62.4),
+        ("membench_backends/embedding/strategies/mutex.py:31", 88, 62.4),
         ("a/very/long/way/down/into/some/package/of/somebody/else.py:1234", 200, 1.0),
         *((f"more.py:{line}", 0, 0.0) for line in range(9)),
     )
@@ -83,7 +83,18 @@ def test_the_locks_are_a_table(full):
     header, *rows = [line for line in explain_run(full) if ".py:" in line or line.startswith("  locks")]
 
     assert header.split() == ["locks", "wait", "held", "contended", "longest", "queue"]
-    assert rows[0].split() == ["backends/embedding/mutex.py:31", "78", "%", "90", "%", "88", "%", "250", "ms", "7"]
+    assert rows[0].split() == [
+        "membench_backends/embedding/strategies/mutex.py:31",
+        "78",
+        "%",
+        "90",
+        "%",
+        "88",
+        "%",
+        "250",
+        "ms",
+        "7",
+    ]
     assert rows[1].startswith("  …")
     assert "else.py:1234" in rows[1]
     assert "100 %" in rows[1]  # never more, though an acquisition under way counts as a wait already

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from app.results import exports
-from app.results.exports import (
+from membench.report import exports
+from membench.report.exports import (
     ExportError,
     ResultFiles,
     check_writable,
@@ -28,8 +28,8 @@ from app.results.exports import (
     to_markdown,
     write_whole,
 )
-from app.results.measurement import Measurement
-from app.results.record import Record
+from membench.results.record import Record
+from membench.session.measurement import Measurement
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_a_pipe_is_written_to(tmp_path):
 def test_the_file_that_our_own_output_goes_to_is_written_behind_it(tmp_path, name):
     code = f"""
 from pathlib import Path
-from app.results.exports import write_whole
+from membench.report.exports import write_whole
 print("before", flush=True)
 write_whole(Path({name!r}), b"the file\\n")
 print("after", flush=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.headline import best_of, headline, names_of
-from app.results.measurement import Measurement
+from membench.report.headline import best_of, headline, names_of
+from membench.session.measurement import Measurement
 
-LOCK = {"site": "backends/embedding/mutex.py:31", "wait_s": 9.0, "hold_s": 1.0}
+LOCK = {"site": "membench_backends/embedding/strategies/mutex.py:31", "wait_s": 9.0, "hold_s": 1.0}
 
 
 @pytest.fixture
@@ -34,7 +34,8 @@ def test_the_lock_and_what_is_faster(run, mutex):
     told = headline([mutex, adaptive])
 
     assert told.words == (
-        "agentmem: mutex is lock-bound (86 % of client time waits at backends/embedding/mutex.py:31); "
+        "agentmem: mutex is lock-bound (86 % of client time waits at "
+        "membench_backends/embedding/strategies/mutex.py:31); "
         "adaptive is 2.10x mutex (2.10 to 2.10)"
     )
     assert told.run_id == mutex.run_id

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from app.results.history import MIGRATIONS, UNDO, History, HistoryError, Keeper, UnknownRunError, history_path
-from app.results.measurement import Measurement
+from membench.results.history import MIGRATIONS, UNDO, History, HistoryError, Keeper, UnknownRunError, history_path
+from membench.session.measurement import Measurement
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ class TestKeeper:
             assert names(history) == ["c", "b", "a"]
 
     def test_a_locked_history_costs_a_line(self, record, monkeypatch):
-        monkeypatch.setattr("app.results.history.LOCKED_S", 0.0)
+        monkeypatch.setattr("membench.results.history.LOCKED_S", 0.0)
         with History(create=True):
             holder = sqlite3.connect(history_path(), isolation_level=None)
             holder.execute("BEGIN IMMEDIATE")

@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.messages import Corpus, LimitFound
-from app.results.limits import Limit, corpus_name, keep_limit, kept_limit, kept_limits, limit_for, machine
-from backends.embedding.layout import Layout
+from membench.messages.run import Corpus, LimitFound
+from membench.results.limits import Limit, corpus_name, keep_limit, kept_limit, kept_limits, limit_for, machine
+from membench_backends.embedding.limit.layout import Layout
 
 MODEL = "BAAI/bge-small-en-v1.5"
 TURNS = Corpus(kind="turns")

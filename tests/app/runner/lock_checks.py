@@ -22,7 +22,7 @@ import traceback
 import weakref
 from time import perf_counter_ns, sleep
 
-from app.runner import locks, timers
+from membench.runner import locks, timers
 
 PATIENCE_S = 20
 HERE = "lock_checks.py"

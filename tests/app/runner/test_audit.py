@@ -7,10 +7,10 @@ import zlib
 import numpy as np
 import pytest
 
-from app.corpus import Texts, benchmark_text
-from app.runner.audit import VECTOR_SAMPLE, audit
-from app.runner.load import FOREVER_NS, Clients
-from backends.base import StoredMemory
+from membench.runner.audit import VECTOR_SAMPLE, audit
+from membench.runner.load import FOREVER_NS, Clients
+from membench.spec.corpus import Texts, benchmark_text
+from membench_backends.base import StoredMemory
 
 DIMENSIONS = 64
 
@@ -222,7 +222,7 @@ def test_an_empty_store_has_lost_everything(measured):
 
 
 def test_texts_that_a_corpus_repeats_are_told_apart(measured, tmp_path):
-    from app.messages import Corpus
+    from membench.messages.run import Corpus
 
     path = tmp_path / "three.txt"
     path.write_text("one\ntwo\nthree\n")

@@ -8,8 +8,8 @@ from functools import reduce
 
 import pytest
 
-from app.messages import Frames, Loading, RepeatEnded, Tick, decode_message, merge
-from app.runner.channel import Channel
+from membench.messages.run import Frames, Loading, RepeatEnded, Tick, decode_message, merge
+from membench.runner.channel import Channel
 
 WIDE = 5000
 

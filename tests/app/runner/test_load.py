@@ -8,12 +8,12 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from app.corpus import Texts, benchmark_text
-from app.runner import load
-from app.runner.load import FOREVER_NS, Clients, batch_share
-from app.runner.meters import Meters
-from app.runner.recorder import ClientLog
-from app.runner.sampler import Sampler
+from membench.runner import load
+from membench.runner.load import FOREVER_NS, Clients, batch_share
+from membench.runner.meters import Meters
+from membench.runner.recorder import ClientLog
+from membench.runner.sampler import Sampler
+from membench.spec.corpus import Texts, benchmark_text
 
 NS = 1_000_000_000
 

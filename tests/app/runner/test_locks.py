@@ -24,7 +24,11 @@ MAX_S = 120
 
 
 def run_python(*arguments, interpreter=sys.executable):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "app"), str(ROOT / "backends"))),
+        "PYTHONWARNINGS": "ignore",
+    }
     done = subprocess.run(
         [interpreter, *map(str, arguments)], capture_output=True, text=True, timeout=MAX_S, env=environment
     )
@@ -53,7 +57,7 @@ def test_on_other_versions_of_python(interpreter):
 
 LIBRARIES = """
 import json, sys
-from app.runner import locks, meters
+from membench.runner import locks, meters
 meters.install()
 import fastembed, mem0, qdrant_client
 import qdrant_client.local.qdrant_local
@@ -77,6 +81,6 @@ def test_libraries_are_imported_with_metered_locks():
 def test_this_process_is_not_metered():
     import threading
 
-    from app.runner import locks
+    from membench.runner import locks
 
     assert not locks.is_metered(threading.Lock())

@@ -7,12 +7,12 @@ import threading
 import numpy as np
 import pytest
 
-from app.runner import locks, meters, threads, timers
-from app.runner.gil import GilGauge
-from app.runner.locks import MeteredLock
-from app.runner.meters import Meters, Series
-from app.runner.recorder import ClientLog
-from backends import stages
+from membench.runner import locks, meters, threads, timers
+from membench.runner.gil import GilGauge
+from membench.runner.locks import MeteredLock
+from membench.runner.meters import Meters, Series
+from membench.runner.recorder import ClientLog
+from membench_backends import stages
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from array import array
 
 import pytest
 
-from app.results.measurement import LATENCY_HIGHEST_NS, latency_histogram
-from app.runner.recorder import ClientLog, fold
+from membench.runner.recorder import ClientLog, fold
+from membench.session.measurement import LATENCY_HIGHEST_NS, latency_histogram
 
 APPENDED = 500_000
 

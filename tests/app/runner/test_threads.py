@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from app.runner import threads
-from app.runner.threads import ClientClock, ClientTime, added
+from membench.runner import threads
+from membench.runner.threads import ClientClock, ClientTime, added
 
 ROOT = Path(__file__).parents[3]
 LINUX = pytest.mark.skipif(not threads.HAS_SCHEDSTAT, reason="this system keeps no account of threads")
 PLANTED = """
 import json, threading, time
-from app.runner import locks, timers
+from membench.runner import locks, timers
 locks.install(); timers.install()
 from concurrent.futures import Future
-from app.runner.threads import ClientClock
+from membench.runner.threads import ClientClock
 lock, answer, event = threading.Lock(), Future(), threading.Event()
 def busy():
     end = time.thread_time() + 0.3

@@ -9,7 +9,7 @@ from time import sleep
 
 import pytest
 
-from app.runner import timers
+from membench.runner import timers
 
 
 def slept_here():

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from app.messages import Audit, Auditing, Finished, Loading, RepeatEnded, Started, WarmingUp
-from app.results.measurement import Measurement
-from app.results.record import Record
+from membench.messages.run import Audit, Auditing, Finished, Loading, RepeatEnded, Started, WarmingUp
+from membench.results.record import Record
+from membench.session.measurement import Measurement
 
 DESIGNED = [
     "schema", "run_id", "plan_id", "started_at", "membench_version", "scenario", "operation", "backend",

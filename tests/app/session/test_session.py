@@ -8,9 +8,9 @@ import signal
 import psutil
 import pytest
 
-from app.events import RunEnded, RunMessage, RunStarted
-from app.messages import RepeatEnded, Tick
-from app.session import Session
+from membench.messages.run import RepeatEnded, Tick
+from membench.session.events import RunEnded, RunMessage, RunStarted
+from membench.session.session import Session
 
 pytestmark = pytest.mark.xdist_group("measures")
 
@@ -18,7 +18,7 @@ MAX_S = 60.0
 
 
 def runners():
-    return [child for child in psutil.Process().children() if "app.runner.main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "membench.runner.main" in " ".join(child.cmdline())]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.results.windows import PIECES_MAX, WINDOWS, Windows
+from membench.session.timeline import PIECES_MAX, WINDOWS, Windows
 
 
 def rates(pieces):

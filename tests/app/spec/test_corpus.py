@@ -8,8 +8,17 @@ import statistics
 
 import pytest
 
-from app.corpus import POOL_SIZE, CorpusError, Texts, benchmark_text, parse_corpus, read_corpus, turns, warmup_texts
-from app.messages import Corpus
+from membench.messages.run import Corpus
+from membench.spec.corpus import (
+    POOL_SIZE,
+    CorpusError,
+    Texts,
+    benchmark_text,
+    parse_corpus,
+    read_corpus,
+    turns,
+    warmup_texts,
+)
 
 SIZES = (1, 2, 3, 7, 20, 64)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.embedding.architecture import BGE_SMALL, TINY
-from backends.embedding.model import FastEmbedModel, load_model
-from backends.embedding.twin import build_twin
+from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
+from membench_backends.embedding.models.architecture import BGE_SMALL, TINY
+from membench_backends.embedding.models.twin import build_twin
 
 
 @pytest.fixture(autouse=True)

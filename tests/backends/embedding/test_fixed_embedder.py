@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.embedding.fixed import FixedEmbedder
+from membench_backends.embedding.fixed import FixedEmbedder
 
 
 def test_every_text_has_one_unit_vector_alone_in_a_list_and_in_another_run(texts: list[str]) -> None:

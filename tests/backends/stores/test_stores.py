@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 import pytest
 
-from backends.base import Point, UnavailableError
-from backends.stores.table import STORES, StoreInfo
+from membench_backends.base import Point, UnavailableError
+from membench_backends.stores.table import STORES, StoreInfo
 
 DIMENSIONS = 32
 EXACT = ["local", "edge"]
@@ -144,7 +144,7 @@ def store_info(**changes) -> StoreInfo:
         "thread_safe": True,
         "distribution": "odd-store",
         "requires": (),
-        "module": "backends.stores.qdrant_local",
+        "module": "membench_backends.stores.qdrant_local",
         "builder": "locked",
     }
     return StoreInfo(**defaults | changes)

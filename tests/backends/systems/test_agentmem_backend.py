@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from backends.agentmem import INFO, AgentMemBackend
-from backends.base import Parts
+from membench_backends.base import Parts
+from membench_backends.systems.agentmem import INFO, AgentMemBackend
 
 DIMENSIONS = 32
 

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from backends.base import Parts
-from backends.mem0 import Mem0Backend
+from membench_backends.base import Parts
+from membench_backends.systems.mem0 import Mem0Backend
 
 DIMENSIONS = 32
 SAFE_STORES = ["local", "edge"]

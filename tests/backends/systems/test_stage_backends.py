@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from backends.base import Parts
-from backends.fastembed import FastEmbedBackend
-from backends.null import NullBackend
-from backends.qdrant import QdrantBackend
+from membench_backends.base import Parts
+from membench_backends.systems.fastembed import FastEmbedBackend
+from membench_backends.systems.null import NullBackend
+from membench_backends.systems.qdrant import QdrantBackend
 
 DIMENSIONS = 32
 

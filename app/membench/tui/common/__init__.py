@@ -1,1 +1,1 @@
-"""The places of the dashboard, and the dialogs that open over them."""
+"""What the places of the dashboard share."""

@@ -19,7 +19,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from app.tui.colours import QUIET
+from membench.tui.common.colours import QUIET
 
 Line = Text | Content | list[Segment]
 

@@ -16,9 +16,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.reactive import reactive
 
-from app.tui.colours import GRID, QUIET
-from app.tui.widgets.canvas import Canvas, Line, note
-from app.units import format_duration
+from membench.tui.common.canvas import Canvas, Line, note
+from membench.tui.common.colours import GRID, QUIET
+from membench.units import format_duration
 
 SMALLEST = (24, 4)
 """Columns and rows below which no chart can be read."""

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
-from app.messages import embedding_note
-from app.tui.colours import BAD, GOOD, LOCK, QUIET, WARM, hue_of
-from app.tui.snapshot import RunView
-from app.tui.widgets.locks import WARM_FROM
-from app.tui.widgets.table import Column, Piece
-from app.tui.widgets.timebar import bar_of, parts_of
-from app.tui.words import MARKS, verdict_style
-from app.units import format_count, format_latency, format_rate, format_share
+from membench.messages.run import embedding_note
+from membench.tui.common.colours import BAD, GOOD, LOCK, QUIET, WARM, hue_of
+from membench.tui.common.locks import WARM_FROM
+from membench.tui.common.snapshot import RunView
+from membench.tui.common.table import Column, Piece
+from membench.tui.common.timebar import bar_of, parts_of
+from membench.tui.common.words import MARKS, verdict_style
+from membench.units import format_count, format_latency, format_rate, format_share
 
 _STATE_COLOURS = {"ok": GOOD, "waiting": QUIET, "running": "", "partial": WARM}
 

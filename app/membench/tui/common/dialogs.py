@@ -14,11 +14,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from app.config import config_path
-from app.results.record import Record
-from app.tui.keys import Key
-from app.tui.words import FAINT, LEGEND
-from app.units import from_home, plural
+from membench.results.record import Record
+from membench.settings import config_path
+from membench.tui.common.keys import Key
+from membench.tui.common.words import FAINT, LEGEND
+from membench.units import from_home, plural
 
 LOG_TAIL = 64 * 1024
 
@@ -75,7 +75,7 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
 
     def action_format(self, by: int) -> None:
         """Write another kind of file: to the same path with another extension."""
-        from app.results.exports import FORMATS
+        from membench.report.exports import FORMATS
 
         field = self.query_one(Input)
         path, kinds = Path(field.value.strip() or self._proposal), list(FORMATS)
@@ -85,7 +85,7 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
 
     @on(Input.Changed)
     def _fresh(self, event: Input.Changed) -> None:
-        from app.results.exports import FORMATS
+        from membench.report.exports import FORMATS
 
         self._replace = None
         self._complain("")
@@ -95,7 +95,7 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
 
     @on(Input.Submitted)
     def _write(self, event: Input.Submitted) -> None:
-        from app.results.exports import ExportError, check_writable, files_of, write_whole
+        from membench.report.exports import ExportError, check_writable, files_of, write_whole
 
         path = Path(event.value.strip()).expanduser()
         try:

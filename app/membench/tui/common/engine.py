@@ -15,16 +15,16 @@ import msgspec
 from msgspec.structs import replace
 from textual.message import Message
 
-from app.console import stage_of
-from app.events import Event, RunEnded, RunMessage, RunStarted
-from app.messages import Tick
-from app.plan import Plan
-from app.results.history import Keeper
-from app.results.limits import limit_for
-from app.tui.snapshot import Recorder, RunView, Snapshot
+from membench.cli.console import stage_of
+from membench.messages.run import Tick
+from membench.plan.matrix import Plan
+from membench.results.history import Keeper
+from membench.results.limits import limit_for
+from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.tui.common.snapshot import Recorder, RunView, Snapshot
 
 if TYPE_CHECKING:
-    from app.results.measurement import Measurement
+    from membench.session.measurement import Measurement
 
 LEAVE_S = 5.0
 WHOLE_EVERY = 4

@@ -9,10 +9,10 @@ from rich.text import Text
 from textual.content import Content
 from textual.reactive import reactive
 
-from app.tui.colours import GRID, QUIET
-from app.tui.snapshot import BINS_PER_DECADE, PERCENTILES, Latencies, bin_of
-from app.tui.widgets.canvas import Canvas, note
-from app.units import format_latency
+from membench.tui.common.canvas import Canvas, note
+from membench.tui.common.colours import GRID, QUIET
+from membench.tui.common.snapshot import BINS_PER_DECADE, PERCENTILES, Latencies, bin_of
+from membench.units import format_latency
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ROWS_AROUND = 4

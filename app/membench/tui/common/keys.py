@@ -11,9 +11,9 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import Keys, _character_to_key
 
-from app.config import key_error
-from app.tui.widgets.places import PLACES
-from app.units import suggest
+from membench.settings import key_error
+from membench.tui.common.places import PLACES
+from membench.units import suggest
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -81,7 +81,7 @@ def check_keys(keys: Mapping[str, str], path: Path) -> None:
 def default_keys() -> dict[str, str]:
     """What can have a key of a person's own, by its id, with the keys that it has by default."""
     for place in PLACES:
-        import_module(f"app.tui.screens.{place}")  # the dashboard imports a place when it is first gone to
+        import_module(f"membench.tui.common.{place}")  # the dashboard imports a place when it is first gone to
     found: dict[str, str] = {}
     for binding in _bindings(DOMNode):
         if binding.id:
@@ -91,7 +91,7 @@ def default_keys() -> dict[str, str]:
 
 def _bindings(node: type[DOMNode]) -> Iterator[Binding]:
     """Those of the dashboard's own classes."""
-    if node.__module__.startswith("app.tui"):
+    if node.__module__.startswith("membench.tui"):
         yield from (each for each in vars(node).get("BINDINGS", ()) if isinstance(each, Binding))
     for kind in node.__subclasses__():
         yield from _bindings(kind)

@@ -9,12 +9,12 @@ from rich.text import Text
 from textual.geometry import Size
 from textual.reactive import reactive
 
-from app.analysis.contention import Summary
-from app.messages import LockUse
-from app.tui.colours import LOCK, QUIET
-from app.tui.snapshot import RunView
-from app.tui.widgets.canvas import Canvas, note
-from app.units import format_count, format_latency, format_share
+from membench.analysis.contention import Summary
+from membench.messages.run import LockUse
+from membench.tui.common.canvas import Canvas, note
+from membench.tui.common.colours import LOCK, QUIET
+from membench.tui.common.snapshot import RunView
+from membench.units import format_count, format_latency, format_share
 
 NOBODY_WAITED = "no lock was waited for"
 WARM_FROM = 0.05

@@ -12,12 +12,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from app.tui.widgets.keybar import KeyBar
-from app.tui.widgets.places import Places
+from membench.tui.common.keybar import KeyBar
+from membench.tui.common.places import Places
 
 if TYPE_CHECKING:
-    from app.results.record import Record
-    from app.tui.app import Dashboard
+    from membench.results.record import Record
+    from membench.tui.app import Dashboard
 
 SMALLEST = (80, 24)
 
@@ -43,7 +43,7 @@ class Place(Screen[None]):
     @property
     def dashboard(self) -> Dashboard:
         """The app, by its own type."""
-        from app.tui.app import Dashboard
+        from membench.tui.app import Dashboard
 
         return cast(Dashboard, self.app)
 

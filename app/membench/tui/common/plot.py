@@ -13,9 +13,9 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
-from app.tui.colours import GRID, QUIET, hue_of
-from app.tui.widgets.canvas import Line, note
-from app.tui.widgets.chart import SMALLEST
+from membench.tui.common.canvas import Line, note
+from membench.tui.common.chart import SMALLEST
+from membench.tui.common.colours import GRID, QUIET, hue_of
 
 WHITE_BACKGROUND = "\x1b[48;5;15m"
 """What plotext puts behind axes and labels; it knows no way to leave the terminal's own."""

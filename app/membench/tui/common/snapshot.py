@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from msgspec.structs import replace
 
-from app.analysis.contention import Shares, Summary
-from app.analysis.diagnosis import Diagnosis
-from app.messages import RunSpec, Tick
-from app.plan import expected_s
-from app.results.record import Record, Status
+from membench.analysis.contention import Shares, Summary
+from membench.analysis.diagnosis import Diagnosis
+from membench.messages.run import RunSpec, Tick
+from membench.plan.matrix import expected_s
+from membench.results.record import Record, Status
 
 if TYPE_CHECKING:
-    from app.results.measurement import Measurement
+    from membench.session.measurement import Measurement
 
 POINTS_MAX = 240
 """Points kept of a run's course; beyond that, neighbours become one, so a long run costs no more than a short one."""

@@ -16,8 +16,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from app.headline import failed_audit
-from app.tui.snapshot import RunView
+from membench.report.headline import failed_audit
+from membench.tui.common.snapshot import RunView
 
 GAP = 2
 Piece = tuple[str, str]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from textual.theme import Theme
 
-from app.tui.colours import BAD, COOL, GOOD, GRID, HUES, QUIET, TIME_COLOURS, WARM
+from membench.tui.common.colours import BAD, COOL, GOOD, GRID, HUES, QUIET, TIME_COLOURS, WARM
 
 _DARK = Theme(
     name="dark",

@@ -9,11 +9,11 @@ from rich.text import Text
 from textual.geometry import Size
 from textual.reactive import reactive
 
-from app.analysis.contention import Shares
-from app.results.record import TIME_PARTS
-from app.tui.colours import QUIET, TIME_COLOURS
-from app.tui.widgets.canvas import Canvas, note
-from app.units import format_share
+from membench.analysis.contention import Shares
+from membench.results.record import TIME_PARTS
+from membench.tui.common.canvas import Canvas, note
+from membench.tui.common.colours import QUIET, TIME_COLOURS
+from membench.units import format_share
 
 TOLD_FROM = 0.005
 """Smaller shares round to nothing and are not put in words."""

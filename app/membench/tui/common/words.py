@@ -6,11 +6,11 @@ import re
 
 from textual.content import Content
 
-from app.console import STATUS_MARKS
-from app.results.record import TIME_PARTS, Record
-from app.tui.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
-from app.tui.snapshot import RunView, Snapshot
-from app.units import format_count, format_latency, format_rate, format_share
+from membench.cli.console import STATUS_MARKS
+from membench.results.record import TIME_PARTS, Record
+from membench.tui.common.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
+from membench.tui.common.snapshot import RunView, Snapshot
+from membench.units import format_count, format_latency, format_rate, format_share
 
 MARKS = {"waiting": " ", "running": "▸", **STATUS_MARKS}
 FAINT = "$foreground 60%"

@@ -14,14 +14,14 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Input
 
-from app.results.history import History, HistoryError, HistoryRow, UnknownRunError
-from app.results.record import Record
-from app.tui.kept import row_of
-from app.tui.screens.place import Place
-from app.tui.snapshot import RunView
-from app.tui.widgets import columns
-from app.tui.widgets.table import Column, RunTable
-from app.units import plural
+from membench.results.history import History, HistoryError, HistoryRow, UnknownRunError
+from membench.results.record import Record
+from membench.tui.common import columns
+from membench.tui.common.place import Place
+from membench.tui.common.snapshot import RunView
+from membench.tui.common.table import Column, RunTable
+from membench.tui.history.views import row_of
+from membench.units import plural
 
 NOTHING_KEPT = "No run is kept yet: 1 goes to Plan, enter there runs it, and what is over is kept here."
 NOTHING_FOUND = "No run has all these words in it: esc shows all runs again."

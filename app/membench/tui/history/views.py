@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from hdrh.histogram import HdrHistogram
 
-from app.analysis.contention import Shares, Summary
-from app.messages import Corpus, LockUse, RunSpec, TimerUse, TimeSplit, Workload
-from app.results.history import HistoryRow
-from app.results.record import Record
-from app.tui.snapshot import Course, Latencies, Point, RunView, bin_of
+from membench.analysis.contention import Shares, Summary
+from membench.messages.run import Corpus, LockUse, RunSpec, TimerUse, TimeSplit, Workload
+from membench.results.history import HistoryRow
+from membench.results.record import Record
+from membench.tui.common.snapshot import Course, Latencies, Point, RunView, bin_of
 
 NOT_KNOWN = Corpus(kind="benchmark")
 """Records do not say which texts were added; nothing that is shown of a run does."""

@@ -1,1 +1,1 @@
-"""What the places are made of."""
+"""Live: charts of the run in progress."""

@@ -12,9 +12,9 @@ from rich.text import Text
 from textual.geometry import Size
 from textual.reactive import reactive
 
-from app.tui.colours import COOL, QUIET
-from app.tui.snapshot import Point, joined
-from app.tui.widgets.canvas import Canvas, note
+from membench.tui.common.canvas import Canvas, note
+from membench.tui.common.colours import COOL, QUIET
+from membench.tui.common.snapshot import Point, joined
 
 LEVELS = "▁▂▃▄▅▆▇█"
 ROWS_MAX = 8

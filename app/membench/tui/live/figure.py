@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.renderables.digits import Digits
 
-from app.tui.widgets.canvas import Canvas
+from membench.tui.common.canvas import Canvas
 
 ROWS = 3
 

@@ -14,20 +14,18 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
 
-from app.results.record import Record
-from app.tui.colours import LOCK, QUIET, hue_of
-from app.tui.screens.place import Place
-from app.tui.snapshot import RunView, Snapshot, smoothed
-from app.tui.widgets import columns
-from app.tui.widgets.canvas import Canvas
-from app.tui.widgets.chart import Chart, Curve, Level
-from app.tui.widgets.cores import Cores
-from app.tui.widgets.figure import Figure
-from app.tui.widgets.histogram import Histogram, in_words
-from app.tui.widgets.locks import NOBODY_WAITED, WARM_FROM, LockTable, rows_of, why_empty
-from app.tui.widgets.table import Column, RunTable
-from app.tui.widgets.timebar import TimeBar
-from app.tui.words import (
+from membench.results.record import Record
+from membench.tui.common import columns
+from membench.tui.common.canvas import Canvas
+from membench.tui.common.chart import Chart, Curve, Level
+from membench.tui.common.colours import LOCK, QUIET, hue_of
+from membench.tui.common.histogram import Histogram, in_words
+from membench.tui.common.locks import NOBODY_WAITED, WARM_FROM, LockTable, rows_of, why_empty
+from membench.tui.common.place import Place
+from membench.tui.common.snapshot import RunView, Snapshot, smoothed
+from membench.tui.common.table import Column, RunTable
+from membench.tui.common.timebar import TimeBar
+from membench.tui.common.words import (
     batching_of,
     beside_lock_share,
     doing,
@@ -39,7 +37,9 @@ from app.tui.words import (
     verdict_of,
     waiting_for,
 )
-from app.units import format_duration, format_rate, format_share
+from membench.tui.live.cores import Cores
+from membench.tui.live.figure import Figure
+from membench.units import format_duration, format_rate, format_share
 
 LEVELS_MAX = 3
 SMOOTH_S = 0.5

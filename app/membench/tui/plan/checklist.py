@@ -13,8 +13,8 @@ from textual.reactive import reactive
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from app.tui.choices import ChoiceList, Item
-from app.tui.words import shortened
+from membench.tui.common.words import shortened
+from membench.tui.plan.choices import ChoiceList, Item
 
 BESIDE_LEAST = 9
 """Columns below which nothing is said beside a name."""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from app.catalogue import CLIENTS_MAX, ITEMS_MAX, Reference, Scenario
-from app.plan import DEFAULT_SCENARIOS, SHIPPED, THREADS_MAX, Choice, chosen_strategies
-from app.units import format_rate, parse_duration, plural
-from backends.base import BackendInfo
-from backends.embedding.strategies import AUTO, STRATEGIES, StrategyInfo, option_fields
-from backends.registry import backends, built_in, version_of
-from backends.stores.table import STORES
+from membench.plan.matrix import DEFAULT_SCENARIOS, SHIPPED, THREADS_MAX, Choice, chosen_strategies
+from membench.plan.scenarios import CLIENTS_MAX, ITEMS_MAX, Reference, Scenario
+from membench.units import format_rate, parse_duration, plural
+from membench_backends.base import BackendInfo
+from membench_backends.embedding.strategies.catalogue import AUTO, STRATEGIES, StrategyInfo, option_fields
+from membench_backends.registry import backends, built_in, version_of
+from membench_backends.stores.table import STORES
 
 AS_SCENARIO = "as scenario"
 MEMORIES = " memories"

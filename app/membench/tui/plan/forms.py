@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from app.tui.choices import Names, Setting, option_value
-from backends.embedding.strategies import OptionField, option_fields, parse_options
+from membench.tui.plan.choices import Names, Setting, option_value
+from membench_backends.embedding.strategies.catalogue import OptionField, option_fields, parse_options
 
 
 class Field(msgspec.Struct, frozen=True):

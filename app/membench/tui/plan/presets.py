@@ -14,9 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from app.presets import BUILT_IN, NAME_MAX, Preset, PresetsError, delete_preset, saved_presets
-from app.tui.screens.dialogs import Question
-from app.tui.words import shortened
+from membench.plan.presets import BUILT_IN, NAME_MAX, Preset, PresetsError, delete_preset, saved_presets
+from membench.tui.common.dialogs import Question
+from membench.tui.common.words import shortened
 
 NAME_WIDTH = NAME_MAX + 2
 Describe = Callable[[Preset], Content]

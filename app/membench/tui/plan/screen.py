@@ -16,23 +16,23 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
-from app.catalogue import Scenario
-from app.doctor import Finding, disturbances
-from app.plan import SHIPPED, Choice, Plan, PlanError, make_plan
-from app.presets import Preset, PresetsError, save_preset, saved_presets
-from app.tui.choices import Item, Names, choice_lists, option_value, settings, ticks_of
-from app.tui.planned import (
+from membench.machine.doctor import Finding, disturbances
+from membench.plan.matrix import SHIPPED, Choice, Plan, PlanError, make_plan
+from membench.plan.presets import Preset, PresetsError, save_preset, saved_presets
+from membench.plan.scenarios import Scenario
+from membench.tui.common.place import Place
+from membench.tui.plan.checklist import CheckList, Edge
+from membench.tui.plan.choices import Item, Names, choice_lists, option_value, settings, ticks_of
+from membench.tui.plan.forms import changed_options, setting_form, strategy_form, typed_names
+from membench.tui.plan.settings import Settings
+from membench.tui.plan.summary import (
     group_lines,
     headline,
     options_in_words,
     plan_in_words,
     refusal_in_words,
 )
-from app.tui.screens.options import changed_options, setting_form, strategy_form, typed_names
-from app.tui.screens.place import Place
-from app.tui.widgets.checklist import CheckList, Edge
-from app.tui.widgets.settings import Settings
-from backends.embedding.strategies import STRATEGIES
+from membench_backends.embedding.strategies.catalogue import STRATEGIES
 
 LOOK_AFTER_S = 1.5
 """Between the place being shown and a look at the machine, which is busy with drawing until then."""
@@ -245,7 +245,7 @@ class PlanScreen(Place):
 
     def action_presets(self) -> None:
         """Open the presets."""
-        from app.tui.screens.presets import Presets
+        from membench.tui.plan.presets import Presets
 
         self.app.push_screen(Presets(self._takes, self._describe, self.action_save), self._take_preset)
 
@@ -259,7 +259,7 @@ class PlanScreen(Place):
 
     def action_save(self) -> None:
         """Ask for a name and keep the choice under it."""
-        from app.tui.screens.presets import PresetName
+        from membench.tui.plan.presets import PresetName
 
         if not isinstance(self.outcome, Plan):
             self.notify(self.outcome, title="There is no plan to save", severity="error")
@@ -272,7 +272,7 @@ class PlanScreen(Place):
         self.app.push_screen(PresetName(headline(self.outcome), taken), self._save_as)
 
     def _save_as(self, name: str | None) -> None:
-        from app.tui.screens.presets import Presets
+        from membench.tui.plan.presets import Presets
 
         if name is None:
             return

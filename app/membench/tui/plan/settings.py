@@ -15,8 +15,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from app.tui.choices import Item, Names, Setting
-from app.tui.widgets.checklist import Edge
+from membench.tui.plan.checklist import Edge
+from membench.tui.plan.choices import Item, Names, Setting
 
 SEVERAL = "tick several to compare them"
 ONE = "one for every run"

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from textual.content import Content
 
-from app.messages import RunSpec, Workload
-from app.plan import Plan, expected_s
-from app.presets import BUILT_IN
-from app.results.history import earlier_times
-from app.tui.choices import option_value
-from app.tui.words import FAINT, shortened
-from app.units import format_duration, plural
-from backends.embedding.cache import WeightsOnDisk, weights_on_disk
-from backends.embedding.strategies import STRATEGIES
+from membench.messages.run import RunSpec, Workload
+from membench.plan.matrix import Plan, expected_s
+from membench.plan.presets import BUILT_IN
+from membench.results.history import earlier_times
+from membench.tui.common.words import FAINT, shortened
+from membench.tui.plan.choices import option_value
+from membench.units import format_duration, plural
+from membench_backends.embedding.models.cache import WeightsOnDisk, weights_on_disk
+from membench_backends.embedding.strategies.catalogue import STRATEGIES
 
 GAP = "  "
 COLUMNS_TO_DROP = (5, 3)

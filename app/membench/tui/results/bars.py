@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.reactive import reactive
 
-from app.results.record import Record
-from app.tui.colours import GRID, QUIET, hue_of
-from app.tui.widgets.canvas import Canvas, note
-from app.tui.widgets.chart import rate_ticks
-from app.tui.widgets.plot import Series
-from app.units import format_rate_between
+from membench.results.record import Record
+from membench.tui.common.canvas import Canvas, note
+from membench.tui.common.chart import rate_ticks
+from membench.tui.common.colours import GRID, QUIET, hue_of
+from membench.tui.common.plot import Series
+from membench.units import format_rate_between
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 AXIS_ROWS = 2

@@ -12,18 +12,18 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
 
-from app.analysis.comparison import Ratio, compare, differences, ratio_in_words
-from app.headline import is_sound, names_of
-from app.results.record import Record
-from app.tui.colours import hue_of
-from app.tui.scaling import Fitted, Group
-from app.tui.snapshot import RunView
-from app.tui.widgets.bars import Bars, bar_of
-from app.tui.widgets.curves import Curves, ScalingCurve
-from app.tui.widgets.percentiles import Percentiles, curve_of
-from app.tui.widgets.plot import sign_of
-from app.tui.words import FAINT, verdict_style
-from app.units import format_rate, plural
+from membench.analysis.comparison import Ratio, compare, differences, ratio_in_words
+from membench.report.headline import is_sound, names_of
+from membench.results.record import Record
+from membench.tui.common.colours import hue_of
+from membench.tui.common.plot import sign_of
+from membench.tui.common.snapshot import RunView
+from membench.tui.common.words import FAINT, verdict_style
+from membench.tui.results.bars import Bars, bar_of
+from membench.tui.results.curves import Curves, ScalingCurve
+from membench.tui.results.percentiles import Percentiles, curve_of
+from membench.tui.results.scaling import Fitted, Group
+from membench.units import format_rate, plural
 
 Chart = Literal["throughput", "latency", "scaling"]
 RATIOS_MAX = 3

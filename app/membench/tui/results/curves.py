@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from textual.reactive import reactive
 
-from app.tui.colours import hue_of
-from app.tui.widgets.canvas import Canvas, Line
-from app.tui.widgets.chart import HEADROOM, ROWS_PER_TICK, rate_ticks
-from app.tui.widgets.plot import Plot, Series, below_legend
+from membench.tui.common.canvas import Canvas, Line
+from membench.tui.common.chart import HEADROOM, ROWS_PER_TICK, rate_ticks
+from membench.tui.common.colours import hue_of
+from membench.tui.common.plot import Plot, Series, below_legend
 
 LABEL_CELLS = 6
 """Cells that a label of the axis of clients takes to either side."""

@@ -10,16 +10,16 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
-from app.console import remarks
-from app.results.record import Record
-from app.tui.colours import QUIET, hue_of
-from app.tui.snapshot import RunView
-from app.tui.widgets.facts import Fact, Facts, prose
-from app.tui.widgets.histogram import named
-from app.tui.widgets.locks import LockTable, rows_of, why_empty
-from app.tui.widgets.timebar import TimeBar
-from app.tui.words import FAINT, audit_of, fairness_of, stages_of, waiting_for, whole_verdict_of
-from app.units import format_rate_between, from_home
+from membench.cli.console import remarks
+from membench.results.record import Record
+from membench.tui.common.colours import QUIET, hue_of
+from membench.tui.common.histogram import named
+from membench.tui.common.locks import LockTable, rows_of, why_empty
+from membench.tui.common.snapshot import RunView
+from membench.tui.common.timebar import TimeBar
+from membench.tui.common.words import FAINT, audit_of, fairness_of, stages_of, waiting_for, whole_verdict_of
+from membench.tui.results.facts import Fact, Facts, prose
+from membench.units import format_rate_between, from_home
 
 
 class Details(VerticalScroll):

@@ -9,8 +9,8 @@ from rich.text import Text
 from textual.geometry import Size
 from textual.reactive import reactive
 
-from app.tui.colours import QUIET
-from app.tui.widgets.canvas import Canvas
+from membench.tui.common.canvas import Canvas
+from membench.tui.common.colours import QUIET
 
 
 class Fact(msgspec.Struct, frozen=True):

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from textual.reactive import reactive
 
-from app.results.percentiles import percentiles_in
-from app.results.record import Record
-from app.tui.colours import hue_of
-from app.tui.widgets.canvas import Canvas, Line
-from app.tui.widgets.plot import Plot, Points, Series, below_legend
-from app.units import format_latency
+from membench.results.latency import percentiles_in
+from membench.results.record import Record
+from membench.tui.common.canvas import Canvas, Line
+from membench.tui.common.colours import hue_of
+from membench.tui.common.plot import Plot, Points, Series, below_legend
+from membench.units import format_latency
 
 MARKS = {-math.log10(1 - percentile / 100): f"p{percentile:g}" for percentile in (50, 90, 99, 99.9, 99.99)}
 """Nines that are named on the axis, and where a curve carries the sign of its run."""

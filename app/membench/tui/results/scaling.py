@@ -7,9 +7,16 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from app.analysis.scaling import Scaling, ScalingError, ceiling, fit
-from app.explain import SCALING_MIN, curve_in_words, fitted_in_words, not_fitted, scaling_group, scaling_groups
-from app.results.record import Record
+from membench.analysis.scaling import Scaling, ScalingError, ceiling, fit
+from membench.report.explanation import (
+    SCALING_MIN,
+    curve_in_words,
+    fitted_in_words,
+    not_fitted,
+    scaling_group,
+    scaling_groups,
+)
+from membench.results.record import Record
 
 STEPS = 120
 """Points of a curve that is drawn."""

@@ -12,17 +12,17 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
 
-from app.headline import best_of, group_key, headline
-from app.results.record import Record
-from app.tui.scaling import Fitted, Group, group_of, groups_in
-from app.tui.screens.place import Place
-from app.tui.screens.sorting import AS_RUN, SortBy
-from app.tui.snapshot import RunView, Snapshot
-from app.tui.widgets import columns, plot
-from app.tui.widgets.comparison import Comparison, looks_of
-from app.tui.widgets.details import Details
-from app.tui.widgets.table import Column, RunTable
-from app.units import plural
+from membench.report.headline import best_of, group_key, headline
+from membench.results.record import Record
+from membench.tui.common import columns, plot
+from membench.tui.common.place import Place
+from membench.tui.common.snapshot import RunView, Snapshot
+from membench.tui.common.table import Column, RunTable
+from membench.tui.results.comparison import Comparison, looks_of
+from membench.tui.results.details import Details
+from membench.tui.results.scaling import Fitted, Group, group_of, groups_in
+from membench.tui.results.sorting import AS_RUN, SortBy
+from membench.units import plural
 
 View = Literal["run", "throughput", "latency", "scaling"]
 """What the lower half shows: the selected run, or a chart of several."""
@@ -176,7 +176,7 @@ class ResultsScreen(Place):
 
     def action_copy(self) -> None:
         """Copy a table of the runs."""
-        from app.results.exports import to_markdown
+        from membench.report.exports import to_markdown
 
         records = self.chosen_records()
         if not records:

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from app.tui.widgets.table import Column
+from membench.tui.common.table import Column
 
 AS_RUN = ""
 """In place of a column's letter: the order in which they were run."""

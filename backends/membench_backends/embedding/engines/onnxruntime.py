@@ -10,15 +10,15 @@ import numpy as np
 from fastembed import TextEmbedding
 from fastembed.common.onnx_model import OnnxOutputContext
 
-from backends.base import UnavailableError
-from backends.embedding.cache import MODEL_FILES, Weights, twin_of, twins_folder, weights_on_disk
-from backends.embedding.cores import physical_cores
-from backends.embedding.sources import source_of
-from backends.stages import gauge, mark, now_ns
+from membench_backends.base import UnavailableError
+from membench_backends.cores import physical_cores
+from membench_backends.embedding.models.cache import MODEL_FILES, Weights, twin_of, twins_folder, weights_on_disk
+from membench_backends.embedding.models.sources import source_of
+from membench_backends.stages import gauge, mark, now_ns
 
 if TYPE_CHECKING:
-    from backends.base import Vector
-    from backends.embedding.quantise import Quantised
+    from membench_backends.base import Vector
+    from membench_backends.embedding.models.quantise import Quantised
 
 _NAME_FOR_GRAPH = {"model_optimized.onnx": "BAAI/bge-small-en-v1.5", "model.onnx": "BAAI/bge-large-en-v1.5"}
 """FastEmbed finds the graph in a folder by the model's name; these two are embedded alike: [CLS], normalised."""
@@ -29,7 +29,7 @@ _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 
 
 class FastEmbedModel:
-    """A loaded FastEmbed model; follows `backends.base.Model`."""
+    """A loaded FastEmbed model; follows `membench_backends.base.Model`."""
 
     def __init__(
         self, text_embedding: TextEmbedding, weights: Weights, threads: int, precision_cosine: float | None = None
@@ -129,7 +129,7 @@ def _load(model: str, folder: Path, threads: int | None) -> TextEmbedding:
 
 
 def _in_int8(model: str, folder: Path, weights: Weights, progress: Callable[[str], None]) -> Quantised:
-    from backends.embedding.quantise import quantised
+    from membench_backends.embedding.models.quantise import quantised
 
     def embed(place: Path, texts: tuple[str, ...]) -> Vector:
         return np.stack(list(_load(model, place, None).embed(texts, batch_size=1)))
@@ -162,7 +162,7 @@ def _weights(model: str, progress: Callable[[str], None]) -> tuple[Path, Weights
     architecture = twin_of(model)
     if found.ready or architecture is None:
         return found.folder, found.weights
-    from backends.embedding.twin import build_twin
+    from membench_backends.embedding.models.twin import build_twin
 
     progress(f"building the speed twin of {model}, once")
     return build_twin(architecture, twins_folder()), "twin"

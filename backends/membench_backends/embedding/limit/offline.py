@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from backends.embedding.layout import Layout, cut
+from membench_backends.embedding.limit.layout import Layout, cut
 
 if TYPE_CHECKING:
-    from backends.base import LoadTokenModel, TokenModel
+    from membench_backends.base import LoadTokenModel, TokenModel
 
 BUDGETS = (64, 128, 256, 512, 1024)
 """Tokens of a batch, padding included."""

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import msgspec
 import platformdirs
 
-from backends.embedding.architecture import TWINS, Architecture
-from backends.embedding.sources import SOURCES, Source, source_of
+from membench_backends.embedding.models.architecture import TWINS, Architecture
+from membench_backends.embedding.models.sources import SOURCES, Source, source_of
 
 Weights = Literal["real", "twin"]
 

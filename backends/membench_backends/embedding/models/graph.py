@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from backends.embedding.architecture import Architecture
+    from membench_backends.embedding.models.architecture import Architecture
 
 OPSET = 12
 """The newest in which ONNX Runtime fuses the whole attention block."""

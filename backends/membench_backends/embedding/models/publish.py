@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from backends.embedding.cache import MANIFEST, is_complete
+from membench_backends.embedding.models.cache import MANIFEST, is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from backends.base import UnavailableError
-from backends.embedding.cache import fastembed_cache
-from backends.embedding.sources import SOURCES, Source, source_of
+from membench_backends.base import UnavailableError
+from membench_backends.embedding.models.cache import fastembed_cache
+from membench_backends.embedding.models.sources import SOURCES, Source, source_of
 
 Progress = Callable[[int, int], None]
 """Gets bytes there and bytes in all; the second grows while files are still being found."""

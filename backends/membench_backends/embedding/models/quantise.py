@@ -19,13 +19,13 @@ import onnx
 from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from backends.base import UnavailableError
-from backends.embedding.cache import MANIFEST, Weights, cache_folder, is_complete
-from backends.embedding.graph import optimise
-from backends.embedding.publish import publish
+from membench_backends.base import UnavailableError
+from membench_backends.embedding.models.cache import MANIFEST, Weights, cache_folder, is_complete
+from membench_backends.embedding.models.graph import optimise
+from membench_backends.embedding.models.publish import publish
 
 if TYPE_CHECKING:
-    from backends.base import Vector
+    from membench_backends.base import Vector
 
 RECIPE = 1
 """Raise when other files are written for the same graph: what was made before is then made anew."""

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import onnx
 
-from backends.base import UnavailableError
-from backends.embedding.architecture import BUILDER, SEED
-from backends.embedding.graph import encoder, optimise
-from backends.embedding.publish import publish
-from backends.embedding.vocabulary import write_tokenizer
+from membench_backends.base import UnavailableError
+from membench_backends.embedding.models.architecture import BUILDER, SEED
+from membench_backends.embedding.models.graph import encoder, optimise
+from membench_backends.embedding.models.publish import publish
+from membench_backends.embedding.models.vocabulary import write_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from backends.embedding.architecture import Architecture
+    from membench_backends.embedding.models.architecture import Architecture
 
 
 def build_twin(architecture: Architecture, cache: Path) -> Path:

@@ -14,12 +14,12 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from backends.embedding.words import COMMON_WORDS
+from membench_backends.embedding.words import COMMON_WORDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from backends.embedding.architecture import Architecture
+    from membench_backends.embedding.models.architecture import Architecture
 
 _SPECIALS = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
 """At the ids that they have in BERT's vocabulary, which keeps its first 999 entries for specials."""

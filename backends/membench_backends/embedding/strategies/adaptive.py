@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from backends.embedding.cores import physical_cores
-from backends.embedding.cost import BatchCost
-from backends.embedding.policy import next_batch, patience_ns
-from backends.stages import gauge, mark, now_ns
+from membench_backends.cores import physical_cores
+from membench_backends.embedding.strategies.cost import BatchCost
+from membench_backends.embedding.strategies.policy import next_batch, patience_ns
+from membench_backends.stages import gauge, mark, now_ns
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from backends.base import LoadTokenModel, TokenOutput, Vector
+    from membench_backends.base import LoadTokenModel, TokenOutput, Vector
 
 COMPANY_NS = 50_000_000
 """A caller counts as alone once it has met no other for this long: between two of several there are gaps, too."""

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from msgspec import inspect
 
-from backends.embedding.adaptive import AdaptiveOptions, AdaptiveStrategy
-from backends.embedding.batch import BatchOptions, BatchStrategy
-from backends.embedding.mutex import MutexOptions, MutexStrategy
-from backends.embedding.pool import PoolOptions, PoolStrategy
-from backends.embedding.queue import QueueOptions, QueueStrategy
-from backends.embedding.shared import SharedOptions, SharedStrategy
+from membench_backends.embedding.strategies.adaptive import AdaptiveOptions, AdaptiveStrategy
+from membench_backends.embedding.strategies.batch import BatchOptions, BatchStrategy
+from membench_backends.embedding.strategies.mutex import MutexOptions, MutexStrategy
+from membench_backends.embedding.strategies.pool import PoolOptions, PoolStrategy
+from membench_backends.embedding.strategies.queue import QueueOptions, QueueStrategy
+from membench_backends.embedding.strategies.shared import SharedOptions, SharedStrategy
 
 if TYPE_CHECKING:
-    from backends.base import LoadTokenModel, Strategy
+    from membench_backends.base import LoadTokenModel, Strategy
 
 OptionKind = Literal["int", "float", "bool", "str"]
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from backends.embedding.fair_lock import FairLock
+from membench_backends.embedding.strategies.fair_lock import FairLock
 
 if TYPE_CHECKING:
-    from backends.base import Model, Vector
+    from membench_backends.base import Model, Vector
 
 
 class MutexOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

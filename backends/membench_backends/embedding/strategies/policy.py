@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from backends.embedding.cost import BatchCost
+from membench_backends.embedding.strategies.cost import BatchCost
 
 PARTING = 0.67
 """Of a batch's fixed cost, counted when texts are parted: what stays behind will find new company. In the simulation

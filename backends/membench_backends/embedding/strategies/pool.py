@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from backends.embedding.cores import physical_cores
+from membench_backends.cores import physical_cores
 
 if TYPE_CHECKING:
-    from backends.base import Model, Vector
+    from membench_backends.base import Model, Vector
 
 
 class PoolOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

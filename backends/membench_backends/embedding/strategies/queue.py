@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 
-from backends.stages import gauge, mark, now_ns
+from membench_backends.stages import gauge, mark, now_ns
 
 if TYPE_CHECKING:
-    from backends.base import Model, Vector
+    from membench_backends.base import Model, Vector
 
 
 class QueueOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

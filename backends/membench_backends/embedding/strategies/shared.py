@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from backends.base import Model, Vector
+    from membench_backends.base import Model, Vector
 
 
 class SharedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

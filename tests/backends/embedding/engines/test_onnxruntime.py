@@ -9,11 +9,11 @@ import psutil
 import pytest
 from fastembed import TextEmbedding
 
-from backends.base import UnavailableError
-from backends.embedding.architecture import BGE_SMALL, TINY
-from backends.embedding.cache import twin_folder
-from backends.embedding.cores import physical_cores
-from backends.embedding.model import FastEmbedModel, load_model
+from membench_backends.base import UnavailableError
+from membench_backends.cores import physical_cores
+from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
+from membench_backends.embedding.models.architecture import BGE_SMALL, TINY
+from membench_backends.embedding.models.cache import twin_folder
 
 BGE = "BAAI/bge-small-en-v1.5"
 

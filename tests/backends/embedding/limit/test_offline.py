@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from backends.embedding.architecture import BGE_SMALL
-from backends.embedding.layout import Layout, cut
-from backends.embedding.model import FastEmbedModel
-from backends.embedding.offline import FINALISTS, OfflineSearch, Pass, go_through
-from backends.embedding.peak import peak_gflop_per_s
+from membench_backends.embedding.engines.onnxruntime import FastEmbedModel
+from membench_backends.embedding.limit.layout import Layout, cut
+from membench_backends.embedding.limit.offline import FINALISTS, OfflineSearch, Pass, go_through
+from membench_backends.embedding.limit.peak import peak_gflop_per_s
+from membench_backends.embedding.models.architecture import BGE_SMALL
 
 
 class TestCut:
@@ -79,6 +79,6 @@ def test_the_operations_of_a_text_are_those_of_its_matrices() -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_the_peak_is_a_rate(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.embedding.peak.WINDOW_S", 0.01)
-    monkeypatch.setattr("backends.embedding.peak.WINDOWS", 1)
+    monkeypatch.setattr("membench_backends.embedding.limit.peak.WINDOW_S", 0.01)
+    monkeypatch.setattr("membench_backends.embedding.limit.peak.WINDOWS", 1)
     assert peak_gflop_per_s(precision, cores=1) > 0.1  # type: ignore[arg-type]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import UnavailableError
-from backends.embedding.architecture import TINY
-from backends.embedding.cache import weights_on_disk
-from backends.embedding.model import load_model
-from backends.embedding.pull import pull_model
+from membench_backends.base import UnavailableError
+from membench_backends.embedding.engines.onnxruntime import load_model
+from membench_backends.embedding.models.architecture import TINY
+from membench_backends.embedding.models.cache import weights_on_disk
+from membench_backends.embedding.models.pull import pull_model
 
 BGE = "BAAI/bge-small-en-v1.5"
 REPOSITORY = "Qdrant/bge-small-en-v1.5-onnx-Q"
@@ -23,8 +23,8 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 NOWHERE = "http://127.0.0.1:9"
 PULL = """
 import json, os, sys
-from backends.embedding.model import load_model
-from backends.embedding.pull import pull_model
+from membench_backends.embedding.engines.onnxruntime import load_model
+from membench_backends.embedding.models.pull import pull_model
 reports = []
 folder = pull_model(sys.argv[1], lambda done, total: reports.append((done, total)))
 print(json.dumps({"folder": str(folder), "reports": reports, "offline": os.environ["HF_HUB_OFFLINE"]}))

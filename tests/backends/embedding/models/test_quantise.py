@@ -12,9 +12,9 @@ import onnx
 import pytest
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from backends.base import UnavailableError
-from backends.embedding.cache import MANIFEST, cache_folder, is_complete
-from backends.embedding.model import FastEmbedModel, load_model
+from membench_backends.base import UnavailableError
+from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
+from membench_backends.embedding.models.cache import MANIFEST, cache_folder, is_complete
 
 
 def load(folder: Path, precision: str = "int8", said: list[str] | None = None) -> FastEmbedModel:

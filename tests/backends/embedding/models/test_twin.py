@@ -11,22 +11,22 @@ import onnx
 import onnxruntime
 import pytest
 
-from backends.base import UnavailableError
-from backends.embedding.architecture import BGE_SMALL, TINY
-from backends.embedding.cache import is_complete
-from backends.embedding.model import load_model
-from backends.embedding.twin import build_twin
+from membench_backends.base import UnavailableError
+from membench_backends.embedding.engines.onnxruntime import load_model
+from membench_backends.embedding.models.architecture import BGE_SMALL, TINY
+from membench_backends.embedding.models.cache import is_complete
+from membench_backends.embedding.models.twin import build_twin
 
 BUILD = """
 import sys
 from pathlib import Path
-from backends.embedding.architecture import TINY
-from backends.embedding.twin import build_twin
+from membench_backends.embedding.models.architecture import TINY
+from membench_backends.embedding.models.twin import build_twin
 print(build_twin(TINY, Path(sys.argv[1])))
 """
 STOP_HALF_WAY = """
 import sys
-from backends.embedding import twin
+from membench_backends.embedding.models import twin
 whole = twin.write_tokenizer
 def write_tokenizer(architecture, folder):
     print(folder, flush=True)

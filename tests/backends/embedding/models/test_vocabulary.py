@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from backends.embedding.vocabulary import vocabulary
-from backends.embedding.words import COMMON_WORDS
+from membench_backends.embedding.models.vocabulary import vocabulary
+from membench_backends.embedding.words import COMMON_WORDS
 
 PARAGRAPH = """
 Last weekend we finally went hiking in the mountains near the lake, and although the weather forecast had predicted

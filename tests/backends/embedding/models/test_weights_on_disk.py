@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fastembed import TextEmbedding
 
-from backends.embedding.architecture import BGE_SMALL
-from backends.embedding.cache import cache_folder, real_weights, twin_folder, weights_on_disk
-from backends.embedding.sources import SOURCES
+from membench_backends.embedding.models.architecture import BGE_SMALL
+from membench_backends.embedding.models.cache import cache_folder, real_weights, twin_folder, weights_on_disk
+from membench_backends.embedding.models.sources import SOURCES
 
 BGE = "BAAI/bge-small-en-v1.5"
 REVISION = "5a1f0c"
@@ -128,8 +128,8 @@ def test_a_folder_with_a_damaged_file_is_refused(tmp_path: Path, tiny_model_fold
 def test_looking_loads_nothing_heavy() -> None:
     script = (
         "import sys\n"
-        "from backends.embedding.cache import weights_on_disk\n"
-        "from backends.embedding.strategies import STRATEGIES, option_fields, parse_options\n"
+        "from membench_backends.embedding.models.cache import weights_on_disk\n"
+        "from membench_backends.embedding.strategies.catalogue import STRATEGIES, option_fields, parse_options\n"
         "weights_on_disk('BAAI/bge-small-en-v1.5')\n"
         "for name in STRATEGIES: option_fields(name), parse_options(name, {})\n"
         "print(sorted({'numpy', 'onnx', 'onnxruntime', 'fastembed', 'tokenizers', 'psutil'} & set(sys.modules)))\n"

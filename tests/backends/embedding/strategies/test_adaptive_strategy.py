@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from backends.base import Strategy
-from backends.embedding.adaptive import AdaptiveOptions, AdaptiveStrategy
-from backends.embedding.cost import BatchCost
-from backends.embedding.model import FastEmbedModel
+from membench_backends.base import Strategy
+from membench_backends.embedding.engines.onnxruntime import FastEmbedModel
+from membench_backends.embedding.strategies.adaptive import AdaptiveOptions, AdaptiveStrategy
+from membench_backends.embedding.strategies.cost import BatchCost
 
 if TYPE_CHECKING:
-    from backends.base import Vector
+    from membench_backends.base import Vector
 
 
 class Poisoned(Exception):
@@ -188,7 +188,7 @@ def test_batches_of_one_size_leave_the_cost_positive() -> None:
 
 def test_nobody_waits_for_a_batcher_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threading.excepthook", lambda _: None)
-    monkeypatch.setattr("backends.embedding.adaptive.next_batch", broken_policy)
+    monkeypatch.setattr("membench_backends.embedding.strategies.adaptive.next_batch", broken_policy)
     model = ScriptedModel()
     strategy = build(model, batchers=1)
     model.gate.clear()

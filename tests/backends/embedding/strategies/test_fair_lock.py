@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from backends.embedding.fair_lock import FairLock
-from backends.embedding.mutex import MutexOptions, MutexStrategy
+from membench_backends.embedding.strategies.fair_lock import FairLock
+from membench_backends.embedding.strategies.mutex import MutexOptions, MutexStrategy
 
 TIMEOUT_S = 30
 

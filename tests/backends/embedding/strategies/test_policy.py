@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 
 import pytest
-
-from backends.embedding.cost import BatchCost
-from backends.embedding.policy import BATCH_TOKENS_MAX, PARTING, cheapest_parts, next_batch
 from benchmarks.simulate_batching import COSTS, POLICIES, Request, closed_loop, lognormal
+
+from membench_backends.embedding.strategies.cost import BatchCost
+from membench_backends.embedding.strategies.policy import BATCH_TOKENS_MAX, PARTING, cheapest_parts, next_batch
 
 COST = BatchCost(COSTS["zen5-fp32"])
 NEVER_NS = 10**18

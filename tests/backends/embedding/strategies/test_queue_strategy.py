@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from backends.embedding.queue import QueueOptions, QueueStrategy, _Request
+from membench_backends.embedding.strategies.queue import QueueOptions, QueueStrategy, _Request
 
 if TYPE_CHECKING:
-    from backends.base import Vector
+    from membench_backends.base import Vector
 
 LONG_MS = 60_000
 TIMEOUT_S = 30

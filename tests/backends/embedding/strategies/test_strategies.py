@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from backends.base import Strategy
-from backends.embedding.model import FastEmbedModel, load_model
-from backends.embedding.strategies import STRATEGIES, option_fields, parse_options
+from membench_backends.base import Strategy
+from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
+from membench_backends.embedding.strategies.catalogue import STRATEGIES, option_fields, parse_options
 
 if TYPE_CHECKING:
-    from backends.base import Vector
+    from membench_backends.base import Vector
 
 OPTIONS: dict[str, dict[str, object]] = {"queue": {"size": 4, "wait_ms": 1}, "pool": {"sessions": 2}}
 

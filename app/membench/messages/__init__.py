@@ -1,0 +1,1 @@
+"""Messages between the console and a runner, and their encoding."""

@@ -1,0 +1,1 @@
+"""What to run: scenarios, the matrix of choices, presets."""

@@ -1,0 +1,1 @@
+"""What a run is: its settings, their bounds, and the texts its clients add."""

@@ -1,0 +1,1 @@
+"""History: every run kept on this machine."""

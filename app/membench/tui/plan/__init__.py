@@ -1,0 +1,1 @@
+"""Plan: the form that chooses what to run."""

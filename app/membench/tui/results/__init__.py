@@ -1,0 +1,1 @@
+"""Results: the finished runs, compared."""

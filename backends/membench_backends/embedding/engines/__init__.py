@@ -1,0 +1,1 @@
+"""What executes an embedding model: one module per engine."""

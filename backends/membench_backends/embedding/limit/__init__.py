@@ -1,0 +1,1 @@
+"""The best embedding rate of a machine when every text is known beforehand."""

@@ -1,0 +1,1 @@
+"""Model weights on disk: real weights, speed twins, and quantised graphs."""

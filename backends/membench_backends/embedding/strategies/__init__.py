@@ -1,0 +1,1 @@
+"""How concurrent callers share an embedding model: one module per strategy."""

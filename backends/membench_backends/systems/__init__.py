@@ -1,0 +1,1 @@
+"""The systems under test: one module per memory system, and the single-stage backends."""

@@ -167,7 +167,7 @@ def _corpus(
             got = Figures(*map(statistics.median, zip(*of_name[clients], strict=True)))
             ratio = _ratio(rounds["adaptive"][clients], of_name[clients])
             print(
-                f"    {name:18s} {got.ops_per_s:7.1f}/s  p50 {got.p50_ms:7.1f} ms  p99 {got.p99_ms:7.1f} ms  "
+                f"    {name:18s} {got.texts_per_s:7.1f}/s  p50 {got.p50_ms:7.1f} ms  p99 {got.p99_ms:7.1f} ms  "
                 f"adaptive is {ratio:.2f} x",
                 flush=True,
             )
@@ -181,7 +181,7 @@ def _corpus(
 
 def _ratio(ours: Sequence[Figures], theirs: Sequence[Figures]) -> float:
     """How many times faster, the median over rounds."""
-    return statistics.median(our.ops_per_s / their.ops_per_s for our, their in zip(ours, theirs, strict=True))
+    return statistics.median(our.texts_per_s / their.texts_per_s for our, their in zip(ours, theirs, strict=True))
 
 
 def _chart(corpus: str, rounds: dict[str, dict[int, list[Figures]]], options: argparse.Namespace) -> None:
@@ -194,7 +194,7 @@ def _chart(corpus: str, rounds: dict[str, dict[int, list[Figures]]], options: ar
     figure.axes(active=False, axis="both", side=1)
     highest = 0.0
     for number, (name, of_name) in enumerate(rounds.items()):
-        rates = [statistics.median(got.ops_per_s for got in of_name[count]) for count in clients]
+        rates = [statistics.median(got.texts_per_s for got in of_name[count]) for count in clients]
         highest = max(highest, *rates)
         pixel = plotext.pixel(COLOURS[number % len(COLOURS)])
         figure.draw(figure.signal(range(len(clients)), rates, marker=plotext.marker("braille", pixel=pixel)).lines())

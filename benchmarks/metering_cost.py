@@ -63,7 +63,7 @@ def _cycle_ns(lock: AbstractContextManager[object]) -> float:
 def _pair(strategy: str, duration_s: float, number: int) -> float:
     """Both runs, the order turned round every time: a machine that slows down must not look like metering."""
     order = (True, False) if number % 2 else (False, True)
-    rates = {metering: _ops_per_s(strategy, duration_s, metering) for metering in order}
+    rates = {metering: _memories_per_s(strategy, duration_s, metering) for metering in order}
     ratio = rates[True] / rates[False]
     print(
         f"  {number}: with {rates[True]:8.1f} ops/s   without {rates[False]:8.1f} ops/s   ratio {ratio:.3f}", flush=True
@@ -71,7 +71,7 @@ def _pair(strategy: str, duration_s: float, number: int) -> float:
     return ratio
 
 
-def _ops_per_s(strategy: str, duration_s: float, metering: bool) -> float:
+def _memories_per_s(strategy: str, duration_s: float, metering: bool) -> float:
     choice = Choice(
         scenarios=("steady-add",),
         backends=("agentmem",),
@@ -84,9 +84,9 @@ def _ops_per_s(strategy: str, duration_s: float, metering: bool) -> float:
     (record,) = [
         event.record for event in Session(make_plan(choice, load_catalogue())).events() if isinstance(event, RunEnded)
     ]
-    if record.ops_per_s is None:
+    if record.memories_per_s is None:
         sys.exit(f"a run measured nothing: {record.error}; see its log")
-    return record.ops_per_s
+    return record.memories_per_s
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

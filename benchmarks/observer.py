@@ -35,7 +35,7 @@ ROWS, COLUMNS = 36, 120
 class Figures(NamedTuple):
     """What one run gave."""
 
-    ops_per_s: float
+    memories_per_s: float
     p99_ms: float
     drawn_bytes: int = 0
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def headless(options: argparse.Namespace) -> Figures:
     """A run with nothing on the screen."""
     records = [event.record for event in Session(plan_of(options)).events() if isinstance(event, RunEnded)]
-    return _figures(records[0].ops_per_s, records[0].latency_p99_ms)
+    return _figures(records[0].memories_per_s, records[0].latency_p99_ms)
 
 
 def drawn(options: argparse.Namespace) -> Figures:
@@ -63,8 +63,8 @@ def drawn(options: argparse.Namespace) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "records.json"
         size = _watch([sys.executable, __file__, *_as_arguments(options), "--child", str(result)])
-        ops_per_s, p99_ms = json.loads(result.read_text())
-    return _figures(ops_per_s, p99_ms, size)
+        memories_per_s, p99_ms = json.loads(result.read_text())
+    return _figures(memories_per_s, p99_ms, size)
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
@@ -84,7 +84,7 @@ def _draw(options: argparse.Namespace, result: Path) -> None:
     app = Dashboard(load_catalogue(), config=config, autorun=plan_of(options), leave_at_end=True)
     app.run()
     records: list[Record] = [run.record for run in app.finished if run.record]
-    result.write_text(json.dumps([records[0].ops_per_s, records[0].latency_p99_ms]))
+    result.write_text(json.dumps([records[0].memories_per_s, records[0].latency_p99_ms]))
 
 
 def _pair(options: argparse.Namespace, number: int) -> tuple[Figures, Figures]:
@@ -94,24 +94,24 @@ def _pair(options: argparse.Namespace, number: int) -> tuple[Figures, Figures]:
     else:
         shown, plain = drawn(options), headless(options)
     print(
-        f"  {number}: headless {plain.ops_per_s:8.1f} /s p99 {plain.p99_ms:8.2f} ms   "
-        f"drawn {shown.ops_per_s:8.1f} /s p99 {shown.p99_ms:8.2f} ms ({shown.drawn_bytes / 1e3:.0f} kB)   "
-        f"ratio {shown.ops_per_s / plain.ops_per_s:.3f}",
+        f"  {number}: headless {plain.memories_per_s:8.1f} /s p99 {plain.p99_ms:8.2f} ms   "
+        f"drawn {shown.memories_per_s:8.1f} /s p99 {shown.p99_ms:8.2f} ms ({shown.drawn_bytes / 1e3:.0f} kB)   "
+        f"ratio {shown.memories_per_s / plain.memories_per_s:.3f}",
         flush=True,
     )
     return plain, shown
 
 
 def _report(pairs: Sequence[tuple[Figures, Figures]]) -> None:
-    rates = statistics.median(shown.ops_per_s / plain.ops_per_s for plain, shown in pairs)
+    rates = statistics.median(shown.memories_per_s / plain.memories_per_s for plain, shown in pairs)
     tails = statistics.median(shown.p99_ms / plain.p99_ms for plain, shown in pairs)
     print(f"  median of {len(pairs)}: drawn / headless  {rates:.3f} of the throughput, {tails:.3f} of the p99")
 
 
-def _figures(ops_per_s: float | None, p99_ms: float | None, drawn_bytes: int = 0) -> Figures:
-    if ops_per_s is None or p99_ms is None:
+def _figures(memories_per_s: float | None, p99_ms: float | None, drawn_bytes: int = 0) -> Figures:
+    if memories_per_s is None or p99_ms is None:
         sys.exit("a run measured nothing; see its log")
-    return Figures(ops_per_s, p99_ms, drawn_bytes)
+    return Figures(memories_per_s, p99_ms, drawn_bytes)
 
 
 def _watch(command: list[str]) -> int:

@@ -47,7 +47,7 @@ Policy = Callable[[Sequence[Request], int, int, BatchCost], list[int]]
 class Outcome:
     """What a policy gave."""
 
-    ops_per_s: float
+    texts_per_s: float
     waits_ms: tuple[float, ...]
     """From a request to its answer, ascending."""
     padding_factor: float
@@ -149,11 +149,11 @@ def closed_loop(
             waits_ms.append((now_ns - request.since_ns) / NS_PER_MS)
             latest_ms = max(latest_ms, (now_ns - request.due_ns) / NS_PER_MS)
             ask()
-    ops_per_s = len(waits_ms) / now_ns * 1e9
-    return Outcome(ops_per_s, tuple(sorted(waits_ms)), computed / useful, longest_ms, latest_ms)
+    texts_per_s = len(waits_ms) / now_ns * 1e9
+    return Outcome(texts_per_s, tuple(sorted(waits_ms)), computed / useful, longest_ms, latest_ms)
 
 
-def offline_ops_per_s(cost: BatchCost, lengths: Sequence[int], batchers: int) -> float:
+def offline_texts_per_s(cost: BatchCost, lengths: Sequence[int], batchers: int) -> float:
     """The best rate when all lengths are known: sorted, and cut at the best budget of tokens."""
     ascending = sorted(lengths)
     least_ms = min(
@@ -182,14 +182,14 @@ def main() -> None:
         cost = BatchCost(COSTS[name])
         for lengths in options.lengths:
             draw = lognormal(lengths)
-            limit = offline_ops_per_s(cost, [draw() for _ in range(options.texts)], options.batchers)
+            limit = offline_texts_per_s(cost, [draw() for _ in range(options.texts)], options.batchers)
             print(f"{name}, {lengths}: best offline {limit:.0f} texts/s")
             for clients in options.clients:
                 for policy, choose in POLICIES.items():
                     got = closed_loop(choose, cost, lognormal(lengths), clients, options.batchers, options.texts)
                     p50, p99 = got.percentile_ms(0.5), got.percentile_ms(0.99)
                     print(
-                        f"  {clients:3d} clients  {policy:26s}{got.ops_per_s / limit:5.2f} of it  p50 {p50:7.1f} ms  "
+                        f"  {clients:3d} clients  {policy:26s}{got.texts_per_s / limit:5.2f} of it  p50 {p50:7.1f} ms  "
                         f"p99 {p99:7.1f} ms, {p99 / p50:4.1f} x  padding {got.padding_factor - 1:4.0%}"
                     )
 

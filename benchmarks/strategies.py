@@ -52,7 +52,7 @@ TAIL_BOUNDS = {"turns": 2.2, "skewed": 3.0}
 class Figures(NamedTuple):
     """What one strategy gave in one round."""
 
-    ops_per_s: float
+    texts_per_s: float
     p50_ms: float
     p99_ms: float
 
@@ -127,23 +127,23 @@ def _corpus(
     shares: dict[tuple[Candidate, int], list[float]] = {}
     for number in range(options.rounds):
         for clients in options.clients:
-            limit = search.again(best.layout).ops_per_s
+            limit = search.again(best.layout).texts_per_s
             limits.append(limit)
             for candidate in list(built)[:: 1 if number % 2 else -1]:
                 got = closed_loop(built[candidate], texts, clients, options.seconds)
                 figures.setdefault((candidate, clients), []).append(got)
-                shares.setdefault((candidate, clients), []).append(got.ops_per_s / limit)
+                shares.setdefault((candidate, clients), []).append(got.texts_per_s / limit)
     print(f"  limit {statistics.median(limits):.0f}/s ({min(limits):.0f} to {max(limits):.0f})")
     rows: dict[str, dict[str, list[float]]] = {}
     for clients in options.clients:
         print(f"  {clients} client{'s' if clients > 1 else ''}")
         medians = {candidate: _median(figures[candidate, clients]) for candidate in built}
-        fastest = max(got.ops_per_s for got in medians.values())
+        fastest = max(got.texts_per_s for got in medians.values())
         for candidate, got in medians.items():
             share = statistics.median(shares[candidate, clients])
             verdicts = _verdicts(corpus, clients, candidate, got, share, fastest, medians) if options.check else ""
             print(
-                f"    {name_of(candidate):18s} {got.ops_per_s:7.1f}/s  {share:5.2f} of the limit  "
+                f"    {name_of(candidate):18s} {got.texts_per_s:7.1f}/s  {share:5.2f} of the limit  "
                 f"p50 {got.p50_ms:7.1f} ms  p99 {got.p99_ms:7.1f} ms  {got.p99_ms / got.p50_ms:5.1f} x  {verdicts}",
                 flush=True,
             )
@@ -163,7 +163,7 @@ def _verdicts(
     """What `adaptive` was asked for, and whether it keeps it."""
     if candidate[0] != "adaptive":
         return ""
-    asked = [(got.ops_per_s / fastest, ">=", 0.97, "of the fastest")]
+    asked = [(got.texts_per_s / fastest, ">=", 0.97, "of the fastest")]
     if clients == 1:
         best = min((other.p50_ms for (name, _), other in medians.items() if name == "shared"), default=got.p50_ms)
         asked.append((got.p50_ms / best, "<=", 1.05, "of the best shared p50"))

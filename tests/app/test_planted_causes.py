@@ -153,14 +153,14 @@ def test_a_light_load_that_waits_for_something_outside_gets_no_made_up_verdict(r
 
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
 def test_nothing_wrong_in_an_open_loop_that_is_kept_up_with(run, arrivals):
-    record = run("sleepy", 4, rate_ops_s=50.0, arrivals=arrivals)
+    record = run("sleepy", 4, target_operations_per_s=50.0, arrivals=arrivals)
 
     assert record.verdict == "under-loaded", told(record)
     assert record.idle_share > 0.5
 
 
 def test_an_open_loop_that_falls_behind_is_not_under_loaded(run):
-    record = run("held-lock", 8, rate_ops_s=1000.0)
+    record = run("held-lock", 8, target_operations_per_s=1000.0)
 
     assert record.verdict == "lock-bound", told(record)
     assert record.idle_share < 0.1

@@ -25,5 +25,5 @@ async def test_a_real_run_ends_in_the_results() -> None:
     finally:
         app.engine.leave()
     (record,) = [run.record for run in app.finished]
-    assert record is not None and record.status == "ok" and (record.ops_per_s or 0) > 0
+    assert record is not None and record.status == "ok" and (record.memories_per_s or 0) > 0
     assert "steady-add" in seen and "null" in seen

@@ -74,7 +74,7 @@ class TestPlaces:
         self, stage: Stage, snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Live: charts of the second run, the first as a grey line behind it, and the limit as a dashed one."""
-        monkeypatch.setattr(membench.tui.common.engine, "limit_for", lambda spec: SimpleNamespace(ops_per_s=180.0))
+        monkeypatch.setattr(membench.tui.common.engine, "limit_for", lambda spec: SimpleNamespace(memories_per_s=180.0))
         assert snap_compare(stage.app, terminal_size=size, run_before=mid_plan(stage))
 
     @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

@@ -12,7 +12,7 @@ from membench.units import format_rate
 
 CONDITIONS = {
     **{name: name for name in ("scenario", "operation", "items", "loop", "arrivals", "model", "weights", "precision")},
-    **{"batch": "batch_size", "duration": "duration_s", "rate": "rate_ops_s", "embedder": "embedder"},
+    **{"batch": "batch_size", "duration": "duration_s", "rate": "target_operations_per_s", "embedder": "embedder"},
     "membench-tui": "membench_version",
 }
 """What two runs should share, or a ratio of theirs says less than it seems to: what it is called, and its field."""
@@ -38,14 +38,14 @@ def compare(a: Record, b: Record) -> Ratio | None:
     windows of each run's time. Either way it covers the noise there was while these two runs were measured: not what
     changes from one process to the next, from one day to another, or with other texts.
     """
-    if not a.ops_per_s or not b.ops_per_s:
+    if not a.memories_per_s or not b.memories_per_s:
         return None
-    value = a.ops_per_s / b.ops_per_s
-    low, high = ratio_of_repeats(a.ops_per_s_repeats, b.ops_per_s_repeats)
+    value = a.memories_per_s / b.memories_per_s
+    low, high = ratio_of_repeats(a.memories_per_s_repeats, b.memories_per_s_repeats)
     if low is not None and high is not None:
         return Ratio(value, low, high, "repeats")
-    if a.ops_per_s_windows and b.ops_per_s_windows:
-        low, high = ratio_of_windows(a.ops_per_s_windows, b.ops_per_s_windows)
+    if a.memories_per_s_windows and b.memories_per_s_windows:
+        low, high = ratio_of_windows(a.memories_per_s_windows, b.memories_per_s_windows)
         if low is not None and high is not None:
             return Ratio(value, value * low, value * high, "windows")
     return Ratio(value)

@@ -76,7 +76,7 @@ class Diagnosis(msgspec.Struct, frozen=True):
 
 def diagnose(record: Record) -> Diagnosis:
     """Find what holds a run back, from its record alone."""
-    if not record.acknowledged or record.ops_per_s is None:
+    if not record.acknowledged or record.memories_per_s is None:
         return Diagnosis("unclear", ["no operation returned"], "Look at the run's error and its log.")
     for cause in _CAUSES:
         found = cause(record)
@@ -111,9 +111,9 @@ def _harness_bound(record: Record) -> Diagnosis | None:
 
 def _under_loaded(record: Record) -> Diagnosis | None:
     """An open loop that was kept up with, and processors to spare."""
-    if record.loop == "closed" or record.rate_ops_s is None or record.ops_per_s is None:
+    if record.loop == "closed" or record.target_operations_per_s is None or record.memories_per_s is None:
         return None
-    achieved = record.ops_per_s / record.batch_size / record.rate_ops_s
+    achieved = record.memories_per_s / record.batch_size / record.target_operations_per_s
     used = _cores_used(record)
     kept_up = achieved >= KEPT_UP or (record.idle_share or 0.0) >= IDLE_SHARE
     if not kept_up or used is None or used > 1 - SPARE_SHARE:
@@ -121,7 +121,7 @@ def _under_loaded(record: Record) -> Diagnosis | None:
     return Diagnosis(
         "under-loaded",
         [
-            f"{format_share(achieved)} of the {record.rate_ops_s:g} operations a second asked for",
+            f"{format_share(achieved)} of the {record.target_operations_per_s:g} operations a second asked for",
             f"cores {format_share(used)} busy",
             *([f"clients are idle {format_share(record.idle_share)} of their time"] if record.idle_share else []),
         ],
@@ -345,4 +345,6 @@ def _shares(record: Record) -> list[str]:
         "blocked otherwise": record.time_other,
     }
     told = [f"{format_share(share)} {what}" for what, share in shares.items() if share is not None and share >= 0.01]
-    return ["clients spend " + ", ".join(told)] if told else [f"{format_rate(record.ops_per_s)} ops/s, no more known"]
+    return (
+        ["clients spend " + ", ".join(told)] if told else [f"{format_rate(record.memories_per_s)} ops/s, no more known"]
+    )

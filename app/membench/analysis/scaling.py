@@ -45,11 +45,11 @@ class Estimate(msgspec.Struct, frozen=True):
 class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     """A fitted curve and what follows from it."""
 
-    single_ops_per_s: Estimate
+    single_memories_per_s: Estimate
     """g: memories a second of one client, as fitted."""
     contention: Estimate
     coherency: Estimate
-    peak_ops_per_s: Estimate | None
+    peak_memories_per_s: Estimate | None
     """The highest throughput, or what it levels off at; None where it grows without end."""
     peak_clients: Estimate | None
     """Where throughput is highest; None where it levels off without a peak, or where the peak is in doubt."""
@@ -60,9 +60,9 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     residual: float
     """Root mean square of the relative residuals."""
 
-    def ops_per_s(self, clients: float) -> float:
+    def memories_per_s(self, clients: float) -> float:
         """The curve at a number of clients."""
-        return _usl(clients, self.single_ops_per_s.value, self.contention.value, self.coherency.value)
+        return _usl(clients, self.single_memories_per_s.value, self.contention.value, self.coherency.value)
 
 
 def fit(measured: Mapping[int, Sequence[float]], seed: int = 1) -> Scaling:
@@ -93,10 +93,10 @@ def fit(measured: Mapping[int, Sequence[float]], seed: int = 1) -> Scaling:
     columns = list(zip(*resampled, strict=True))
     single, contention, coherency = (_estimate(value, column) for value, column in zip(best, columns, strict=True))
     return Scaling(
-        single_ops_per_s=single,
+        single_memories_per_s=single,
         contention=contention,
         coherency=coherency,
-        peak_ops_per_s=_derived(_highest, best, resampled),
+        peak_memories_per_s=_derived(_highest, best, resampled),
         peak_clients=_derived(_peak, best, resampled) if coherency.low > COHERENCY_MIN or _peak(*best) == 1 else None,
         enough_clients=_derived(_enough, best, resampled),
         karp_flatt=karp_flatt(medians),
@@ -115,16 +115,16 @@ def karp_flatt(medians: Mapping[int, float]) -> dict[int, float]:
     return {clients: (1 / speedup - 1 / clients) / (1 - 1 / clients) for clients, speedup in speedups.items()}
 
 
-def ceiling(clients: float, single_latency_s: float, limit_ops_per_s: float | None) -> float:
+def ceiling(clients: float, single_latency_s: float, limit_memories_per_s: float | None) -> float:
     """The most that closed-loop clients can get done: min(N / R1, limit), in operations a second.
 
     Args:
         clients: N.
         single_latency_s: R1, the mean latency of one client alone.
-        limit_ops_per_s: What the machine can do at all; None where that is not known.
+        limit_memories_per_s: What the machine can do at all; None where that is not known.
     """
     asymptote = clients / single_latency_s
-    return asymptote if limit_ops_per_s is None else min(asymptote, limit_ops_per_s)
+    return asymptote if limit_memories_per_s is None else min(asymptote, limit_memories_per_s)
 
 
 def _usl(clients: float, single: float, contention: float, coherency: float) -> float:

@@ -106,7 +106,7 @@ def results_table(records: Sequence[Record]) -> Table:
             *(record.precision or "–" for _ in precision),
             record.store or "–",
             str(record.clients),
-            format_rate_between(record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high),
+            format_rate_between(record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high),
             format_latency(record.latency_p50_ms),
             format_latency(record.latency_p99_ms),
             format_share(record.time_lock),
@@ -134,9 +134,9 @@ def remarks(records: Sequence[Record]) -> Iterator[str]:
         if record.precision_cosine is not None:
             cosine = f"{record.precision_cosine:.4f} over a fixed sample of texts"
             yield f"  {name}: {record.precision} against fp32: mean cosine {cosine}"
-        if record.loop == "open" and record.rate_ops_s and record.ops_per_s is not None:
-            achieved = record.ops_per_s / record.batch_size
-            yield f"  {name}: asked for {record.rate_ops_s:g} operations a second, achieved {format_rate(achieved)}"
+        if record.loop == "open" and record.target_operations_per_s and record.memories_per_s is not None:
+            achieved = record.memories_per_s / record.batch_size
+            yield f"  {name}: asked for {record.target_operations_per_s:g} operations a second, achieved {format_rate(achieved)}"
     if any(record.weights == "twin" for record in records):
         yield "weights: twin = the model's exact shape with random weights: its speed is real, its similarities are not"
     if any(record.embedder == "fixed" for record in records):
@@ -207,7 +207,7 @@ def stage_of(message: Message, measurement: Measurement) -> str | None:
         case WarmingUp(items=items):
             return f"warming up with {format_count(items)}"
         case Tick():
-            return f"{format_rate(measurement.ops_per_s)} ops/s"
+            return f"{format_rate(measurement.memories_per_s)} ops/s"
         case Auditing():
             return "reading the store back"
         case Progress(done=done, total=total):
@@ -220,7 +220,7 @@ def _outcome(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {record.error}"
     return (
-        f"{format_rate(record.ops_per_s)} ops/s, p50 {format_latency(record.latency_p50_ms)}, "
+        f"{format_rate(record.memories_per_s)} ops/s, p50 {format_latency(record.latency_p50_ms)}, "
         f"p99 {format_latency(record.latency_p99_ms)}"
     )
 
@@ -288,5 +288,5 @@ def _tried(message: LimitTried) -> str:
     layout = message.layout
     return (
         f"{plural(layout.batchers, 'batcher')}, {plural(layout.threads, 'thread')}, "
-        f"{plural(layout.sessions, 'session')}, {layout.token_budget} tokens: {format_rate(message.ops_per_s)} texts/s"
+        f"{plural(layout.sessions, 'session')}, {layout.token_budget} tokens: {format_rate(message.texts_per_s)} texts/s"
     )

@@ -47,7 +47,7 @@ def history(words: tuple[str, ...], limit: int) -> int:
             row.store or "–",
             str(row.clients),
             row.precision or "–",
-            format_rate(row.ops_per_s),
+            format_rate(row.memories_per_s),
             format_latency(row.latency_p99_ms),
             row.status,
             row.verdict or "–",
@@ -99,7 +99,9 @@ def compare(run: str, other: str) -> int:
 FIGURES: dict[str, Callable[[Record], str]] = {
     "run": lambda record: record.run_id,
     "when": lambda record: record.started_at.replace("T", " ")[:16] + " UTC",
-    "memories/s": lambda record: format_rate_between(record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high),
+    "memories/s": lambda record: format_rate_between(
+        record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high
+    ),
     "p50": lambda record: format_latency(record.latency_p50_ms),
     "p90": lambda record: format_latency(record.latency_p90_ms),
     "p99": lambda record: format_latency(record.latency_p99_ms),

@@ -111,22 +111,22 @@ def limit_in_words(limit: Limit) -> list[str]:
     from membench.units import format_rate, format_share, plural
 
     found, layout = limit.found, limit.found.layout
-    passes = found.passes_ops_per_s
+    passes = found.passes_texts_per_s
     name = f"{Path(limit.model).name}, {limit.weights} weights, {limit.precision}, {limit.corpus}"
     lines = [
-        f"{format_rate(limit.ops_per_s)} texts/s is the limit of {name} "
+        f"{format_rate(limit.texts_per_s)} texts/s is the limit of {name} "
         f"({format_rate(min(passes))} to {format_rate(max(passes))} in {plural(len(passes), 'pass', 'passes')} over "
         f"{found.texts:,} texts, {found.tokens_mean:.1f} tokens on average)",
         f"reached with {plural(layout.batchers, 'batcher')} on {plural(layout.sessions, 'session')} of "
         f"{plural(layout.threads, 'thread')}, sorted by length, {layout.token_budget} tokens a batch, "
         f"{found.padding_factor - 1:.1%} padding",
     ]
-    if found.gflop_per_text is None or found.ceiling_ops_per_s is None:
+    if found.gflop_per_text is None or found.ceiling_texts_per_s is None:
         return [*lines, "its arithmetic ceiling is not known: the architecture of this model is not"]
     return [
         *lines,
-        f"{format_share(limit.ops_per_s / found.ceiling_ops_per_s)} of the arithmetic ceiling, "
-        f"{format_rate(found.ceiling_ops_per_s)} texts/s: {found.gflop_per_text:.3f} GFLOP a text at "
+        f"{format_share(limit.texts_per_s / found.ceiling_texts_per_s)} of the arithmetic ceiling, "
+        f"{format_rate(found.ceiling_texts_per_s)} texts/s: {found.gflop_per_text:.3f} GFLOP a text at "
         f"{format_rate(found.peak_gflop_per_s)} GFLOP/s, the best of a large matrix product",
     ]
 
@@ -138,14 +138,14 @@ def _list() -> int:
     numbers = ("texts/s", "of the ceiling", "batchers", "threads", "tokens a batch")
     table = plain_table("model", "weights", "precision", "corpus", *numbers, "measured", right=numbers)
     for kept in kept_limits():
-        ceiling, layout = kept.found.ceiling_ops_per_s, kept.found.layout
+        ceiling, layout = kept.found.ceiling_texts_per_s, kept.found.layout
         table.add_row(
             kept.model,
             kept.weights,
             kept.precision,
             kept.corpus,
-            format_rate(kept.ops_per_s),
-            format_share(kept.ops_per_s / ceiling) if ceiling else "–",
+            format_rate(kept.texts_per_s),
+            format_share(kept.texts_per_s / ceiling) if ceiling else "–",
             str(layout.batchers),
             str(layout.threads),
             str(layout.token_budget),

@@ -161,7 +161,7 @@ def run(scenario: tuple[str, ...], scenarios: Path | None, **given: Any) -> int:
         "threads": _flat(given["threads"]),
         "precisions": _flat(given["precisions"]),
         "duration_s": given["duration"],
-        "rate_ops_s": given["rate"],
+        "target_operations_per_s": given["rate"],
         "metering": not given["no_metering"],
         "embedder": given["embedder"],
         **{key: given[key] for key in ("model", "corpus", "corpus_column", "items", "arrivals", "repeats", "seed")},

@@ -45,7 +45,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     warmup_items: int = 0
     """Memories added before the clock starts; they are not in any figure."""
     repeats: int = 1
-    rate_ops_s: float | None = None
+    target_operations_per_s: float | None = None
     """Operations asked for a second, all clients together: an open loop. None is a closed loop."""
     arrivals: Arrivals = "poisson"
     seed: int = 1
@@ -264,7 +264,7 @@ class LimitTried(msgspec.Struct, frozen=True, tag=True):
     """One layout has been tried over the sample."""
 
     layout: Layout
-    ops_per_s: float
+    texts_per_s: float
     """Texts a second."""
     done: int
     """Passes over the sample so far."""
@@ -275,9 +275,9 @@ class LimitTried(msgspec.Struct, frozen=True, tag=True):
 class LimitFound(msgspec.Struct, frozen=True, tag=True):
     """The best offline rate, and what arithmetic alone would allow."""
 
-    ops_per_s: float
+    texts_per_s: float
     """Texts a second, from text to vector: the median over passes."""
-    passes_ops_per_s: tuple[float, ...]
+    passes_texts_per_s: tuple[float, ...]
     layout: Layout
     texts: int
     """In the sample."""
@@ -290,7 +290,7 @@ class LimitFound(msgspec.Struct, frozen=True, tag=True):
     """The mean over the sample, from the architecture; None where that is not known."""
 
     @property
-    def ceiling_ops_per_s(self) -> float | None:
+    def ceiling_texts_per_s(self) -> float | None:
         """Texts a second if every core did nothing but multiply."""
         return self.peak_gflop_per_s / self.gflop_per_text if self.gflop_per_text else None
 

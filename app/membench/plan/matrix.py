@@ -52,7 +52,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     embedder: Embedder = "model"
     items: int | None = None
     duration_s: float | None = None
-    rate_ops_s: float | None = None
+    target_operations_per_s: float | None = None
     arrivals: Arrivals | None = None
     corpus: str | None = None
     corpus_column: str | None = None
@@ -194,7 +194,7 @@ def _workload(choice: Choice, scenario: Scenario) -> Workload:
     changes: dict[str, Any] = {
         key: value
         for key, value in {
-            "rate_ops_s": choice.rate_ops_s,
+            "target_operations_per_s": choice.target_operations_per_s,
             "arrivals": choice.arrivals,
             "repeats": choice.repeats,
             "seed": choice.seed,
@@ -267,9 +267,15 @@ def _check_numbers(choice: Choice) -> None:
             raise PlanError(f"{option} {value}: must be a whole number from 1 to {highest:,}")
     if choice.seed is not None and not 0 <= choice.seed <= SEED_MAX:
         raise PlanError(f"--seed {choice.seed}: must be a whole number from 0 to {SEED_MAX:,}")
-    if choice.rate_ops_s is not None and not 0 < choice.rate_ops_s <= 1e6:
-        raise PlanError(f"--rate {choice.rate_ops_s:g}: must be above 0 and at most 1,000,000 operations a second")
-    if choice.rate_ops_s and choice.duration_s and choice.rate_ops_s * choice.duration_s > ARRIVALS_MAX:
+    if choice.target_operations_per_s is not None and not 0 < choice.target_operations_per_s <= 1e6:
+        raise PlanError(
+            f"--rate {choice.target_operations_per_s:g}: must be above 0 and at most 1,000,000 operations a second"
+        )
+    if (
+        choice.target_operations_per_s
+        and choice.duration_s
+        and choice.target_operations_per_s * choice.duration_s > ARRIVALS_MAX
+    ):
         raise PlanError(f"--rate x --duration: is over {ARRIVALS_MAX:,} operations; lower one of them")
 
 

@@ -33,8 +33,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A published figure, in memories a second, and what it is worth."""
 
     system: str
-    ops_per_s: Annotated[float, Meta(gt=0)]
-    ops_per_s_high: float | None = None
+    memories_per_s: Annotated[float, Meta(gt=0)]
+    memories_per_s_high: float | None = None
     """The upper end, where a range was published."""
     kind: ReferenceKind
     source: str
@@ -74,7 +74,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 duration_s=_seconds(self.duration),
                 batch_size=self.batch_size,
                 warmup_items=self.warmup_items,
-                rate_ops_s=self.rate,
+                target_operations_per_s=self.rate,
                 arrivals=self.arrivals,
             )
         )
@@ -90,9 +90,13 @@ def checked(workload: Workload) -> Workload:
         raise ValueError("items: give either items or duration, not both and not neither")
     if workload.operation == "add" and workload.batch_size != 1:
         raise ValueError("batch_size: only the operation add_batch takes a list; leave it out, or use add_batch")
-    if workload.rate_ops_s and workload.items and workload.items % workload.batch_size:
+    if workload.target_operations_per_s and workload.items and workload.items % workload.batch_size:
         raise ValueError(f"items: with a rate, use a multiple of the batch of {workload.batch_size}")
-    if workload.rate_ops_s and workload.duration_s and workload.rate_ops_s * workload.duration_s > ARRIVALS_MAX:
+    if (
+        workload.target_operations_per_s
+        and workload.duration_s
+        and workload.target_operations_per_s * workload.duration_s > ARRIVALS_MAX
+    ):
         raise ValueError(f"rate: rate x duration is over {ARRIVALS_MAX:,} operations; lower one of them")
     return workload
 

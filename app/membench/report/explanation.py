@@ -26,7 +26,7 @@ SCALING_MIN = 3
 
 def explain_run(record: Record) -> Iterator[str]:
     """The verdict with its evidence, where client time went, the locks and the stages: a line each."""
-    yield f"{record.title()}: {format_rate(record.ops_per_s)} ops/s, {record.verdict or record.status}"
+    yield f"{record.title()}: {format_rate(record.memories_per_s)} ops/s, {record.verdict or record.status}"
     if record.error:
         yield f"  {record.error}"
     if record.verdict_evidence:
@@ -120,8 +120,8 @@ def scaling_groups(records: Sequence[Record]) -> dict[str, dict[int, list[float]
     """Memories a second of each repeat, by number of clients, of the runs that differ in nothing else."""
     groups: defaultdict[str, dict[int, list[float]]] = defaultdict(dict)
     for record in records:
-        if record.status == "ok" and record.loop == "closed" and record.ops_per_s_repeats:
-            groups[scaling_group(record)].setdefault(record.clients, []).extend(record.ops_per_s_repeats)
+        if record.status == "ok" and record.loop == "closed" and record.memories_per_s_repeats:
+            groups[scaling_group(record)].setdefault(record.clients, []).extend(record.memories_per_s_repeats)
     return {name: points for name, points in groups.items() if len(points) > 1}
 
 
@@ -143,7 +143,7 @@ def _chosen_options(record: Record) -> dict[str, object]:
 
 def explain_scaling(records: Sequence[Record]) -> Iterator[str]:
     """How each system scales with clients, where enough numbers of them were measured; or why that cannot be said."""
-    limit = next((record.limit_ops_per_s for record in records if record.limit_ops_per_s), None)
+    limit = next((record.limit_memories_per_s for record in records if record.limit_memories_per_s), None)
     for name, points in scaling_groups(records).items():
         if len(points) < SCALING_MIN:
             continue
@@ -175,11 +175,11 @@ def curve_in_words(name: str, scaling: Scaling) -> Iterator[str]:
         f"coherency {_interval(scaling.coherency, '.4f')} "
         f"(Universal Scalability Law, within {format_share(scaling.residual)})"
     )
-    if scaling.peak_ops_per_s:
+    if scaling.peak_memories_per_s:
         where = f"at {_interval(scaling.peak_clients, '.1f')} clients" if scaling.peak_clients else "levelling off"
         enough = f"; {format_share(NEARLY)} of it from {_interval(scaling.enough_clients, '.1f')} clients on"
         yield (
-            f"  at most {_interval(scaling.peak_ops_per_s, ',.0f')} ops/s, {where}"
+            f"  at most {_interval(scaling.peak_memories_per_s, ',.0f')} ops/s, {where}"
             f"{enough if scaling.enough_clients else ''}"
         )
 
@@ -195,7 +195,7 @@ def _points(points: Mapping[int, Sequence[float]], scaling: Scaling, limit: floa
         for name, cells in (
             ("clients", [str(clients) for clients in medians]),
             ("measured, ops/s", [format_rate(median) for median in medians.values()]),
-            ("fitted", [format_rate(scaling.ops_per_s(clients)) for clients in medians]),
+            ("fitted", [format_rate(scaling.memories_per_s(clients)) for clients in medians]),
             ("bound, min(N / R1, limit)", [format_rate(bound) for bound in bounds]),
             ("serial share (Karp-Flatt)", ["–" if share is None else f"{share:.2f}" for share in serial]),
         )

@@ -63,7 +63,7 @@ _MARKDOWN: dict[str, Callable[[Record], str]] = {
     "precision": lambda record: record.precision or "–",
     "clients": lambda record: str(record.clients),
     "ops/s (95 % interval)": lambda record: format_rate_between(
-        record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high
+        record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high
     ),
     "p50": lambda record: format_latency(record.latency_p50_ms),
     "p99": lambda record: format_latency(record.latency_p99_ms),

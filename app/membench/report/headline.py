@@ -40,7 +40,7 @@ def headline(records: Sequence[Record]) -> Headline | None:
 
 def is_sound(record: Record) -> bool:
     """Whether a run went well, and so may be held against others."""
-    return record.status == "ok" and bool(record.ops_per_s)
+    return record.status == "ok" and bool(record.memories_per_s)
 
 
 def failed_audit(record: Record) -> bool:
@@ -51,7 +51,7 @@ def failed_audit(record: Record) -> bool:
 def group_key(record: Record) -> Hashable:
     """What is the same for runs that were given the same to do by as many clients."""
     task = (record.scenario, record.operation, record.batch_size, record.items, record.duration_s)
-    return (*task, record.loop, record.rate_ops_s, record.clients)
+    return (*task, record.loop, record.target_operations_per_s, record.clients)
 
 
 def groups_of(records: Sequence[Record]) -> Mapping[Hashable, list[Record]]:
@@ -111,7 +111,7 @@ def _parts(record: Record) -> dict[str, str]:
 
 
 def _rate(record: Record) -> float:
-    return record.ops_per_s or 0.0
+    return record.memories_per_s or 0.0
 
 
 def _telling(group: Sequence[Record]) -> tuple[bool, bool, float, int]:
@@ -148,7 +148,7 @@ def _where(held: Record, best: Record | None, told: Sequence[Record]) -> str:
 def _why(record: Record) -> str:
     """`is lock-bound (86 % of client time waits at mutex.py:31)`."""
     if record.verdict in (None, "unclear"):
-        return f"does {format_rate(record.ops_per_s)} memories/s"
+        return f"does {format_rate(record.memories_per_s)} memories/s"
     return f"is {record.verdict}{_evidence(record)}"
 
 

@@ -35,7 +35,7 @@ MIGRATIONS = (
         """CREATE TABLE runs (
             run_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, scenario TEXT NOT NULL, backend TEXT NOT NULL,
             strategy TEXT, store TEXT, clients INTEGER NOT NULL, precision TEXT, embedder TEXT, weights TEXT,
-            ops_per_s REAL, latency_p99_ms REAL, time_lock REAL, lost INTEGER, duplicated INTEGER, corrupted INTEGER,
+            memories_per_s REAL, latency_p99_ms REAL, time_lock REAL, lost INTEGER, duplicated INTEGER, corrupted INTEGER,
             status TEXT NOT NULL, error TEXT, verdict TEXT, reference INTEGER NOT NULL DEFAULT 0, task TEXT NOT NULL,
             wall_s REAL, deleted_at TEXT, record BLOB NOT NULL
         )""",
@@ -67,7 +67,7 @@ class HistoryRow(msgspec.Struct, frozen=True):
     precision: str | None
     embedder: str | None
     weights: str | None
-    ops_per_s: float | None
+    memories_per_s: float | None
     latency_p99_ms: float | None
     time_lock: float | None
     lost: int | None
@@ -316,5 +316,5 @@ def _task_of(run: Record | RunSpec) -> str:
     """What a run was given to do, and to whom: runs with the same text take about as long."""
     work: Record | Workload = run.workload if isinstance(run, RunSpec) else run
     who = (run.backend, run.strategy, run.store, run.embedder, *((run.model, run.precision) if run.strategy else ()))
-    task = (run.scenario, work.operation, work.batch_size, work.items, work.duration_s, work.rate_ops_s)
+    task = (run.scenario, work.operation, work.batch_size, work.items, work.duration_s, work.target_operations_per_s)
     return msgspec.json.encode((*who, *task, work.clients, work.repeats)).decode()

@@ -36,9 +36,9 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     found: LimitFound
 
     @property
-    def ops_per_s(self) -> float:
+    def texts_per_s(self) -> float:
         """Texts a second: the median over passes."""
-        return self.found.ops_per_s
+        return self.found.texts_per_s
 
 
 def limit_for(spec: RunSpec) -> Limit | None:

@@ -48,8 +48,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Intra-op threads of one session, also where they were left to the library."""
     clients: int
     loop: Literal["closed", "open"]
-    rate_ops_s: float | None
-    """Asked for, in operations a second; `ops_per_s` beside it is what was achieved."""
+    target_operations_per_s: float | None
+    """Asked for, in operations a second; `memories_per_s` beside it is what was achieved."""
     arrivals: Literal["constant", "poisson"] | None
     batch_size: int
     """Memories an operation carries."""
@@ -62,12 +62,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Time asked for in one repeat; None where items were the limit."""
     status: Status
     error: str | None
-    ops_per_s: float | None
+    memories_per_s: float | None
     """Memories acknowledged a second: the median over repeats."""
-    ops_per_s_low: float | None = None
-    ops_per_s_high: float | None = None
-    ops_per_s_repeats: tuple[float, ...] = ()
-    ops_per_s_windows: tuple[float, ...] | None = None
+    memories_per_s_low: float | None = None
+    memories_per_s_high: float | None = None
+    memories_per_s_repeats: tuple[float, ...] = ()
+    memories_per_s_windows: tuple[float, ...] | None = None
     """In ten equal windows of the measured time, start and tail among them; None where it was too short for that."""
     latency_p50_ms: float | None = None
     """Latencies are of operations: a batch of 100 is one. In an open loop they count from the planned start."""
@@ -130,7 +130,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     padding_factor: float | None = None
     """Tokens computed for one token of text."""
     rss_peak_mb: float | None = None
-    limit_ops_per_s: float | None = None
+    limit_memories_per_s: float | None = None
     limit_share: float | None = None
     verdict: str | None = None
     verdict_evidence: list[str] | None = None

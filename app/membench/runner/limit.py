@@ -44,14 +44,14 @@ def _find(spec: LimitSpec, channel: Channel) -> LimitFound:
     def tell(found: Pass) -> None:
         nonlocal done
         done += 1
-        channel.send(LimitTried(layout=found.layout, ops_per_s=found.ops_per_s, done=done, total=search.total))
+        channel.send(LimitTried(layout=found.layout, texts_per_s=found.texts_per_s, done=done, total=search.total))
 
     best = search.run(tell)
     channel.send(Loading(stage="measuring what the cores can multiply"))
     architecture = twin_of(spec.model)
     return LimitFound(
-        ops_per_s=best.ops_per_s,
-        passes_ops_per_s=best.passes_ops_per_s,
+        texts_per_s=best.texts_per_s,
+        passes_texts_per_s=best.passes_texts_per_s,
         layout=best.layout,
         texts=len(texts),
         tokens_mean=statistics.mean(best.tokens),

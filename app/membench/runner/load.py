@@ -54,7 +54,7 @@ class Repeat:
     ) -> None:
         self._workload = workload
         self._deadline_ns = FOREVER_NS
-        self._arrivals = iter(_arrivals_ns(workload, repeat)) if workload.rate_ops_s else None
+        self._arrivals = iter(_arrivals_ns(workload, repeat)) if workload.target_operations_per_s else None
         self._crash: BaseException | None = None
         self._logs = logs
         self.start_ns = 0
@@ -213,7 +213,7 @@ def _batches(texts: Iterator[str], size: int) -> Iterator[list[str]]:
 
 def _arrivals_ns(workload: Workload, repeat: int) -> list[int]:
     """Planned starts from the barrier on, in nanoseconds: evenly spaced, or a Poisson process."""
-    rate = workload.rate_ops_s or 0.0
+    rate = workload.target_operations_per_s or 0.0
     if workload.duration_s is not None:
         # Enough for the span, almost surely; what falls due after the deadline is not started.
         expected = rate * workload.duration_s

@@ -90,7 +90,7 @@ class Measurement:
             self._contention[tick.repeat] = tick.contention
 
     @property
-    def ops_per_s(self) -> float | None:
+    def memories_per_s(self) -> float | None:
         """Memories a second: the median of the repeats that ended; before that, of what there is."""
         if self._rates:
             return statistics.median(self._rates)
@@ -122,7 +122,7 @@ class Measurement:
         """Everything known by now as a record, with the status that the run ended in."""
         record = self._figures(status, error, batch_call)
         low, high = bootstrap_interval(self._rates)
-        record = msgspec.structs.replace(record, ops_per_s_low=low, ops_per_s_high=high)
+        record = msgspec.structs.replace(record, memories_per_s_low=low, memories_per_s_high=high)
         if not self.latency_counts:
             return record
         found = diagnose(record)
@@ -172,9 +172,9 @@ class Measurement:
             embedder=spec.embedder,
             threads=self.started.threads if self.started else spec.threads,
             clients=workload.clients,
-            loop="closed" if workload.rate_ops_s is None else "open",
-            rate_ops_s=workload.rate_ops_s,
-            arrivals=workload.arrivals if workload.rate_ops_s is not None else None,
+            loop="closed" if workload.target_operations_per_s is None else "open",
+            target_operations_per_s=workload.target_operations_per_s,
+            arrivals=workload.arrivals if workload.target_operations_per_s is not None else None,
             batch_size=workload.batch_size,
             batch_call=batch_call if workload.operation == "add_batch" else None,
             repeats=workload.repeats,
@@ -182,9 +182,9 @@ class Measurement:
             duration_s=workload.duration_s,
             status=status,
             error=error,
-            ops_per_s=self.ops_per_s,
-            ops_per_s_repeats=tuple(self._rates),
-            ops_per_s_windows=self._windows.rates(),
+            memories_per_s=self.memories_per_s,
+            memories_per_s_repeats=tuple(self._rates),
+            memories_per_s_windows=self._windows.rates(),
             latency_mean_ms=busy_s * 1e3 / operations if operations else None,
             errors=self.errors.total(),
             error_kinds=dict(self.errors),
@@ -200,7 +200,9 @@ class Measurement:
             time_result=contention.shares.result,
             time_other=contention.shares.other,
             harness_share=max(1 - busy_s / time.wall_s, 0.0) if time and operations else None,
-            idle_share=time.idle_s / time.wall_s if time and time.wall_s and workload.rate_ops_s is not None else None,
+            idle_share=time.idle_s / time.wall_s
+            if time and time.wall_s and workload.target_operations_per_s is not None
+            else None,
             context_switches_per_op=time.switches / operations if time and time.switches and operations else None,
             stage_ms=contention.stage_ms,
             stage_p99_ms=contention.stage_p99_ms,
@@ -220,9 +222,9 @@ class Measurement:
             rss_peak_mb=self.rss_peak_mb,
             environment=self.started.environment if self.started else {},
         )
-        if self._limit and record.ops_per_s is not None:
-            share = record.ops_per_s / self._limit.ops_per_s
-            record = msgspec.structs.replace(record, limit_ops_per_s=self._limit.ops_per_s, limit_share=share)
+        if self._limit and record.memories_per_s is not None:
+            share = record.memories_per_s / self._limit.texts_per_s
+            record = msgspec.structs.replace(record, limit_memories_per_s=self._limit.texts_per_s, limit_share=share)
         return record
 
     @cached_property

@@ -100,8 +100,10 @@ class Session:
     def _messages(self, runner: MeasuredProcess, spec: RunSpec, outcome: _Outcome) -> Iterator[Message]:
         """The runner's messages until it is done, dead, stuck or no longer wanted; `outcome` then says which."""
         # In an open loop nothing need fall due for a while; ten times the mean gap is hardly ever exceeded.
-        rate_ops_s = spec.workload.rate_ops_s
-        progress = _Progress(max(self._timeout_s, 10 / rate_ops_s) if rate_ops_s else self._timeout_s)
+        target_operations_per_s = spec.workload.target_operations_per_s
+        progress = _Progress(
+            max(self._timeout_s, 10 / target_operations_per_s) if target_operations_per_s else self._timeout_s
+        )
         with selectors.DefaultSelector() as selector:
             selector.register(runner, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)

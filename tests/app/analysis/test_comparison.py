@@ -20,22 +20,22 @@ def run(spec):
     """Makes a record of a run that went well."""
     whole = Measurement(spec(clients=20)).record("ok")
 
-    def make(ops_per_s, run_id="a", **changes):
-        return msgspec.structs.replace(whole, run_id=run_id, ops_per_s=ops_per_s, **changes)
+    def make(memories_per_s, run_id="a", **changes):
+        return msgspec.structs.replace(whole, run_id=run_id, memories_per_s=memories_per_s, **changes)
 
     return make
 
 
 def test_the_interval_is_over_repeats_where_both_have_them(run):
-    a = run(100.0, ops_per_s_repeats=(95.0, 100.0, 110.0), ops_per_s_windows=FAST)
-    b = run(50.0, ops_per_s_repeats=(49.0, 50.0, 52.0), ops_per_s_windows=SLOW)
+    a = run(100.0, memories_per_s_repeats=(95.0, 100.0, 110.0), memories_per_s_windows=FAST)
+    b = run(50.0, memories_per_s_repeats=(49.0, 50.0, 52.0), memories_per_s_windows=SLOW)
 
     assert compare(a, b) == Ratio(2.0, pytest.approx(95 / 52), pytest.approx(110 / 49), "repeats")
 
 
 def test_otherwise_it_comes_from_windows_of_the_time(run):
-    a = run(100.0, ops_per_s_repeats=(100.0,), ops_per_s_windows=FAST)
-    b = run(50.0, ops_per_s_repeats=(49.0, 51.0), ops_per_s_windows=SLOW)
+    a = run(100.0, memories_per_s_repeats=(100.0,), memories_per_s_windows=FAST)
+    b = run(50.0, memories_per_s_repeats=(49.0, 51.0), memories_per_s_windows=SLOW)
     ratio = compare(a, b)
 
     assert (ratio.value, ratio.basis) == (2.0, "windows")
@@ -44,7 +44,7 @@ def test_otherwise_it_comes_from_windows_of_the_time(run):
 
 
 def test_a_ratio_turned_round_has_its_interval_turned_round(run):
-    a, b = run(100.0, ops_per_s_windows=FAST), run(50.0, ops_per_s_windows=SLOW)
+    a, b = run(100.0, memories_per_s_windows=FAST), run(50.0, memories_per_s_windows=SLOW)
     there, back = compare(a, b), compare(b, a)
 
     assert back.value == pytest.approx(1 / there.value)
@@ -52,13 +52,13 @@ def test_a_ratio_turned_round_has_its_interval_turned_round(run):
 
 
 def test_too_short_a_run_has_a_ratio_without_an_interval(run):
-    assert compare(run(30.0), run(20.0, ops_per_s_windows=SLOW)) == Ratio(1.5)
+    assert compare(run(30.0), run(20.0, memories_per_s_windows=SLOW)) == Ratio(1.5)
 
 
 def test_windows_in_which_hardly_anything_happened_say_nothing(run):
     idle = (0.0,) * 9 + (5.0,)
 
-    assert compare(run(30.0, ops_per_s_windows=FAST), run(0.5, ops_per_s_windows=idle)) == Ratio(60.0)
+    assert compare(run(30.0, memories_per_s_windows=FAST), run(0.5, memories_per_s_windows=idle)) == Ratio(60.0)
 
 
 @pytest.mark.parametrize(("a", "b"), [(None, 1.0), (1.0, None), (1.0, 0.0), (0.0, 1.0)])
@@ -71,7 +71,7 @@ def test_the_interval_holds_the_true_ratio_about_95_times_in_100(run):
     held = 0
     for _ in range(100):
         a, b = (tuple(generator.gauss(mean, mean / 10) for _ in range(10)) for mean in (200, 100))
-        ratio = compare(run(sum(a) / 10, ops_per_s_windows=a), run(sum(b) / 10, ops_per_s_windows=b))
+        ratio = compare(run(sum(a) / 10, memories_per_s_windows=a), run(sum(b) / 10, memories_per_s_windows=b))
         held += ratio.low <= 2.0 <= ratio.high
 
     assert 87 <= held <= 100
@@ -93,9 +93,9 @@ def test_differences_are_told_by_their_fields(run):
 class TestStrategies:
     def test_each_is_held_against_the_first(self, run):
         records = [
-            run(100.0, "1", strategy="shared", ops_per_s_windows=FAST),
-            run(50.0, "2", strategy="mutex", ops_per_s_windows=SLOW),
-            run(100.0, "3", strategy="adaptive", ops_per_s_windows=FAST),
+            run(100.0, "1", strategy="shared", memories_per_s_windows=FAST),
+            run(50.0, "2", strategy="mutex", memories_per_s_windows=SLOW),
+            run(100.0, "3", strategy="adaptive", memories_per_s_windows=FAST),
         ]
         line, basis = explain_strategies(records)
 
@@ -104,7 +104,9 @@ class TestStrategies:
         assert basis == WITHIN_ONE_RUN
 
     def test_repeats_need_no_remark(self, run):
-        records = [run(9.0, name, strategy=name, ops_per_s_repeats=(8.0, 9.0, 10.0)) for name in ("shared", "mutex")]
+        records = [
+            run(9.0, name, strategy=name, memories_per_s_repeats=(8.0, 9.0, 10.0)) for name in ("shared", "mutex")
+        ]
 
         assert len(list(explain_strategies(records))) == 1
 

@@ -20,9 +20,9 @@ TIMER = {"site": "membench_backends/embedding/strategies/queue.py:90", "sleeps":
 CALM: dict[str, object] = {
     "run_id": "1", "plan_id": "1", "started_at": "2026-01-01T00:00:00Z", "membench_version": "1", "scenario": "s",
     "operation": "add", "backend": "b", "strategy": "mutex", "strategy_options": {}, "store": "local", "model": "m",
-    "weights": "twin", "precision": "fp32", "threads": 1, "clients": 8, "loop": "closed", "rate_ops_s": None,
+    "weights": "twin", "precision": "fp32", "threads": 1, "clients": 8, "loop": "closed", "target_operations_per_s": None,
     "arrivals": None, "batch_size": 1, "batch_call": None, "repeats": 1, "items": None, "duration_s": 10.0,
-    "status": "ok", "error": None, "ops_per_s": 100.0, "latency_mean_ms": 80.0, "acknowledged": 1000,
+    "status": "ok", "error": None, "memories_per_s": 100.0, "latency_mean_ms": 80.0, "acknowledged": 1000,
     "measured_s": 10.0, "time_cpu": 0.1, "time_runqueue": 0.05, "time_lock": 0.05, "time_result": 0.05,
     "time_other": 0.75, "harness_share": 0.01, "locks": [], "timers": [], "stage_ms": None,
     "cpu_percent_per_core": (30.0, 30.0, 30.0, 30.0), "cores_used": 1.0, "client_load": 1.2, "worker_load": 0.0,
@@ -38,7 +38,7 @@ FULL = {"cores_used": 3.9, "cpu_percent_per_core": (98.0,) * 4, "time_runqueue":
 PADDED = {**FULL, "padding_factor": 2.0}
 CROWDED = {"client_load": 2.0, "worker_load": 12.0, "cores_used": 4.0}
 NOTHING = {"latency_mean_ms": 0.001, "harness_share": 0.6}
-OPEN = {"loop": "open", "rate_ops_s": 100.0, "idle_share": 0.5}
+OPEN = {"loop": "open", "target_operations_per_s": 100.0, "idle_share": 0.5}
 
 
 def record(*causes, **changes):
@@ -97,13 +97,13 @@ def record(*causes, **changes):
         ([NOTHING], {"harness_share": 0.2}, "unclear"),
         ([NOTHING], {"errors": 5}, "unclear"),
         ([OPEN], {}, "under-loaded"),
-        ([OPEN], {"ops_per_s": 80.0}, "under-loaded"),
-        ([OPEN], {"ops_per_s": 80.0, "idle_share": 0.01}, "unclear"),
-        ([OPEN], {"ops_per_s": 80.0, "idle_share": None}, "unclear"),
-        ([OPEN], {"ops_per_s": 98.0, "idle_share": None}, "under-loaded"),
+        ([OPEN], {"memories_per_s": 80.0}, "under-loaded"),
+        ([OPEN], {"memories_per_s": 80.0, "idle_share": 0.01}, "unclear"),
+        ([OPEN], {"memories_per_s": 80.0, "idle_share": None}, "unclear"),
+        ([OPEN], {"memories_per_s": 98.0, "idle_share": None}, "under-loaded"),
         ([OPEN, FULL], {}, "compute-bound"),
-        ([OPEN], {"operation": "add_batch", "batch_size": 10, "ops_per_s": 1000.0, "idle_share": 0.0}, "under-loaded"),
-        ([OPEN], {"operation": "add_batch", "batch_size": 10, "ops_per_s": 100.0, "idle_share": 0.0}, "unclear"),
+        ([OPEN], {"operation": "add_batch", "batch_size": 10, "memories_per_s": 1000.0, "idle_share": 0.0}, "under-loaded"),
+        ([OPEN], {"operation": "add_batch", "batch_size": 10, "memories_per_s": 100.0, "idle_share": 0.0}, "unclear"),
         ([LOCKED], {"acknowledged": 0}, "unclear"),
     ],
 )  # fmt: skip
@@ -199,13 +199,13 @@ def random_record(generator):
     for name in ("time_cpu", "time_runqueue", "time_lock", "time_result", "time_other", "gil_busy", "harness_share",
                  "idle_share"):  # fmt: skip
         made[name] = generator.choice([None, 0.0, 1.0, generator.random()])
-    for name in ("ops_per_s", "latency_mean_ms", "measured_s", "cores_used", "client_load", "worker_load",
+    for name in ("memories_per_s", "latency_mean_ms", "measured_s", "cores_used", "client_load", "worker_load",
                  "padding_factor"):  # fmt: skip
         made[name] = generator.choice([None, 0.0, generator.expovariate(0.1), generator.expovariate(10)])
     return record(
         made,
         loop=generator.choice(["open", "closed"]),
-        rate_ops_s=generator.choice([None, 5.0]),
+        target_operations_per_s=generator.choice([None, 5.0]),
         clients=generator.choice([1, 2, 100]),
         threads=generator.choice([None, 2]),
         strategy=generator.choice([None, "queue", "pool"]),

@@ -26,11 +26,11 @@ def curve(single=100.0, contention=0.2, coherency=0.0, clients=CLIENTS):
 def test_noiseless_data_give_the_law_back(single, contention, coherency):
     found = fit(curve(single, contention, coherency))
 
-    assert found.single_ops_per_s.value == pytest.approx(single, rel=0.01)
+    assert found.single_memories_per_s.value == pytest.approx(single, rel=0.01)
     assert found.contention.value == pytest.approx(contention, abs=0.005)
     assert found.coherency.value == pytest.approx(coherency, abs=0.0005)
     assert found.residual < 0.005
-    assert found.ops_per_s(8) == pytest.approx(law(8, single, contention, coherency), rel=0.01)
+    assert found.memories_per_s(8) == pytest.approx(law(8, single, contention, coherency), rel=0.01)
 
 
 def test_the_peak_is_where_the_curve_is_highest():
@@ -39,7 +39,7 @@ def test_the_peak_is_where_the_curve_is_highest():
     highest = law(by_search, 100, 0.1, 0.002)
 
     assert found.peak_clients.value == pytest.approx(by_search, abs=0.6)
-    assert found.peak_ops_per_s.value == pytest.approx(highest, rel=0.01)
+    assert found.peak_memories_per_s.value == pytest.approx(highest, rel=0.01)
     enough = next(n / 100 for n in range(100, 20000) if law(n / 100, 100, 0.1, 0.002) >= 0.95 * highest)
     assert found.enough_clients.value == pytest.approx(enough, rel=0.02)
 
@@ -48,7 +48,7 @@ def test_one_serial_system_has_its_peak_at_one_client():
     found = fit({n: [100.0] for n in CLIENTS})
 
     assert found.contention.value == pytest.approx(1, abs=0.01)
-    assert found.peak_ops_per_s.value == pytest.approx(100, rel=0.02)
+    assert found.peak_memories_per_s.value == pytest.approx(100, rel=0.02)
     assert found.enough_clients.value == pytest.approx(1, abs=0.3)
 
 
@@ -56,7 +56,7 @@ def test_a_system_that_levels_off_has_a_highest_rate_and_no_peak():
     found = fit(curve(contention=0.25))
 
     assert found.peak_clients is None
-    assert found.peak_ops_per_s.value == pytest.approx(400, rel=0.02)
+    assert found.peak_memories_per_s.value == pytest.approx(400, rel=0.02)
 
 
 def test_a_system_that_grows_without_end_has_neither():

@@ -38,8 +38,8 @@ def two_runs(spec, tick):
     measurement = Measurement(spec(clients=2))
     measurement.feed(tick())
     whole = measurement.record("ok")
-    slow = {"run_id": "aaa111", "ops_per_s": 50.0, "ops_per_s_windows": tuple(rate / 2 for rate in WINDOWS)}
-    fast = {"run_id": "bbb222", "strategy": "shared", "ops_per_s": 100.0, "ops_per_s_windows": WINDOWS}
+    slow = {"run_id": "aaa111", "memories_per_s": 50.0, "memories_per_s_windows": tuple(rate / 2 for rate in WINDOWS)}
+    fast = {"run_id": "bbb222", "strategy": "shared", "memories_per_s": 100.0, "memories_per_s_windows": WINDOWS}
     with History(create=True) as history:
         for minute, changes in enumerate((slow, fast)):
             started_at = datetime(2026, 3, 1, 12, minute, tzinfo=UTC).isoformat(timespec="milliseconds")
@@ -111,7 +111,9 @@ def test_two_runs_are_compared(membench, two_runs):
 
 def test_what_makes_runs_unlike_is_told(membench, two_runs):
     with History() as history:
-        history.add(msgspec.structs.replace(history.record("aaa111"), run_id="ccc333", weights="real", ops_per_s=None))
+        history.add(
+            msgspec.structs.replace(history.record("aaa111"), run_id="ccc333", weights="real", memories_per_s=None)
+        )
     out = membench("compare", "ccc", "aaa").out
 
     assert "! not alike: weights: real against twin" in out

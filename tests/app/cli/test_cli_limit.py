@@ -24,8 +24,10 @@ def test_the_limit_is_found_kept_and_every_run_held_against_it(membench, tiny_tw
     limit = kept_limit(str(tiny_twin), "fp32", Corpus(kind="benchmark"))
 
     assert limit is not None
-    assert done.out.startswith(f"{format_rate(limit.ops_per_s)} texts/s is the limit of {tiny_twin.name}, twin weights")
-    assert len(limit.found.passes_ops_per_s) == 2
+    assert done.out.startswith(
+        f"{format_rate(limit.texts_per_s)} texts/s is the limit of {tiny_twin.name}, twin weights"
+    )
+    assert len(limit.found.passes_texts_per_s) == 2
     assert limit.found.tokens_mean == pytest.approx(17, abs=1)
     assert limit.found.padding_factor == pytest.approx(1, abs=0.05)
 
@@ -33,9 +35,9 @@ def test_the_limit_is_found_kept_and_every_run_held_against_it(membench, tiny_tw
     choice = ("--backend", "agentmem,null", "--strategy", "shared", "--model", tiny_twin)
     membench("run", "quick", "--scenarios", quick_file, *choice, "--json", path)
     agentmem, null = json.loads(path.read_text())["runs"]
-    assert agentmem["limit_ops_per_s"] == limit.ops_per_s
-    assert agentmem["limit_share"] == pytest.approx(agentmem["ops_per_s"] / limit.ops_per_s)
-    assert null["limit_ops_per_s"] is null["limit_share"] is None, "what embeds nothing has no such limit"
+    assert agentmem["limit_memories_per_s"] == limit.texts_per_s
+    assert agentmem["limit_share"] == pytest.approx(agentmem["memories_per_s"] / limit.texts_per_s)
+    assert null["limit_memories_per_s"] is null["limit_share"] is None, "what embeds nothing has no such limit"
 
 
 def test_kept_limits_can_be_listed(membench, tiny_twin):

@@ -72,7 +72,7 @@ def test_half_a_frame_is_kept_back():
 
 
 def test_a_run_survives_the_way_to_its_runner(spec):
-    sent = spec(rate_ops_s=2.5, duration_s=3.0, items=None)
+    sent = spec(target_operations_per_s=2.5, duration_s=3.0, items=None)
 
     assert decode_spec(Frames().feed(frame(sent))[0]) == sent
 

@@ -123,12 +123,16 @@ def test_what_a_backend_does_not_take_makes_no_runs(backend, strategies, stores,
 
 
 def test_numbers_replace_those_of_the_scenario():
-    by_items = plan("steady-add", items=7, repeats=3, seed=9, rate_ops_s=2.0, arrivals="constant").runs[0].workload
+    by_items = (
+        plan("steady-add", items=7, repeats=3, seed=9, target_operations_per_s=2.0, arrivals="constant")
+        .runs[0]
+        .workload
+    )
     by_time = plan("single-add", duration_s=0.5).runs[0].workload
 
     assert (by_items.items, by_items.duration_s, by_items.repeats, by_items.seed) == (7, None, 3, 9)
-    assert (by_items.rate_ops_s, by_items.arrivals, by_items.clients) == (2.0, "constant", 8)
-    assert (by_time.items, by_time.duration_s, by_time.rate_ops_s) == (None, 0.5, None)
+    assert (by_items.target_operations_per_s, by_items.arrivals, by_items.clients) == (2.0, "constant", 8)
+    assert (by_time.items, by_time.duration_s, by_time.target_operations_per_s) == (None, 0.5, None)
 
 
 def test_batch_is_left_out_where_there_is_no_list_and_a_note_says_so():
@@ -172,12 +176,16 @@ def test_nothing_but_what_is_left_out_is_refused_with_the_reason():
         ([], {"repeats": 101}, "--repeats 101: must be a whole number from 1 to 100"),
         ([], {"seed": -1}, "--seed -1: must be"),
         ([], {"seed": 2**64}, "--seed 18446744073709551616: must be"),
-        ([], {"rate_ops_s": 0.0}, "--rate 0: must be above 0"),
-        ([], {"rate_ops_s": -2.0}, "--rate -2: must be above 0"),
-        ([], {"rate_ops_s": float("nan")}, "--rate nan: must be above 0"),
-        ([], {"rate_ops_s": float("inf")}, "--rate inf: must be above 0"),
-        (["steady-add"], {"rate_ops_s": 1e6, "duration_s": 6.0}, "--rate x --duration: is over 5,000,000"),
-        (["batch-add"], {"rate_ops_s": 1.0, "items": 150}, "scenario batch-add: items: with a rate, use a multiple"),
+        ([], {"target_operations_per_s": 0.0}, "--rate 0: must be above 0"),
+        ([], {"target_operations_per_s": -2.0}, "--rate -2: must be above 0"),
+        ([], {"target_operations_per_s": float("nan")}, "--rate nan: must be above 0"),
+        ([], {"target_operations_per_s": float("inf")}, "--rate inf: must be above 0"),
+        (["steady-add"], {"target_operations_per_s": 1e6, "duration_s": 6.0}, "--rate x --duration: is over 5,000,000"),
+        (
+            ["batch-add"],
+            {"target_operations_per_s": 1.0, "items": 150},
+            "scenario batch-add: items: with a rate, use a multiple",
+        ),
         (["single-add"], {"corpus": "texts.pdf"}, "scenario single-add: corpus: 'texts.pdf' is neither"),
         (["single-add"], {"corpus": "/no/such.txt"}, "scenario single-add: /no/such.txt: cannot be read"),
         (["single-add"], {"model": "BAAI/bge-smal-en"}, "--model BAAI/bge-smal-en: "),

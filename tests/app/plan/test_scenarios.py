@@ -66,7 +66,7 @@ def test_the_catalogue_that_ships_has_the_five_scenarios():
 def test_published_figures_are_labelled(name, figures):
     references = load_catalogue()[name].references
 
-    assert {(each.system, each.ops_per_s, each.kind) for each in references} == figures
+    assert {(each.system, each.memories_per_s, each.kind) for each in references} == figures
     assert all(each.source for each in references)
 
 
@@ -74,7 +74,7 @@ def test_a_file_of_ones_own_is_read(tmp_path):
     found = load_catalogue(write(tmp_path / "mine.toml", scenario(items=None, duration='"500ms"', rate="2.5")))
 
     assert list(found) == ["mine"]
-    assert (found["mine"].workload().duration_s, found["mine"].workload().rate_ops_s) == (0.5, 2.5)
+    assert (found["mine"].workload().duration_s, found["mine"].workload().target_operations_per_s) == (0.5, 2.5)
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path):
@@ -116,13 +116,13 @@ def test_a_byte_order_mark_is_no_error(tmp_path):
         ({"corpus": '"texts.pdf"'}, "texts.pdf' is neither 'benchmark', 'turns' nor a .txt, .jsonl or .csv"),
         ({"itmes": "3"}, "has an unknown key 'itmes'; did you mean 'items'?"),
         ({"name": '"other"'}, "has an unknown key 'name'"),
-        ({"references": '[{ system = "x", kind = "measured", source = "y" }]'}, "needs a key 'ops_per_s' in ref"),
+        ({"references": '[{ system = "x", kind = "measured", source = "y" }]'}, "needs a key 'memories_per_s' in ref"),
         (
-            {"references": '[{ system = "x", ops_per_s = 1, kind = "guess", source = "y" }]'},
+            {"references": '[{ system = "x", memories_per_s = 1, kind = "guess", source = "y" }]'},
             "references[0].kind: 'guess' is not one of the choices; choose from claimed, measured, unsourced",
         ),
         (
-            {"references": '[{ system = "x", ops_per_s = 1, kind = "measured", source = "y", url = "z" }]'},
+            {"references": '[{ system = "x", memories_per_s = 1, kind = "measured", source = "y", url = "z" }]'},
             "references[0]: object contains unknown field",
         ),
     ],

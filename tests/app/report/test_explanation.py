@@ -31,7 +31,7 @@ def bare(spec):
 def full(bare):
     """A record that has every figure that is told."""
     return msgspec.structs.replace(
-        bare, status="ok", error=None, clients=8, ops_per_s=131.4, acknowledged=1314, measured_s=10.0,
+        bare, status="ok", error=None, clients=8, memories_per_s=131.4, acknowledged=1314, measured_s=10.0,
         verdict="lock-bound", verdict_evidence=["clients wait a lot", "cores 51% busy"], verdict_advice="Try shared.",
         time_cpu=0.13, time_runqueue=0.02, time_lock=0.78, time_result=0.0, time_other=0.07, harness_share=0.01,
         fairness_jain=0.75, client_longest_ms=(10.0, 1540.0), locks=LOCKS,
@@ -55,7 +55,7 @@ def test_a_full_record_is_told_in_full(full):
 
 def test_precisions_and_embedders_are_curves_of_their_own(full):
     replace = msgspec.structs.replace
-    runs = [replace(full, clients=clients, ops_per_s_repeats=(100.0,)) for clients in (1, 2)]
+    runs = [replace(full, clients=clients, memories_per_s_repeats=(100.0,)) for clients in (1, 2)]
     others = [
         *(replace(run, precision="int8") for run in runs),
         *(replace(run, strategy=None, precision=None, embedder="fixed") for run in runs),
@@ -145,7 +145,7 @@ def test_a_run_that_breaks_littles_law_is_suspect(full, changes, suspect):
 def scaled(full, clients=(1, 2, 4, 8, 16, 32), contention=0.2, **changes):
     return [
         msgspec.structs.replace(
-            full, clients=n, ops_per_s_repeats=(100 * n / (1 + contention * (n - 1)),) * 3, **changes
+            full, clients=n, memories_per_s_repeats=(100 * n / (1 + contention * (n - 1)),) * 3, **changes
         )
         for n in clients
     ]
@@ -181,7 +181,7 @@ def test_a_plan_with_enough_numbers_of_clients_is_fitted(full):
 
 
 def test_the_limit_is_in_the_bound(full):
-    lines = list(explain_scaling(scaled(full, limit_ops_per_s=300.0)))
+    lines = list(explain_scaling(scaled(full, limit_memories_per_s=300.0)))
     (bound,) = [line for line in lines if "bound" in line]
 
     assert bound[34:].split() == ["100", "200", "300", "300", "300", "300"]

@@ -61,11 +61,11 @@ def test_csv_reads_back_as_the_same_records(record):
     assert rows[0] == rows[1]
     row = dict(zip(header, rows[0], strict=True))
     assert row["error"] == record.error
-    assert [row[field] for field in ("lost", "ops_per_s_low", "locks", "limit_share")] == [""] * 4
+    assert [row[field] for field in ("lost", "memories_per_s_low", "locks", "limit_share")] == [""] * 4
     assert float(row["latency_p50_ms"]) == record.latency_p50_ms
     assert json.loads(row["error_kinds"]) == {"Value, Error": 2}
     assert json.loads(row["cpu_percent_per_core"]) == list(record.cpu_percent_per_core)
-    assert json.loads(row["ops_per_s_repeats"]) == []
+    assert json.loads(row["memories_per_s_repeats"]) == []
     assert json.loads(row["strategy_options"]) == {}
     empty = {field for field, cell in row.items() if cell == ""}
     assert empty == {field for field in header if getattr(record, field) is None}
@@ -81,7 +81,7 @@ def test_csv_writes_yes_and_no_as_json(record):
 def test_markdown_is_a_table_and_what_it_rests_on(record):
     other = msgspec.structs.replace(
         record, run_id="run-2", strategy="adaptive", status="ok", error=None, error_kinds={}, weights="twin",
-        ops_per_s=281.4, ops_per_s_low=270.0, ops_per_s_high=290.0, time_lock=0.004, verdict="compute-bound",
+        memories_per_s=281.4, memories_per_s_low=270.0, memories_per_s_high=290.0, time_lock=0.004, verdict="compute-bound",
     )  # fmt: skip
     head, rule, first, second, empty, *notes = to_markdown([record, other]).decode().splitlines()
 

@@ -44,16 +44,16 @@ def test_a_record_comes_back_as_it_was_kept(history, record):
     history.add(kept)
 
     assert history.record("abc") == kept
-    assert kept.latency_hdr is not None and len(kept.ops_per_s_windows) == 10
+    assert kept.latency_hdr is not None and len(kept.memories_per_s_windows) == 10
 
 
 def test_runs_are_listed_the_newest_first(history, record):
     for minute, run_id in enumerate(("first", "second", "third")):
-        history.add(record(run_id, minute, ops_per_s=float(minute), latency_p99_ms=1.5, verdict="lock-bound"))
+        history.add(record(run_id, minute, memories_per_s=float(minute), latency_p99_ms=1.5, verdict="lock-bound"))
     newest = history.runs()[0]
 
     assert names(history) == ["third", "second", "first"]
-    assert (newest.ops_per_s, newest.latency_p99_ms, newest.verdict) == (2.0, 1.5, "lock-bound")
+    assert (newest.memories_per_s, newest.latency_p99_ms, newest.verdict) == (2.0, 1.5, "lock-bound")
     assert (newest.backend, newest.strategy, newest.store, newest.clients) == ("mem0", "mutex", "local", 2)
     assert not newest.reference
 
@@ -126,15 +126,15 @@ def test_the_time_a_run_will_take_is_that_of_its_like(history, record, spec):
 def test_a_record_of_an_older_version_still_loads(history, record):
     history.add(record("old"))
     document = msgspec.to_builtins(record("old"))
-    del document["ops_per_s_windows"], document["environment"]
+    del document["memories_per_s_windows"], document["environment"]
     document["a_field_of_yesterday"] = 7
     with sqlite3.connect(history_path()) as database:
         database.execute("UPDATE runs SET record = ?", [zlib.compress(msgspec.json.encode(document))])
     database.close()
     loaded = history.record("old")
 
-    assert (loaded.ops_per_s_windows, loaded.environment) == (None, {})
-    assert loaded.ops_per_s == record("old").ops_per_s
+    assert (loaded.memories_per_s_windows, loaded.environment) == (None, {})
+    assert loaded.memories_per_s == record("old").memories_per_s
 
 
 def test_reading_where_nothing_is_kept_leaves_nothing_behind(own_folders):

@@ -13,10 +13,10 @@ MODEL = "BAAI/bge-small-en-v1.5"
 TURNS = Corpus(kind="turns")
 
 
-def limit_of(ops_per_s: float = 289.0, **changes: object) -> Limit:
+def limit_of(texts_per_s: float = 289.0, **changes: object) -> Limit:
     found = LimitFound(
-        ops_per_s=ops_per_s,
-        passes_ops_per_s=(ops_per_s,),
+        texts_per_s=texts_per_s,
+        passes_texts_per_s=(texts_per_s,),
         layout=Layout(2, 1, 1, 256),
         texts=512,
         tokens_mean=31.5,
@@ -46,7 +46,7 @@ def test_a_limit_is_kept_by_model_precision_and_corpus() -> None:
 def test_a_new_limit_replaces_the_one_before() -> None:
     keep_limit(MODEL, "fp32", TURNS, limit_of(200.0))
     keep_limit(MODEL, "fp32", TURNS, limit_of(300.0))
-    assert [limit.ops_per_s for limit in kept_limits()] == [300.0]
+    assert [limit.texts_per_s for limit in kept_limits()] == [300.0]
 
 
 def test_a_file_that_has_changed_has_no_limit_yet(tmp_path: Path) -> None:
@@ -81,5 +81,5 @@ def test_a_run_is_held_against_the_limit_of_its_model_precision_and_corpus(spec)
 
 
 def test_the_ceiling_is_the_peak_over_the_work_of_a_text() -> None:
-    assert limit_of().found.ceiling_ops_per_s == pytest.approx(400)
-    assert msgspec.structs.replace(limit_of().found, gflop_per_text=None).ceiling_ops_per_s is None
+    assert limit_of().found.ceiling_texts_per_s == pytest.approx(400)
+    assert msgspec.structs.replace(limit_of().found, gflop_per_text=None).ceiling_texts_per_s is None

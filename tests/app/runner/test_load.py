@@ -120,7 +120,9 @@ def test_a_list_that_raises_fails_as_one_operation(run, rate):
         if benchmark_text(0) in texts:
             raise KeyError("no")
 
-    done = run(Recording(first), operation="add_batch", items=30, batch_size=10, clients=1, rate_ops_s=rate)
+    done = run(
+        Recording(first), operation="add_batch", items=30, batch_size=10, clients=1, target_operations_per_s=rate
+    )
 
     assert done.logs[0].errors == {"KeyError": 1}
     assert done.logs[0].failed == [benchmark_text(i) for i in range(10)]
@@ -141,13 +143,13 @@ def test_a_closed_loop_ends_when_its_time_is_over(operation, monkeypatch):
 
 
 def test_a_constant_rate_starts_an_operation_every_so_often(workload):
-    planned = load._arrivals_ns(workload(items=50, rate_ops_s=20.0, arrivals="constant"), repeat=0)
+    planned = load._arrivals_ns(workload(items=50, target_operations_per_s=20.0, arrivals="constant"), repeat=0)
 
     assert planned == pytest.approx([i * NS / 20 for i in range(50)], abs=1)
 
 
 def test_a_poisson_process_has_independent_exponential_gaps(workload):
-    made = workload(items=20_000, rate_ops_s=50.0, arrivals="poisson")
+    made = workload(items=20_000, target_operations_per_s=50.0, arrivals="poisson")
     planned = load._arrivals_ns(made, repeat=0)
     gaps = np.diff([0, *planned]) / NS
 
@@ -164,21 +166,21 @@ def test_a_poisson_process_has_independent_exponential_gaps(workload):
 @pytest.mark.parametrize("rate", [0.5, 7.0, 1000.0])
 def test_a_schedule_lasts_as_long_as_the_run(workload, arrivals, rate):
     for seed in range(20):
-        made = workload(items=None, duration_s=10.0, rate_ops_s=rate, arrivals=arrivals, seed=seed)
+        made = workload(items=None, duration_s=10.0, target_operations_per_s=rate, arrivals=arrivals, seed=seed)
         assert load._arrivals_ns(made, repeat=0)[-1] >= 10 * NS
 
 
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
 def test_an_open_loop_does_all_items_whoever_is_free(run, arrivals):
     backend = Recording()
-    done = run(backend, items=101, clients=4, rate_ops_s=1e6, arrivals=arrivals)
+    done = run(backend, items=101, clients=4, target_operations_per_s=1e6, arrivals=arrivals)
 
     assert sum(log.acknowledged for log in done.logs) == 101 == len(set(backend.texts))
 
 
 def test_an_open_loop_of_lists_plans_operations_not_memories(run):
     backend = Recording()
-    run(backend, operation="add_batch", items=40, batch_size=8, clients=2, rate_ops_s=1e6)
+    run(backend, operation="add_batch", items=40, batch_size=8, clients=2, target_operations_per_s=1e6)
 
     assert [len(call) for calls in backend.calls.values() for call in calls] == [8] * 5
 
@@ -211,7 +213,7 @@ def open_loop(run, clock, takes_s, **changes):
         starts.append(clock.now_ns - 1000 * NS)
         clock.sleep(next(durations))
 
-    made = {"rate_ops_s": 10.0, "arrivals": "constant", "clients": 1, **changes}
+    made = {"target_operations_per_s": 10.0, "arrivals": "constant", "clients": 1, **changes}
     noted = []
     original = load.ClientLog.drain
     with pytest.MonkeyPatch.context() as patch:
@@ -260,7 +262,7 @@ def test_an_operation_that_waits_for_another_client_carries_the_wait(run):
             released.set()
 
     backend = Recording(hold_the_first)
-    run(backend, items=10, clients=2, rate_ops_s=1e6, arrivals="constant")
+    run(backend, items=10, clients=2, target_operations_per_s=1e6, arrivals="constant")
 
     assert sorted(map(len, backend.calls.values())) == [1, 9]
 
@@ -272,4 +274,4 @@ def test_a_backend_that_ends_its_thread_fails_the_run(run, crash, rate):
         raise crash
 
     with pytest.raises(RuntimeError, match=f"a client was ended by {type(crash).__name__}"):
-        run(Recording(raise_it), items=10, clients=2, rate_ops_s=rate)
+        run(Recording(raise_it), items=10, clients=2, target_operations_per_s=rate)

@@ -16,12 +16,12 @@ from membench.session.measurement import Measurement
 DESIGNED = [
     "schema", "run_id", "plan_id", "started_at", "membench_version", "scenario", "operation", "backend",
     "strategy", "strategy_options", "store", "model", "weights", "precision", "threads", "clients", "loop",
-    "rate_ops_s", "repeats", "items", "duration_s", "status", "error", "ops_per_s", "ops_per_s_low",
-    "ops_per_s_high", "ops_per_s_repeats", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms",
+    "target_operations_per_s", "repeats", "items", "duration_s", "status", "error", "memories_per_s", "memories_per_s_low",
+    "memories_per_s_high", "memories_per_s_repeats", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms",
     "latency_p99_9_ms", "latency_max_ms", "latency_mean_ms", "latency_hdr", "errors", "error_kinds",
     "acknowledged", "stored", "lost", "duplicated", "corrupted", "time_cpu", "time_runqueue", "time_lock",
     "time_result", "time_other", "stage_ms", "locks", "cpu_percent_per_core", "gil_busy", "fairness_jain",
-    "queue_depth_p99", "batch_size_mean", "padding_factor", "rss_peak_mb", "limit_ops_per_s", "limit_share",
+    "queue_depth_p99", "batch_size_mean", "padding_factor", "rss_peak_mb", "limit_memories_per_s", "limit_share",
     "verdict", "verdict_evidence", "environment",
 ]  # fmt: skip
 """The fields of the record, in the order of its design."""
@@ -63,10 +63,10 @@ def test_a_whole_run_makes_a_whole_record(whole_run):
     assert (record.run_id, record.plan_id, record.scenario, record.operation) == ("run-1", "plan-1", "quick", "add")
     assert (record.backend, record.strategy, record.store, record.clients) == ("mem0", "mutex", "local", 2)
     assert (record.weights, record.threads, record.environment) == ("twin", 2, {"cpu": "a fast one"})
-    assert (record.loop, record.rate_ops_s, record.arrivals) == ("closed", None, None)
-    assert record.ops_per_s_repeats == pytest.approx((20, 40))
-    assert record.ops_per_s == pytest.approx(30)
-    assert (record.ops_per_s_low, record.ops_per_s_high) == pytest.approx((20, 40))
+    assert (record.loop, record.target_operations_per_s, record.arrivals) == ("closed", None, None)
+    assert record.memories_per_s_repeats == pytest.approx((20, 40))
+    assert record.memories_per_s == pytest.approx(30)
+    assert (record.memories_per_s_low, record.memories_per_s_high) == pytest.approx((20, 40))
     assert (record.errors, record.error_kinds) == (1, {"ValueError": 1})
     assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == (8, 7, 1, 0, 0)
     assert record.cpu_percent_per_core == pytest.approx((15, 80))
@@ -92,9 +92,9 @@ def test_rates_are_the_median_over_repeats_with_its_interval(spec):
         measurement.feed(RepeatEnded(repeat=repeat, wall_s=2.0, operations=0, items=round(2 * rate)))
     record = measurement.record("ok")
 
-    assert record.ops_per_s == statistics.median(rates) == 100
-    assert 90 <= record.ops_per_s_low < 100 < record.ops_per_s_high <= 250
-    assert record.ops_per_s_repeats == tuple(rates)
+    assert record.memories_per_s == statistics.median(rates) == 100
+    assert 90 <= record.memories_per_s_low < 100 < record.memories_per_s_high <= 250
+    assert record.memories_per_s_repeats == tuple(rates)
 
 
 def test_one_repeat_has_no_interval(spec):
@@ -102,7 +102,7 @@ def test_one_repeat_has_no_interval(spec):
     measurement.feed(RepeatEnded(repeat=0, wall_s=2.0, operations=10, items=10))
     record = measurement.record("ok")
 
-    assert (record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high) == (5.0, None, None)
+    assert (record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high) == (5.0, None, None)
 
 
 def test_a_run_that_was_cut_off_keeps_what_it_measured(spec, tick):
@@ -112,8 +112,8 @@ def test_a_run_that_was_cut_off_keeps_what_it_measured(spec, tick):
     record = measurement.record("crashed", "the runner was killed by SIGKILL")
 
     assert (record.status, record.error) == ("crashed", "the runner was killed by SIGKILL")
-    assert record.ops_per_s == pytest.approx(30)
-    assert record.ops_per_s_repeats == ()
+    assert record.memories_per_s == pytest.approx(30)
+    assert record.memories_per_s_repeats == ()
     assert record.acknowledged == 6
     assert record.latency_p50_ms is not None
     assert (record.stored, record.lost, record.duplicated, record.corrupted) == (None, None, None, None)
@@ -124,7 +124,7 @@ def test_a_later_repeat_that_was_cut_off_does_not_count_towards_the_rate(spec, t
     for message in (tick(), RepeatEnded(repeat=0, wall_s=0.1, operations=2, items=2), tick(repeat=1, items=900)):
         measurement.feed(message)
 
-    assert measurement.record("partial").ops_per_s == pytest.approx(20)
+    assert measurement.record("partial").memories_per_s == pytest.approx(20)
 
 
 def test_what_a_run_that_never_started_cannot_have_is_none(spec):
@@ -132,7 +132,7 @@ def test_what_a_run_that_never_started_cannot_have_is_none(spec):
     known = {
         "schema", "run_id", "plan_id", "started_at", "membench_version", "scenario", "operation", "backend", "strategy",
         "strategy_options", "store", "model", "precision", "clients", "loop", "batch_size", "repeats", "items",
-        "status", "error", "ops_per_s_repeats", "errors", "error_kinds", "acknowledged", "environment", "embedder",
+        "status", "error", "memories_per_s_repeats", "errors", "error_kinds", "acknowledged", "environment", "embedder",
     }  # fmt: skip
 
     assert {field for field in Record.__struct_fields__ if getattr(record, field) is not None} == known
@@ -146,7 +146,7 @@ def test_a_run_in_which_everything_failed_has_no_latency(spec, tick):
     measurement.feed(tick(**nothing, errors={"OSError": 9}))
     record = measurement.record("failed", "every operation failed")
 
-    assert record.ops_per_s == 0
+    assert record.memories_per_s == 0
     assert [getattr(record, f) for f in Record.__struct_fields__ if f.startswith("latency")] == [None] * 7
     assert (record.fairness_jain, record.errors, record.acknowledged) == (None, 9, 0)
 
@@ -155,15 +155,15 @@ def test_a_run_in_which_everything_failed_has_no_latency(spec, tick):
     ("changes", "expected"),
     [
         ({}, ("closed", None, None, None)),
-        ({"rate_ops_s": 5.0}, ("open", 5.0, "poisson", None)),
-        ({"rate_ops_s": 5.0, "arrivals": "constant"}, ("open", 5.0, "constant", None)),
+        ({"target_operations_per_s": 5.0}, ("open", 5.0, "poisson", None)),
+        ({"target_operations_per_s": 5.0, "arrivals": "constant"}, ("open", 5.0, "constant", None)),
         ({"operation": "add_batch", "batch_size": 5}, ("closed", None, None, False)),
     ],
 )
 def test_the_loop_and_the_kind_of_call_are_recorded(spec, changes, expected):
     record = Measurement(spec(**changes)).record("ok", batch_call=False)
 
-    assert (record.loop, record.rate_ops_s, record.arrivals, record.batch_call) == expected
+    assert (record.loop, record.target_operations_per_s, record.arrivals, record.batch_call) == expected
 
 
 def test_the_version_is_that_of_the_project():

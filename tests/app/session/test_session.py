@@ -74,7 +74,7 @@ def test_the_events_of_a_run_come_in_order(run):
     assert isinstance(events[-1], RunEnded)
     assert events[0].log.exists()
     assert list(dict.fromkeys(kinds)) == ["Loading", "Started", "WarmingUp", "Tick", "RepeatEnded", "Finished"]
-    assert only_record(events).ops_per_s > 0
+    assert only_record(events).memories_per_s > 0
     assert only_record(events).environment["python"]
 
 
@@ -82,8 +82,8 @@ def test_repeats_are_measured_in_one_process(run):
     events = run(backends=("null",), repeats=3)
     record = only_record(events)
 
-    assert len(record.ops_per_s_repeats) == 3
-    assert record.ops_per_s_low <= record.ops_per_s <= record.ops_per_s_high
+    assert len(record.memories_per_s_repeats) == 3
+    assert record.memories_per_s_low <= record.memories_per_s <= record.memories_per_s_high
     assert record.acknowledged == 90
     assert len([event for event in events if isinstance(event, RunStarted)]) == 1
     assert [event.message.repeat for event in events if isinstance(getattr(event, "message", None), RepeatEnded)] == [
@@ -92,10 +92,10 @@ def test_repeats_are_measured_in_one_process(run):
 
 
 def test_an_open_loop_reports_what_was_asked_and_what_was_achieved(run):
-    record = only_record(run(backends=("null",), rate_ops_s=500.0, arrivals="constant"))
+    record = only_record(run(backends=("null",), target_operations_per_s=500.0, arrivals="constant"))
 
-    assert (record.loop, record.rate_ops_s, record.arrivals) == ("open", 500.0, "constant")
-    assert 0 < record.ops_per_s < 600
+    assert (record.loop, record.target_operations_per_s, record.arrivals) == ("open", 500.0, "constant")
+    assert 0 < record.memories_per_s < 600
     assert record.acknowledged == 30
 
 
@@ -177,7 +177,7 @@ def test_a_runner_that_is_killed_is_one_crashed_run_and_keeps_its_figures(run, p
 
     assert [record.status for record in found] == ["ok", "crashed", "ok"]
     assert found[1].acknowledged >= killed[0] > 0
-    assert found[1].ops_per_s > 0
+    assert found[1].memories_per_s > 0
     assert found[1].latency_p50_ms > 0
     assert "the runner was killed by SIGKILL" in found[1].error
 
@@ -204,14 +204,14 @@ def test_stopping_keeps_what_was_measured_and_ends_the_plan(run, plugins):
 
     assert (record.status, record.error) == ("partial", "ended by the user")
     assert record.acknowledged > 0
-    assert record.ops_per_s > 0
+    assert record.memories_per_s > 0
     assert record.stored is None
 
 
 def test_stopping_while_loading_leaves_an_empty_record(run):
     record = only_record(run(backends=("null", "null"), during=lambda session, event: session.stop()))
 
-    assert (record.status, record.acknowledged, record.ops_per_s) == ("partial", 0, None)
+    assert (record.status, record.acknowledged, record.memories_per_s) == ("partial", 0, None)
 
 
 def test_stopping_before_the_start_runs_nothing(plan_of):

@@ -70,7 +70,7 @@ def precision(run: RunView) -> str:
 
 
 def _rate(run: RunView) -> str:
-    return "" if run.ops_per_s is None else format_rate(run.ops_per_s)
+    return "" if run.memories_per_s is None else format_rate(run.memories_per_s)
 
 
 def _lock(run: RunView) -> str:
@@ -112,7 +112,7 @@ CLIENTS = Column(
     order=lambda run: run.spec.workload.clients,
     letter="c",
 )
-RATE = Column("ops/s", _rate, True, style=lambda run: "bold", order=lambda run: run.ops_per_s, letter="o")
+RATE = Column("ops/s", _rate, True, style=lambda run: "bold", order=lambda run: run.memories_per_s, letter="o")
 P50 = Column("p50", lambda run: _latency(run, 50.0), True, 10, order=lambda run: run.percentile_ms(50.0), letter="5")
 P99 = Column("p99", lambda run: _latency(run, 99.0), True, 1, order=lambda run: run.percentile_ms(99.0), letter="9")
 LOCK_SHARE = Column("lock", _lock, True, 1, style=_lock_style, order=lambda run: run.shares.lock, letter="l")
@@ -158,7 +158,7 @@ def bar(highest: float, width: int) -> Column:
     """A column of bars: throughput against the highest there is."""
 
     def cell(run: RunView) -> str:
-        rate = run.ops_per_s or 0.0
+        rate = run.memories_per_s or 0.0
         eighths = round(rate / highest * width * 8) if highest else 0
         return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8]).strip().ljust(width)
 

@@ -192,7 +192,7 @@ class _Pictures:
             began_s=self._clock(),
             log=event.log,
             stage="starting",
-            limit_ops_per_s=limit.ops_per_s if limit else None,
+            limit_memories_per_s=limit.texts_per_s if limit else None,
         )
         self.snapshot = replace(self.snapshot, current=event.index)
         self._to_be_whole()

@@ -104,7 +104,7 @@ class RunView(msgspec.Struct, frozen=True):
     """When its process was started, by the engine's clock."""
     took_s: float | None = None
     """From there to its end."""
-    limit_ops_per_s: float | None = None
+    limit_memories_per_s: float | None = None
     """The best this machine reached offline; None where that is not known, or does not apply."""
     log: Path | None = None
     record: Record | None = None
@@ -117,9 +117,9 @@ class RunView(msgspec.Struct, frozen=True):
         return "running" if self.running else "waiting"
 
     @property
-    def ops_per_s(self) -> float | None:
+    def memories_per_s(self) -> float | None:
         """Memories a second: of the record once there is one."""
-        return self.record.ops_per_s if self.record else self.course.mean
+        return self.record.memories_per_s if self.record else self.course.mean
 
     @property
     def shares(self) -> Shares:
@@ -205,7 +205,7 @@ class Recorder:
             points=tuple(self._points),
             recent=tuple(self._recent),
             now=joined(self._now).rate if self._now else None,
-            mean=measurement.ops_per_s,
+            mean=measurement.memories_per_s,
             latencies=self._latencies,
             acknowledged=measurement.acknowledged,
             errors=measurement.errors.total(),

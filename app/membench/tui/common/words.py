@@ -86,7 +86,7 @@ def figures_of(run: RunView) -> Content:
         [
             Content.assemble(
                 ("ops/s" + (" now" if run.state == "running" else ""), FAINT),
-                *(("  mean ", FAINT), (format_rate(run.ops_per_s), "bold")),
+                *(("  mean ", FAINT), (format_rate(run.memories_per_s), "bold")),
                 *_against_limit(run),
             ),
             Content.assemble((f"{done} done · ", FAINT), errors, (weights, FAINT)),
@@ -97,10 +97,10 @@ def figures_of(run: RunView) -> Content:
 
 def _against_limit(run: RunView) -> list[tuple[str, str]]:
     """The best this machine reached offline, and how much of it this is; nothing where it is not known."""
-    limit = run.limit_ops_per_s
+    limit = run.limit_memories_per_s
     if limit is None:
         return []
-    share = format_share(run.ops_per_s / limit if run.ops_per_s is not None else None)
+    share = format_share(run.memories_per_s / limit if run.memories_per_s is not None else None)
     return [("  limit ", FAINT), (format_rate(limit), "bold"), (f"  {share}", "bold")]
 
 
@@ -126,7 +126,7 @@ def rates_of(run: RunView) -> Content:
     """The rates in a line, for where there is no room for large figures."""
     hue, running = f"bold {hue_of(run.hue)}", run.state == "running"
     now = [("now ", FAINT), (f"{format_rate(run.course.now)} /s   ", hue)] if running else []
-    mean = (f"{format_rate(run.ops_per_s)} /s", "bold" if running else hue)
+    mean = (f"{format_rate(run.memories_per_s)} /s", "bold" if running else hue)
     return Content.assemble(*now, ("mean ", FAINT), mean, *_against_limit(run), (f"   {doing(run)}", FAINT))
 
 

@@ -22,14 +22,14 @@ def view_of(record: Record, hue: int) -> RunView:
     """A run as if it had just been measured: with its locks and latencies, and ten points of its course."""
     course = Course(
         points=_points(record),
-        mean=record.ops_per_s,
+        mean=record.memories_per_s,
         latencies=_latencies(record),
         acknowledged=record.acknowledged,
         errors=record.errors,
         weights=record.weights,
         contention=_contention(record),
     )
-    return RunView(hue, _spec(record), course=course, limit_ops_per_s=record.limit_ops_per_s, record=record)
+    return RunView(hue, _spec(record), course=course, limit_memories_per_s=record.limit_memories_per_s, record=record)
 
 
 def row_of(row: HistoryRow, hue: int) -> RunView:
@@ -46,7 +46,14 @@ def row_of(row: HistoryRow, hue: int) -> RunView:
 
 _UNKNOWN: dict[str, Any] = {
     **{"plan_id": "", "membench_version": "", "operation": "add", "strategy_options": {}, "model": None},
-    **{"threads": None, "loop": "closed", "rate_ops_s": None, "arrivals": None, "batch_size": 1, "batch_call": None},
+    **{
+        "threads": None,
+        "loop": "closed",
+        "target_operations_per_s": None,
+        "arrivals": None,
+        "batch_size": 1,
+        "batch_call": None,
+    },
     **{"repeats": 1, "items": None, "duration_s": None},
 }
 """Of a record, what no list shows."""
@@ -62,7 +69,7 @@ def _spec(record: Record) -> RunSpec:
         duration_s=record.duration_s,
         batch_size=record.batch_size,
         repeats=record.repeats,
-        rate_ops_s=record.rate_ops_s,
+        target_operations_per_s=record.target_operations_per_s,
     )
     return RunSpec(
         run_id=record.run_id,
@@ -82,7 +89,7 @@ def _spec(record: Record) -> RunSpec:
 
 
 def _points(record: Record) -> tuple[Point, ...]:
-    windows = record.ops_per_s_windows
+    windows = record.memories_per_s_windows
     if not windows or not record.measured_s:
         return ()
     width_s = record.measured_s / len(windows)

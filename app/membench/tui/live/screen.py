@@ -244,7 +244,7 @@ class LiveScreen(Place):
             return
         self._edition = self.snapshot.plan_id, self.snapshot.edition
         table = self.query_one(RunTable)
-        highest = max((run.ops_per_s or 0.0 for run in self.snapshot.runs), default=0.0)
+        highest = max((run.memories_per_s or 0.0 for run in self.snapshot.runs), default=0.0)
         table.columns = _columns(highest, wide=self.size.width >= 100)
         table.rows = self.snapshot.runs
         if self.following:
@@ -270,7 +270,7 @@ class LiveScreen(Place):
 
     def _show_figure(self, run: RunView) -> None:
         figure = self.query_one("#now", Figure)
-        figure.value = format_rate(run.course.now if run.state == "running" else run.ops_per_s)
+        figure.value = format_rate(run.course.now if run.state == "running" else run.memories_per_s)
         figure.colour = hue_of(run.hue)
         self._say("rates", rates_of(run))
 
@@ -398,15 +398,15 @@ def scale_in_words(span_s: float | None) -> str:
 
 def curve_of(run: RunView, before: tuple[RunView, ...], span_s: float | None) -> Curve:
     """A run's throughput, the limit, and the means of the runs of the same scenario that came before it."""
-    peers = [other for other in before if other.ops_per_s and other.spec.scenario == run.spec.scenario]
+    peers = [other for other in before if other.memories_per_s and other.spec.scenario == run.spec.scenario]
     workload, points = run.spec.workload, run.course.within(span_s)
-    limit = run.limit_ops_per_s
+    limit = run.limit_memories_per_s
     return Curve(
         points=smoothed(points, SMOOTH_S),
         colour=hue_of(run.hue),
         from_s=max(points[-1].end_s - span_s, 0.0) if span_s and points else 0.0,
         span_s=span_s or (workload.duration_s or 0.0) * workload.repeats or 1.0,
         limit=Level(limit, f"limit {format_rate(limit)}") if limit else None,
-        levels=tuple(Level(other.ops_per_s or 0.0, short_title(other)) for other in reversed(peers[-LEVELS_MAX:])),
+        levels=tuple(Level(other.memories_per_s or 0.0, short_title(other)) for other in reversed(peers[-LEVELS_MAX:])),
         caption=scale_in_words(span_s),
     )

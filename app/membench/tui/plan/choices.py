@@ -124,9 +124,9 @@ def brief_extent(scenario: Scenario) -> str:
 
 def reference_in_words(reference: Reference) -> str:
     """`AgentMem 14.3 ops/s, measured (its benchmark of 2025-12-10 on macOS)`."""
-    amount = format_rate(reference.ops_per_s)
-    if reference.ops_per_s_high is not None:
-        amount += f"–{format_rate(reference.ops_per_s_high)}"
+    amount = format_rate(reference.memories_per_s)
+    if reference.memories_per_s_high is not None:
+        amount += f"–{format_rate(reference.memories_per_s_high)}"
     return f"{reference.system} {amount} ops/s, {reference.kind} ({reference.source})"
 
 
@@ -242,8 +242,10 @@ def _loop(catalogue: Mapping[str, Scenario]) -> Setting:
         "loop",
         _items(meanings | rates),
         "When operations start.",
-        lambda choice: (closed if choice.rate_ops_s is None else f"{choice.rate_ops_s:.10g}/s",),
-        lambda names: {"rate_ops_s": None if names == (closed,) else float(names[0].removesuffix("/s"))},
+        lambda choice: (
+            closed if choice.target_operations_per_s is None else f"{choice.target_operations_per_s:.10g}/s",
+        ),
+        lambda names: {"target_operations_per_s": None if names == (closed,) else float(names[0].removesuffix("/s"))},
         other=_rate,
         others="operations a second, all clients together",
     )

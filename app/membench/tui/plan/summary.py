@@ -165,7 +165,7 @@ def options_in_words(changed: dict[str, str]) -> str:
 def extent_in_words(workload: Workload) -> str:
     """`100 memories`, `3 s at 50/s, 3 times`."""
     parts = [f"{workload.duration_s:g} s" if workload.duration_s else plural(workload.items or 0, "memory", "memories")]
-    if workload.rate_ops_s:
-        parts.append(f"at {workload.rate_ops_s:g}/s")
+    if workload.target_operations_per_s:
+        parts.append(f"at {workload.target_operations_per_s:g}/s")
     times = f", {workload.repeats} times" if workload.repeats > 1 else ""
     return " ".join(parts) + times

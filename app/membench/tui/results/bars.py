@@ -39,9 +39,9 @@ class Bar(Series, frozen=True):
 
 def bar_of(record: Record, name: str, sign: str, hue: int) -> Bar | None:
     """A run's bar; None where nothing was measured."""
-    if record.ops_per_s is None:
+    if record.memories_per_s is None:
         return None
-    return Bar(name, sign, hue, record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high)
+    return Bar(name, sign, hue, record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)
 
 
 class Bars(Canvas):

@@ -111,7 +111,7 @@ class Comparison(Vertical):
     def _draw_throughput(
         self, records: Mapping[str, Record], looks: Mapping[str, Look], names: Mapping[str, str]
     ) -> None:
-        limit = next((record.limit_ops_per_s for record in records.values() if record.limit_ops_per_s), None)
+        limit = next((record.limit_memories_per_s for record in records.values() if record.limit_memories_per_s), None)
         drawn = [bar_of(record, names[run], looks[run].sign, looks[run].hue) for run, record in records.items()]
         bars = self.query_one(Bars)
         bars.limit, bars.empty = limit, NOTHING_MEASURED
@@ -166,7 +166,7 @@ class Comparison(Vertical):
         """How many times faster the fastest is, what each run waits for, and what else is not the same."""
         if len(records) < 2:
             yield Content.styled(SECOND_RUN, FAINT)
-        ranked = sorted(filter(is_sound, records), key=lambda record: record.ops_per_s or 0.0)
+        ranked = sorted(filter(is_sound, records), key=lambda record: record.memories_per_s or 0.0)
         for other in ranked[:-1][:RATIOS_MAX]:
             ratio = self._ratio(ranked[-1], other)
             if ratio is not None:

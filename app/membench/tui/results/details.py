@@ -91,7 +91,7 @@ def remark_of(line: str) -> Fact:
 
 def _rate(record: Record) -> str:
     """Throughput with its interval and what was waiting meanwhile."""
-    words = f"{format_rate_between(record.ops_per_s, record.ops_per_s_low, record.ops_per_s_high)} memories/s"
+    words = f"{format_rate_between(record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)} memories/s"
     if record.batch_size_mean is not None and record.batch_size_mean > 1:
         words += f", in batches of {record.batch_size_mean:.1f}"
     if record.queue_depth_p99 is not None:

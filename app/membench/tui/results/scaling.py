@@ -74,7 +74,7 @@ class Group(NamedTuple):
 
     @property
     def _limit(self) -> float | None:
-        return next((record.limit_ops_per_s for record in self.records if record.limit_ops_per_s), None)
+        return next((record.limit_memories_per_s for record in self.records if record.limit_memories_per_s), None)
 
     def fitted(self) -> Fitted:
         """Fit the curve, or say why not; takes up to seconds, and imports scipy."""
@@ -103,7 +103,7 @@ def group_of(record: Record, records: Iterable[Record]) -> Group | None:
 
 
 def _curve(scaling: Scaling, measured: Sequence[tuple[int, float]]) -> Line:
-    return tuple((clients, scaling.ops_per_s(clients)) for clients in _steps(measured))
+    return tuple((clients, scaling.memories_per_s(clients)) for clients in _steps(measured))
 
 
 def _steps(measured: Sequence[tuple[int, float]]) -> list[float]:

@@ -37,7 +37,7 @@ class Pass(msgspec.Struct, frozen=True):
     """One way through all texts of a sample."""
 
     layout: Layout
-    ops_per_s: float
+    texts_per_s: float
     """Texts a second, from text to vector."""
     padding_factor: float
     """Tokens computed for one token of text."""
@@ -47,15 +47,15 @@ class Best(msgspec.Struct, frozen=True):
     """The best layout, and what it gave in each of its passes."""
 
     layout: Layout
-    passes_ops_per_s: tuple[float, ...]
+    passes_texts_per_s: tuple[float, ...]
     padding_factor: float
     tokens: tuple[int, ...]
     """Lengths of the texts of the sample."""
 
     @property
-    def ops_per_s(self) -> float:
+    def texts_per_s(self) -> float:
         """Texts a second: the median over passes."""
-        return statistics.median(self.passes_ops_per_s)
+        return statistics.median(self.passes_texts_per_s)
 
 
 class OfflineSearch:
@@ -94,7 +94,7 @@ class OfflineSearch:
         best = max(finals.values(), key=lambda passes: statistics.median(map(_rate, passes)))
         return Best(
             layout=best[0].layout,
-            passes_ops_per_s=tuple(map(_rate, best)),
+            passes_texts_per_s=tuple(map(_rate, best)),
             padding_factor=best[0].padding_factor,
             tokens=tuple(map(len, map(self._model(1, 0).tokenise, self._texts))),
         )
@@ -168,4 +168,4 @@ def _work(model: TokenModel, tokens: Sequence[Sequence[int]], waiting: SimpleQue
 
 
 def _rate(found: Pass) -> float:
-    return found.ops_per_s
+    return found.texts_per_s

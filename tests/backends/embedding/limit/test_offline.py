@@ -53,7 +53,7 @@ def test_a_pass_embeds_every_text_once(tiny_model: FastEmbedModel, texts: list[s
     models = [Counting(tiny_model) for _ in range(layout.sessions)]
     found = go_through(texts, layout, models)  # type: ignore[arg-type]
     assert sum(model.run for model in models) == sum(model.finished for model in models) == len(texts)
-    assert found.ops_per_s > 0
+    assert found.texts_per_s > 0
     assert found.padding_factor >= 1
 
 
@@ -66,7 +66,7 @@ def test_the_search_is_bounded_and_gives_the_best_of_its_finalists(
     assert len(tried) == search.total
     finals = tried[-3 * FINALISTS :]
     assert len({found.layout for found in finals}) == FINALISTS
-    assert list(best.passes_ops_per_s) == [found.ops_per_s for found in finals if found.layout == best.layout]
+    assert list(best.passes_texts_per_s) == [found.texts_per_s for found in finals if found.layout == best.layout]
     assert {found.layout.batchers * found.layout.threads for found in tried} == {4}, "the cores are filled, no more"
     assert len(best.tokens) == len(texts) * 4
 

@@ -92,7 +92,7 @@ class TestOnAVirtualClock:
     @pytest.mark.parametrize("clients", [8, 20])
     def test_is_faster_than_every_other_policy(self, cost: str, clients: int) -> None:
         rates = {
-            name: closed_loop(policy, BatchCost(COSTS[cost]), lognormal("turns"), clients, 2, 1500).ops_per_s
+            name: closed_loop(policy, BatchCost(COSTS[cost]), lognormal("turns"), clients, 2, 1500).texts_per_s
             for name, policy in POLICIES.items()
         }
         assert max(rates, key=lambda name: rates[name]) == "adaptive"

@@ -5,7 +5,8 @@ This module imports nothing heavy, so the console can read what a backend can do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float32]
 
 
-def in_one_line(error: BaseException, most: int = 300) -> str:
-    """What kind of error it is and what it says, in one line of at most so many characters."""
-    said = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def in_one_line(error: BaseException, max_length: int = 300) -> str:
+    """Return an error's type and message as one line of at most `max_length` characters."""
+    message = " ".join(str(error).split())
+    line = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return line if len(line) <= max_length else f"{line[: max_length - 1]}…"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` with the known name closest to a mistyped one; empty if none is close."""
+    closest = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {closest[0]}?" if closest else ""
 
 
 class UnavailableError(Exception):

@@ -135,21 +135,21 @@ def test_options_come_from_words_and_from_values() -> None:
     ("strategy", "values", "message"),
     [
         ("queue", {"sise": "3"}, "strategy queue has no option 'sise'; it has size, wait_ms; did you mean size?"),
-        ("queue", {"size": "0"}, "strategy queue: option size must be a whole number from 1 to 4096, not '0'"),
-        ("queue", {"size": 2.5}, "strategy queue: option size must be a whole number from 1 to 4096, not 2.5"),
-        ("queue", {"size": True}, "strategy queue: option size must be a whole number from 1 to 4096, not True"),
-        ("queue", {"wait_ms": "nan"}, "strategy queue: option wait_ms must be a number from 1 to 60000, not 'nan'"),
-        ("queue", {"size": None}, "strategy queue: option size must be a whole number from 1 to 4096, not None"),
+        ("queue", {"size": "0"}, "strategy queue: option size must be a whole number from 1 to 4,096, not '0'"),
+        ("queue", {"size": 2.5}, "strategy queue: option size must be a whole number from 1 to 4,096, not 2.5"),
+        ("queue", {"size": True}, "strategy queue: option size must be a whole number from 1 to 4,096, not True"),
+        ("queue", {"wait_ms": "nan"}, "strategy queue: option wait_ms must be a number from 1 to 60,000, not 'nan'"),
+        ("queue", {"size": None}, "strategy queue: option size must be a whole number from 1 to 4,096, not None"),
         (
             "pool",
             {"sessions": "x"},
             "strategy pool: option sessions must be a whole number from 1 to 256, or auto, not 'x'",
         ),
-        ("shared", {"size": "3"}, "strategy shared has no options, and so no 'size'"),
+        ("shared", {"size": "3"}, "strategy shared has no options, so 'size' cannot be set"),
         (
             "mutx",
             {},
-            "no strategy is named 'mutx'; there are shared, mutex, queue, pool, adaptive, batch; did you mean mutex?",
+            "there is no strategy 'mutx'; choose from shared, mutex, queue, pool, adaptive, batch; did you mean mutex?",
         ),
     ],
 )
@@ -166,6 +166,11 @@ def test_forms_are_made_from_the_fields() -> None:
     (sessions,) = option_fields("pool")
     assert (sessions.kind, sessions.allows_auto, sessions.default) == ("int", True, None)
     assert option_fields("shared") == ()
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_module_is_where_the_strategy_is_defined(name: str) -> None:
+    assert STRATEGIES[name].module == f"membench_backends.embedding.strategies.{name}"
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

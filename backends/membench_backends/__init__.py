@@ -1,4 +1,4 @@
 """The systems under test: memory backends, embedding strategies and vector stores.
 
-Nothing in here knows the instrument that measures it.
+This package never imports the instrument that measures it.
 """

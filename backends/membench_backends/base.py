@@ -1,6 +1,6 @@
-"""What a system under test is made of: the protocols that backends, strategies, models and stores follow.
+"""The protocols that backends, strategies, models and stores follow, and the description of a backend.
 
-This module imports nothing heavy, so the console can read what a backend can do without loading it.
+This module imports nothing heavy, so the console can list the backends without loading their libraries.
 """
 
 from __future__ import annotations
@@ -33,26 +33,27 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 class UnavailableError(Exception):
-    """Something a run needs cannot be had on this machine; the message says what it is and how to get it."""
+    """Something that a run needs is missing on this machine; the message says what, and how to get it."""
 
 
 class Point(NamedTuple):
-    """One stored memory: a UUID as text, its vector of `dimensions` numbers, and what was kept beside it."""
+    """One memory in a vector store."""
 
     id: str
+    """A UUID as text."""
     vector: Sequence[float]
     payload: dict[str, Any]
 
 
 class StoredMemory(NamedTuple):
-    """What the audit reads back: the text of a memory and the vector that stands for it."""
+    """A memory as the audit reads it back."""
 
     text: str
     vector: Sequence[float]
 
 
 class Model(Protocol):
-    """An embedding model, loaded. Safe to call from several threads at once."""
+    """A loaded embedding model. Safe to call from several threads at once."""
 
     dimensions: int
 
@@ -60,8 +61,8 @@ class Model(Protocol):
         """Embed texts in the order given.
 
         Args:
-            texts: What to embed.
-            batch_size: Texts a call of the model; each call pads its texts to its longest.
+            texts: The texts to embed.
+            batch_size: Texts per call of the model; each call pads its texts to the longest of them.
 
         Returns:
             Unit vectors, shape (len(texts), dimensions), float32.
@@ -69,14 +70,14 @@ class Model(Protocol):
 
 
 TokenOutput = Any
-"""What a model gave for a batch of tokens, before it is pooled; only `TokenModel.finish` looks inside."""
+"""The output of a model for a batch of tokens, before pooling. Only `TokenModel.finish` interprets it."""
 
 
 class TokenModel(Model, Protocol):
-    """A model whose three steps can be called apart, so that they can happen in different threads."""
+    """A model whose three steps can be called separately, and so from different threads."""
 
     def tokenise(self, text: str) -> Sequence[int]:
-        """The tokens of a text, special ones included, cut at what the model can take."""
+        """Return the tokens of a text with special tokens, truncated to the model's maximum length."""
 
     def run_tokens(self, batch: Sequence[Sequence[int]]) -> TokenOutput:
         """Run texts as one batch, padded to the longest."""
@@ -86,10 +87,10 @@ class TokenModel(Model, Protocol):
 
 
 class LoadTokenModel(Protocol):
-    """Loads a session of the model."""
+    """A function that loads a new session of the model."""
 
     def __call__(self, threads: int | None = None) -> TokenModel:
-        """A new session. `threads` is a strategy's own idea of how many it needs; the user's comes first."""
+        """Load a session. `threads` is the strategy's preference; a number set by the user overrides it."""
 
 
 class Strategy(Protocol):
@@ -102,26 +103,26 @@ class Strategy(Protocol):
         """Embed the caller's list: shape (len(texts), dimensions), float32."""
 
     def close(self) -> None:
-        """Stop what runs in the background. A caller that still waits gets an error, never silence."""
+        """Stop background threads. A caller that is still waiting gets its result or an error; it never hangs."""
 
 
 class VectorStore(Protocol):
-    """Where vectors are kept."""
+    """A store of vectors with their payloads."""
 
     def create(self, dimensions: int) -> None:
-        """Make the collection, empty, for cosine distance."""
+        """Create an empty collection that compares vectors by cosine."""
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points, replacing those with the same id."""
 
     def search(self, vector: Sequence[float], limit: int, user_id: str | None = None) -> list[Point]:
-        """The nearest points, best first, of one user or of all."""
+        """Return the nearest points, best first, of one user or of all users."""
 
     def points(self) -> Iterator[Point]:
-        """Read everything back, in no particular order.
+        """Yield every point, in no particular order.
 
         Raises:
-            Exception: Whatever the store raises when it can no longer read itself; the audit reports it.
+            Exception: Whatever the store raises if its data is corrupt; the audit reports it.
         """
 
     def close(self) -> None:
@@ -132,35 +133,35 @@ class MemoryBackend(Protocol):
     """A memory system, ready for use. Operations may be called from several threads at once."""
 
     def add(self, text: str, user_id: str) -> None:
-        """Store one memory. Returning means acknowledged: the audit will look for it."""
+        """Store one memory. Returning acknowledges it: the audit expects to find it."""
 
     def add_batch(self, texts: Sequence[str], user_id: str) -> None:
-        """Store a list of memories; returning acknowledges all of them."""
+        """Store a list of memories. Returning acknowledges all of them."""
 
     def stored(self) -> Iterator[StoredMemory]:
-        """Read back every memory the system holds."""
+        """Yield every stored memory, in no particular order."""
 
     def close(self) -> None:
-        """Release what the backend itself made; the strategy and the store belong to the caller."""
+        """Release what the backend itself created; the strategy and the store belong to the caller."""
 
 
 @runtime_checkable
 class MakesVectors(Protocol):
-    """A backend that makes its vectors itself, without a model, and can say which vector a text gets."""
+    """A backend that computes its vectors without a model, and can say which vector a text gets."""
 
     def vectors(self, texts: Sequence[str]) -> Vector:
-        """The vectors of texts, shape (len(texts), dimensions)."""
+        """Return the vectors of texts, shape (len(texts), dimensions)."""
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a backend can do. The instrument decides by these, never by a backend's name."""
+    """What a backend can do. The instrument branches on these, never on a backend's name."""
 
     embeds: bool
-    """Turns texts into vectors, so a strategy, a model and threads apply to it."""
+    """Whether it turns texts into vectors; a strategy, a model and threads then apply to it."""
     stores: bool
-    """Keeps what it is given in a vector store, so a store applies and the audit reads it back."""
+    """Whether it keeps memories in a vector store; a store then applies, and the audit reads the memories back."""
     batch_call: bool
-    """Takes a list in one call; otherwise `add_batch` is a loop of `add`, and the record says so."""
+    """Whether it accepts a list in one call. If not, `add_batch` is a loop of `add`, and the record says so."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -169,29 +170,29 @@ class Parts(msgspec.Struct, frozen=True):
     strategy: Strategy | None
     """None for a backend that does not embed."""
     store: VectorStore | None
-    """None for a backend that does not store; not yet created, so that a system may do that its own way."""
+    """None for a backend that does not store. The backend creates the collection, in its own way."""
     dimensions: int
     """Length of a vector."""
     folder: Path
-    """An empty folder for files; it is removed after the run."""
+    """An empty folder for files; it is deleted after the run."""
 
 
 class BackendInfo(msgspec.Struct, frozen=True):
-    """A backend as the catalogue shows it. Building it is what loads its libraries."""
+    """A backend that can be chosen. Only building it imports its libraries."""
 
     name: str
     summary: str
     capabilities: Capabilities
     build: Callable[[Parts], MemoryBackend]
     distribution: str | None = None
-    """The installed distribution it measures; its version is shown and recorded."""
+    """The installed distribution that it measures, whose version is shown and recorded."""
     version_label: str = ""
-    """Shown for a version where there is no distribution: `port`."""
+    """Shown instead of a version if there is no distribution: `port`."""
     requires: tuple[str, ...] = ()
     """Modules that must be importable."""
     default_strategies: tuple[str, ...] = ("shared",)
-    """The strategies that show the system as it ships, for a plan that names none."""
+    """The strategies of the system as shipped, used by a plan that names none."""
     note: str = ""
-    """What a reader of its figures must know."""
+    """A caveat for readers of its figures."""
     unavailable: str = ""
-    """Why it cannot run here, and how to change that; empty when it can."""
+    """Why it cannot run here, and how to change that; empty if it can."""

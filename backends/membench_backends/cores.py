@@ -1,4 +1,4 @@
-"""How many cores there are: what ONNX Runtime and AgentMem take for a default."""
+"""The number of physical cores, which ONNX Runtime and AgentMem use as their default parallelism."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def physical_cores() -> int:
-    """Cores of this machine, a hyper-threaded one counted once; where that is not known, logical processors."""
+    """Return the number of physical cores of this machine, or of logical processors if that is unknown."""
     import psutil
 
     return psutil.cpu_count(logical=False) or os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Makes one call of those that come at the same time: a write that takes ten points costs far less than ten writes."""
+"""Group commit: concurrent callers share one call. Writing ten points at once costs far less than ten writes."""
 
 from __future__ import annotations
 
@@ -9,81 +9,84 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class _Turn(Generic[Item]):
-    """One caller's part; a thread uses its own again and again."""
+class _Call(Generic[Item]):
+    """The pending call of one thread; each thread reuses its own."""
 
-    __slots__ = ("error", "item", "leads", "over")
+    __slots__ = ("error", "item", "leads", "released")
 
     def __init__(self) -> None:
         self.item: Item
         self.error: BaseException | None = None
         self.leads = False
-        self.over = threading.Event()
-        """Its wait is over: the work is done, or the caller is the next to lead."""
+        self.released = threading.Event()
+        """Set when the call is done, or when its thread is the next leader."""
 
 
-class Together(Generic[Item]):
-    """Whoever comes first does the work for itself; those who come meanwhile wait, and then go together.
+class GroupCommit(Generic[Item]):
+    """Coalesce concurrent calls into one.
 
-    A caller that is alone pays nothing, and there is no timer. `work` gets the items in the order they came and is
-    never called twice at the same time. When it raises for several items it is called again for each of them alone, so
-    that only the caller of a bad one gets the error: doing the same item twice must be harmless.
+    The first caller leads: it runs `commit` for its own item at once. Callers that arrive meanwhile wait; then one of
+    them leads, for all of them. So a lone caller never waits, and there is no timer.
+
+    `commit` receives the items in order of arrival, and is never called twice at the same time. If it raises for
+    several items, it is called again for each of them, so that only the caller of a bad item gets the error. Committing
+    an item twice must therefore be harmless.
     """
 
-    def __init__(self, work: Callable[[Sequence[Item]], None]) -> None:
-        self._work = work
+    def __init__(self, commit: Callable[[Sequence[Item]], None]) -> None:
+        self._commit = commit
         self._guard = threading.Lock()
-        self._waiting: list[_Turn[Item]] = []
-        self._busy = False
-        self._own = threading.local()
+        self._pending: list[_Call[Item]] = []
+        self._has_leader = False
+        self._thread_local = threading.local()
 
     def __call__(self, item: Item) -> None:
-        """Return when the work has been done for an item.
+        """Return when an item is committed.
 
         Raises:
-            Exception: Whatever the work raised for it.
+            Exception: Whatever `commit` raised for the item.
         """
-        turn = self._turn()
-        turn.item = item
-        turn.over.clear()
+        call = self._call_of_thread()
+        call.item = item
+        call.released.clear()
         with self._guard:
-            self._waiting.append(turn)
-            turn.leads = not self._busy
-            self._busy = True
-        if not turn.leads:
-            turn.over.wait()
-        if turn.leads:
-            self._lead(turn)
-        if turn.error is not None:
-            error, turn.error = turn.error, None
+            self._pending.append(call)
+            call.leads = not self._has_leader
+            self._has_leader = True
+        if not call.leads:
+            call.released.wait()
+        if call.leads:
+            self._lead(call)
+        if call.error is not None:
+            error, call.error = call.error, None
             raise error
 
-    def _turn(self) -> _Turn[Item]:
-        turn: _Turn[Item] | None = getattr(self._own, "turn", None)
-        if turn is None:
-            turn = self._own.turn = _Turn()
-        return turn
+    def _call_of_thread(self) -> _Call[Item]:
+        call: _Call[Item] | None = getattr(self._thread_local, "call", None)
+        if call is None:
+            call = self._thread_local.call = _Call()
+        return call
 
-    def _lead(self, own: _Turn[Item]) -> None:
+    def _lead(self, own_call: _Call[Item]) -> None:
         with self._guard:
-            turns, self._waiting = self._waiting, []
-        self._do(turns)
+            group, self._pending = self._pending, []
+        self._commit_group(group)
         with self._guard:
-            heir = self._waiting[0] if self._waiting else None
-            self._busy = heir is not None
-        if heir:
-            heir.leads = True
-            heir.over.set()
-        for turn in turns:
-            if turn is not own:
-                turn.over.set()
+            next_leader = self._pending[0] if self._pending else None
+            self._has_leader = next_leader is not None
+        if next_leader:
+            next_leader.leads = True
+            next_leader.released.set()
+        for call in group:
+            if call is not own_call:
+                call.released.set()
 
-    def _do(self, turns: Sequence[_Turn[Item]]) -> None:
+    def _commit_group(self, group: Sequence[_Call[Item]]) -> None:
         try:
-            self._work([turn.item for turn in turns])
+            self._commit([call.item for call in group])
         except BaseException as error:
-            if len(turns) == 1:
-                turns[0].error = error
+            if len(group) == 1:
+                group[0].error = error
                 return
-            for turn in turns:
-                self._do([turn])
+            for call in group:
+                self._commit_group([call])

@@ -1,4 +1,4 @@
-"""Every backend that can be named: those that ship, and those that other distributions bring.
+"""The backends by name: the built-in ones, and plugins of other distributions.
 
 Reading the registry imports none of the systems under test; building a backend does.
 """
@@ -19,36 +19,36 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "membench.backends"
-"""The entry-point group whose members each load to a `BackendInfo`."""
+"""The entry-point group of plugins; each entry point loads to a `BackendInfo`."""
 
 _BUILT_IN = ("mem0", "agentmem", "fastembed", "qdrant", "null")
-"""Modules of `membench_backends.systems`, in the order in which to show them."""
-_NOTHING = Capabilities(embeds=False, stores=False, batch_call=False)
+"""Modules of `membench_backends.systems`, in display order."""
+_NO_CAPABILITIES = Capabilities(embeds=False, stores=False, batch_call=False)
 
 
 def built_in() -> dict[str, BackendInfo]:
-    """The backends that ship, by name: those of `backends()` that no search through what is installed is needed for."""
-    return {info.name: _checked(info) for info in map(_built_in, _BUILT_IN)}
+    """Return the built-in backends by name; skips entry-point discovery."""
+    return {info.name: _guarded(info) for info in map(_built_in, _BUILT_IN)}
 
 
 @cache
 def backends() -> dict[str, BackendInfo]:
-    """Every backend by name: the built-in ones first, then those of the entry-point group `membench.backends`.
+    """Return every backend by name: the built-in ones, then those of the entry-point group `membench.backends`.
 
-    A backend that cannot run here is listed too and says why in `unavailable`; a plugin that cannot even be loaded is
-    listed under the name of its entry point. Read once a process.
+    A backend that cannot run here is listed with the reason in `unavailable`. A plugin that fails to load is listed
+    under the name of its entry point. The result is cached for the life of the process.
     """
-    found = dict(built_in())
+    known = dict(built_in())
     for entry in sorted(_entry_points(), key=lambda entry: (entry.name, _distribution(entry))):
         info = _plugin(entry)
-        if info.name in found:
-            info = _shadowed(info, entry)
-        found[info.name] = _checked(info)
-    return found
+        if info.name in known:
+            info = _renamed(info, entry)
+        known[info.name] = _guarded(info)
+    return known
 
 
 def version_of(info: BackendInfo) -> str | None:
-    """The version of what a backend measures: its distribution's, a label for a port, None if there is neither."""
+    """Return the version of the distribution that a backend measures, or its version label; None if it has neither."""
     from importlib.metadata import PackageNotFoundError, version
 
     if info.distribution is None:
@@ -60,9 +60,9 @@ def version_of(info: BackendInfo) -> str | None:
 
 
 def why_missing(modules: Iterable[str], distribution: str | None = None) -> str:
-    """Why these modules cannot be had and how to get them; empty if all are installed.
+    """Return which of these modules are missing and how to install them; empty if none is missing.
 
-    Looks only for the top-level package of each, and so imports nothing.
+    Only looks for the top-level package of each module, so nothing is imported.
     """
     missing = [module for module in modules if not _installed(module.partition(".")[0])]
     if not missing:
@@ -72,10 +72,10 @@ def why_missing(modules: Iterable[str], distribution: str | None = None) -> str:
 
 
 def import_required(modules: Iterable[str]) -> None:
-    """Import modules that were found installed.
+    """Import modules that are installed.
 
     Raises:
-        UnavailableError: One of them raised while it was imported; says which, and what it raised, in one line.
+        UnavailableError: A module raised while it was imported. The message is one line.
     """
     for module in modules:
         try:
@@ -91,7 +91,7 @@ def _built_in(module: str) -> BackendInfo:
 
 
 def _entry_points() -> Iterable[EntryPoint]:
-    # importlib.metadata costs more to import than all else here together.
+    # Importing importlib.metadata takes longer than everything else in this module.
     import importlib.metadata
 
     return importlib.metadata.entry_points(group=GROUP)
@@ -108,22 +108,24 @@ def _plugin(entry: EntryPoint) -> BackendInfo:
 
 
 def _broken(entry: EntryPoint, problem: str) -> BackendInfo:
-    reason = f"the plugin {entry.name} = {entry.value} of {_distribution(entry)} does not load: {problem}"
-    return BackendInfo(entry.name, "A plugin that does not load.", _NOTHING, _no_build, unavailable=reason)
+    reason = f"the plugin {entry.name} = {entry.value} of {_distribution(entry)} fails to load: {problem}"
+    return BackendInfo(entry.name, "A plugin that fails to load.", _NO_CAPABILITIES, _no_build, unavailable=reason)
 
 
 def _no_build(parts: Parts) -> MemoryBackend:
-    raise UnavailableError("there is nothing to build")
+    raise UnavailableError("the plugin failed to load")
 
 
-def _shadowed(info: BackendInfo, entry: EntryPoint) -> BackendInfo:
+def _renamed(info: BackendInfo, entry: EntryPoint) -> BackendInfo:
     distribution = _distribution(entry)
-    reason = info.unavailable or f"the name {info.name} is taken; the plugin {entry.value} must choose another"
+    reason = (
+        info.unavailable or f"the name {info.name} is already taken; the plugin {entry.value} must use another name"
+    )
     return replace(info, name=f"{info.name} ({distribution})", unavailable=reason)
 
 
-def _checked(info: BackendInfo) -> BackendInfo:
-    """The same backend, which knows what is missing and whose build fails with an `UnavailableError` for it."""
+def _guarded(info: BackendInfo) -> BackendInfo:
+    """Return the backend with `unavailable` filled in; its `build` raises `UnavailableError` if it cannot run here."""
     unavailable = info.unavailable or why_missing(info.requires, info.distribution)
     return replace(info, unavailable=unavailable, build=partial(_build, replace(info, unavailable=unavailable)))
 

@@ -1,6 +1,6 @@
-"""Marks that a system under test leaves on its way, so that a reader sees where a call's time goes.
+"""Measuring points inside the systems under test: how long each stage of a call takes, and gauges such as queue depth.
 
-Nobody listens unless the instrument asks to: a mark then costs a look at a variable, and about 0.1 µs otherwise.
+Without a listener a measuring point costs next to nothing; with one, it costs about 0.1 µs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import perf_counter_ns
 
 Listener = Callable[[str, int], None]
-"""Gets a name and a value; called from any thread."""
+"""Receives a name and a value; called from any thread."""
 
 now_ns = perf_counter_ns
 
@@ -18,16 +18,16 @@ _gauge_listener: Listener | None = None
 
 
 def listen(stages: Listener | None, gauges: Listener | None) -> None:
-    """Have every stage's nanoseconds, and every gauge's value, told to these from now on; None stops it."""
+    """Pass the nanoseconds of every stage and the value of every gauge to these listeners; None stops it."""
     global _stage_listener, _gauge_listener
     _stage_listener, _gauge_listener = stages, gauges
 
 
 def mark(stage: str, begin_ns: int) -> int:
-    """Say that a stage which began at `begin_ns` ends now.
+    """Report that a stage which began at `begin_ns` ends now.
 
     Returns:
-        The clock, so that the next stage can begin with it.
+        The current time, which is where the next stage begins.
     """
     end_ns = perf_counter_ns()
     if _stage_listener is not None:
@@ -36,6 +36,6 @@ def mark(stage: str, begin_ns: int) -> int:
 
 
 def gauge(name: str, value: int) -> None:
-    """Say how much there is of something at this moment: requests that wait, texts in a batch."""
+    """Report the current value of a quantity, such as the number of queued requests or of texts in a batch."""
     if _gauge_listener is not None:
         _gauge_listener(name, value)

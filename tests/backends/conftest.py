@@ -1,4 +1,4 @@
-"""What the tests of backends share. Mem0 reads its environment when it is imported, so it is set here, before that."""
+"""Fixtures for the tests of backends. Mem0 reads its environment on import, so it is set here first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIMENSIONS = 32
 
 
 class HashStrategy:
-    """Unit vectors that depend on the text alone; counts its calls."""
+    """Embeds a text as a unit vector derived from its checksum, and records its calls."""
 
     def __init__(self) -> None:
         self.singles: list[str] = []
@@ -60,7 +60,7 @@ def strategy() -> HashStrategy:
 
 @pytest.fixture
 def open_store(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
-    """Builds stores by name and closes them in the end."""
+    """Return a function that builds a store by name; the stores are closed after the test."""
     from membench_backends.stores.table import STORES
 
     opened = []
@@ -78,7 +78,7 @@ def open_store(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
 
 @pytest.fixture
 def in_threads() -> Callable[[int, Callable[[int], Any]], None]:
-    """Runs `work(k)` in n threads that start together; raises what any of them raised."""
+    """Return a function that calls `work(k)` in n threads that start together, and raises what any of them raised."""
 
     def run(threads: int, work: Callable[[int], Any]) -> None:
         barrier = Barrier(threads)

@@ -7,104 +7,104 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from membench_backends.group_commit import Together
+from membench_backends.group_commit import GroupCommit
 
 
-class Poisoned(Exception):
-    """What the work raises for a bad item."""
+class BadItemError(Exception):
+    """Raised by the log for a negative item."""
 
 
-class Work:
-    """Keeps what it was given, waits for its gate, and raises where an item is negative."""
+class Log:
+    """Records every call, blocks while its gate is closed, and raises if an item is negative."""
 
     def __init__(self) -> None:
         self.calls: list[list[int]] = []
-        self.done: list[int] = []
+        self.committed: list[int] = []
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
-        self._one_at_a_time = threading.Lock()
+        self._exclusive = threading.Lock()
 
-    def __call__(self, items: Sequence[int]) -> None:
-        assert self._one_at_a_time.acquire(blocking=False), "called twice at the same time"
+    def commit(self, items: Sequence[int]) -> None:
+        assert self._exclusive.acquire(blocking=False), "called twice at the same time"
         try:
             self.calls.append(list(items))
             self.entered.release()
             assert self.gate.wait(30)
             if any(item < 0 for item in items):
-                raise Poisoned
-            self.done += items
+                raise BadItemError
+            self.committed += items
         finally:
-            self._one_at_a_time.release()
+            self._exclusive.release()
 
 
-def test_a_caller_that_is_alone_does_its_own_work() -> None:
+def test_a_lone_caller_commits_in_its_own_thread() -> None:
     threads: list[str] = []
-    Together(lambda items: threads.append(threading.current_thread().name))(1)
+    GroupCommit(lambda items: threads.append(threading.current_thread().name))(1)
     assert threads == [threading.current_thread().name]
 
 
-def test_those_who_come_meanwhile_go_together_in_the_order_they_came() -> None:
-    work = Work()
-    together = Together(work)
-    work.gate.clear()
+def test_concurrent_callers_share_one_call_in_order_of_arrival() -> None:
+    log = Log()
+    commit = GroupCommit(log.commit)
+    log.gate.clear()
     with ThreadPoolExecutor(4) as callers:
-        first = callers.submit(together, 0)
-        work.entered.acquire()
-        rest = []
+        first = callers.submit(commit, 0)
+        log.entered.acquire()
+        others = []
         for item in (1, 2, 3):
-            rest.append(callers.submit(together, item))
-            while len(together._waiting) < item:
+            others.append(callers.submit(commit, item))
+            while len(commit._pending) < item:
                 threading.Event().wait(0.001)
-        assert not any(future.done() for future in (first, *rest)), "nobody returns before the work is done"
-        work.gate.set()
-        for future in (first, *rest):
+        assert not any(future.done() for future in (first, *others)), "nobody returns before its item is committed"
+        log.gate.set()
+        for future in (first, *others):
             future.result(30)
-    assert work.calls == [[0], [1, 2, 3]]
+    assert log.calls == [[0], [1, 2, 3]]
 
 
-def test_an_error_goes_to_the_caller_it_belongs_to() -> None:
-    work = Work()
-    together = Together(work)
-    work.gate.clear()
+def test_only_the_caller_of_a_bad_item_gets_the_error() -> None:
+    log = Log()
+    commit = GroupCommit(log.commit)
+    log.gate.clear()
     with ThreadPoolExecutor(4) as callers:
-        first = callers.submit(together, 0)
-        work.entered.acquire()
+        first = callers.submit(commit, 0)
+        log.entered.acquire()
         futures = {}
         for number, item in enumerate((1, -2, 3), 1):
-            futures[item] = callers.submit(together, item)
-            while len(together._waiting) < number:
+            futures[item] = callers.submit(commit, item)
+            while len(commit._pending) < number:
                 threading.Event().wait(0.001)
-        work.gate.set()
+        log.gate.set()
         first.result(30)
         for item, future in futures.items():
             if item < 0:
-                with pytest.raises(Poisoned):
+                with pytest.raises(BadItemError):
                     future.result(30)
             else:
                 future.result(30)
-    assert sorted(work.done) == [0, 1, 3]
-    together(4)
-    assert work.done[-1] == 4, "an error is told once"
+    assert sorted(log.committed) == [0, 1, 3]
+    commit(4)
+    assert log.committed[-1] == 4, "an error is raised once only"
 
 
-def test_under_load_every_item_is_worked_on_once() -> None:
-    work = Work()
-    together = Together(work)
+def test_every_item_is_committed_once_under_load() -> None:
+    log = Log()
+    commit = GroupCommit(log.commit)
 
     def caller(number: int) -> int:
-        own = random.Random(number)
+        generator = random.Random(number)
         failed = 0
         for step in range(200):
-            bad = own.random() < 0.02
+            bad = generator.random() < 0.02
             try:
-                together(-1 if bad else 1000 * number + step)
+                commit(-1 if bad else 1000 * number + step)
                 assert not bad
-            except Poisoned:
+            except BadItemError:
                 assert bad
                 failed += 1
         return failed
 
     with ThreadPoolExecutor(20) as callers:
         failed = sum(future.result(60) for future in [callers.submit(caller, number) for number in range(20)])
-    assert len(work.done) == len(set(work.done)) == 20 * 200 - failed
+    assert len(log.committed) == len(set(log.committed)) == 20 * 200 - failed

@@ -19,7 +19,7 @@ HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "nu
 
 @dataclass
 class Entry:
-    """An entry point that loads to `target`, or raises it."""
+    """An entry point that loads to `target`, or raises it if it is an exception."""
 
     name: str
     target: Any
@@ -38,7 +38,7 @@ class Entry:
 
 @pytest.fixture
 def install(monkeypatch):
-    """Makes the given entry points the installed ones."""
+    """Return a function that installs the given entry points and returns the backends."""
 
     def entry_points(*entries):
         monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: list(entries))
@@ -57,15 +57,15 @@ def parts(folder):
     return Parts(None, None, 32, folder)
 
 
-def test_the_built_in_backends_are_there_and_available():
-    found = backends()
+def test_the_built_in_backends_come_first_and_are_available():
+    known = backends()
 
-    assert list(found)[: len(BUILT_IN)] == BUILT_IN
-    assert [found[name].unavailable for name in BUILT_IN] == [""] * len(BUILT_IN)
-    assert all(name == info.name for name, info in found.items())
+    assert list(known)[: len(BUILT_IN)] == BUILT_IN
+    assert [known[name].unavailable for name in BUILT_IN] == [""] * len(BUILT_IN)
+    assert all(name == info.name for name, info in known.items())
 
 
-def test_reading_the_registry_and_the_stores_imports_nothing_heavy():
+def test_listing_backends_and_stores_imports_nothing_heavy():
     code = """
 import sys
 from membench_backends.registry import backends, version_of
@@ -73,10 +73,10 @@ from membench_backends.stores.table import STORES
 print([version_of(info) for info in backends().values()], [store.unavailable for store in STORES.values()])
 print(*{module.partition('.')[0] for module in sys.modules})
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.splitlines()[-1].split())
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.splitlines()[-1].split())
 
-    assert "backends" in loaded
+    assert "membench_backends" in loaded
     assert not loaded & HEAVY
 
 
@@ -85,85 +85,85 @@ def test_a_backend_from_the_registry_builds(tmp_path):
 
 
 def test_a_plugin_is_listed_and_builds(install, tmp_path):
-    found = install(Entry("theirs", info()))
+    known = install(Entry("theirs", info()))
 
-    assert list(found) == [*BUILT_IN, "theirs"]
-    assert isinstance(found["theirs"].build(parts(tmp_path)), NullBackend)
+    assert list(known) == [*BUILT_IN, "theirs"]
+    assert isinstance(known["theirs"].build(parts(tmp_path)), NullBackend)
 
 
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
         (ImportError("no module\nnamed faiss"), "ImportError: no module named faiss"),
-        (RuntimeError("odd"), "RuntimeError: odd"),
+        (RuntimeError("broken"), "RuntimeError: broken"),
         ("a string", "it is a str, not a BackendInfo"),
     ],
 )
-def test_a_plugin_that_does_not_load_is_reported_and_the_others_remain(install, tmp_path, target, reason):
-    found = install(Entry("broken", target), Entry("theirs", info()))
+def test_a_plugin_that_fails_to_load_is_listed_with_the_reason(install, tmp_path, target, reason):
+    known = install(Entry("broken", target), Entry("theirs", info()))
 
-    assert list(found) == [*BUILT_IN, "broken", "theirs"]
-    assert found["broken"].unavailable.endswith(reason)
-    assert "broken = somewhere:INFO of some-plugin" in found["broken"].unavailable
-    assert not found["theirs"].unavailable
-    with pytest.raises(UnavailableError, match="does not load"):
-        found["broken"].build(parts(tmp_path))
+    assert list(known) == [*BUILT_IN, "broken", "theirs"]
+    assert known["broken"].unavailable.endswith(reason)
+    assert "broken = somewhere:INFO of some-plugin" in known["broken"].unavailable
+    assert not known["theirs"].unavailable
+    with pytest.raises(UnavailableError, match="fails to load"):
+        known["broken"].build(parts(tmp_path))
 
 
 def test_a_built_in_backend_keeps_its_name(install):
-    found = install(Entry("null", info("null")))
+    known = install(Entry("null", info("null")))
 
-    assert found["null"].summary != "Theirs."
-    assert found["null (some-plugin)"].summary == "Theirs."
-    assert "null is taken" in found["null (some-plugin)"].unavailable
+    assert known["null"].summary != "Theirs."
+    assert known["null (some-plugin)"].summary == "Theirs."
+    assert "null is already taken" in known["null (some-plugin)"].unavailable
 
 
 def test_the_first_of_two_plugins_keeps_the_name(install):
-    found = install(Entry("theirs", info(), distribution="b"), Entry("theirs", info(), distribution="a"))
+    known = install(Entry("theirs", info(), distribution="b"), Entry("theirs", info(), distribution="a"))
 
-    assert list(found) == [*BUILT_IN, "theirs", "theirs (b)"]
-    assert not found["theirs"].unavailable
-    assert found["theirs (b)"].unavailable
+    assert list(known) == [*BUILT_IN, "theirs", "theirs (b)"]
+    assert not known["theirs"].unavailable
+    assert known["theirs (b)"].unavailable
 
 
-def test_a_missing_module_makes_a_backend_unavailable_and_says_how_to_get_it(install, tmp_path):
-    needy = install(Entry("theirs", info(requires=("json", "no_such_module.deep"), distribution="their-dist")))[
+def test_a_missing_module_makes_a_backend_unavailable_and_names_what_to_install(install, tmp_path):
+    incomplete = install(Entry("theirs", info(requires=("json", "no_such_module.deep"), distribution="their-dist")))[
         "theirs"
     ]
 
-    assert needy.unavailable == ("needs no_such_module.deep, which is not installed: pip install their-dist")
+    assert incomplete.unavailable == ("needs no_such_module.deep, which is not installed: pip install their-dist")
     with pytest.raises(UnavailableError, match="theirs: needs no_such_module"):
-        needy.build(parts(tmp_path))
+        incomplete.build(parts(tmp_path))
 
 
-def test_mem0_without_its_module_is_listed_as_unavailable(install, monkeypatch):
+def test_mem0_without_its_module_is_unavailable(install, monkeypatch):
     monkeypatch.setitem(sys.modules, "mem0", None)
 
-    found = install()
+    known = install()
 
-    assert "pip install mem0ai" in found["mem0"].unavailable
-    assert not found["agentmem"].unavailable
+    assert "pip install mem0ai" in known["mem0"].unavailable
+    assert not known["agentmem"].unavailable
 
 
-def test_a_module_that_breaks_on_import_is_found_at_build(install, tmp_path, monkeypatch):
-    (tmp_path / "library_that_breaks.py").write_text("raise OSError('libfoo.so\\nis missing')")
+def test_a_module_that_fails_to_import_is_reported_by_build(install, tmp_path, monkeypatch):
+    (tmp_path / "failing_library.py").write_text("raise OSError('libfoo.so\\nis missing')")
     monkeypatch.syspath_prepend(tmp_path)
-    fragile = install(Entry("theirs", info(requires=("library_that_breaks",))))["theirs"]
+    failing = install(Entry("theirs", info(requires=("failing_library",))))["theirs"]
 
-    assert not fragile.unavailable
+    assert not failing.unavailable
     with pytest.raises(UnavailableError) as caught:
-        fragile.build(parts(tmp_path))
+        failing.build(parts(tmp_path))
     assert str(caught.value) == (
-        "theirs: needs library_that_breaks, which is installed but cannot be imported: OSError: libfoo.so is missing"
+        "theirs: needs failing_library, which is installed but cannot be imported: OSError: libfoo.so is missing"
     )
 
 
-def test_versions_are_those_of_what_is_measured():
-    found = backends()
+def test_the_version_is_that_of_the_measured_distribution():
+    known = backends()
 
-    assert version_of(found["mem0"]) == importlib.metadata.version("mem0ai")
-    assert version_of(found["agentmem"]) == "port"
-    assert version_of(found["null"]) is None
+    assert version_of(known["mem0"]) == importlib.metadata.version("mem0ai")
+    assert version_of(known["agentmem"]) == "port"
+    assert version_of(known["null"]) is None
     assert version_of(info(distribution="no-such-distribution")) is None
 
 
@@ -175,5 +175,5 @@ def test_versions_are_those_of_what_is_measured():
         (ValueError("x" * 400), "ValueError: " + "x" * 287 + "…"),
     ],
 )
-def test_an_error_is_told_in_one_line(error, line):
+def test_in_one_line_collapses_whitespace_and_truncates(error, line):
     assert in_one_line(error) == line

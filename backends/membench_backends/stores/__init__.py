@@ -1,1 +1,1 @@
-"""The vector stores that a memory system can run on."""
+"""The vector stores that a memory system can run on: one module per store."""

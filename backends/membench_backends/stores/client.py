@@ -1,4 +1,4 @@
-"""A vector store over any Qdrant client, in process or remote."""
+"""A vector store on any Qdrant client, in process or remote."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ClientStore:
     """One collection of a Qdrant client.
 
     Attributes:
-        client: The client, for a system that brings a Qdrant class of its own and makes the collection itself.
+        client: The client, for a system with a Qdrant class of its own that creates the collection itself.
     """
 
     def __init__(self, client: QdrantClient) -> None:
@@ -29,7 +29,7 @@ class ClientStore:
         self._models = models
 
     def create(self, dimensions: int) -> None:
-        """Make the collection, empty, for cosine distance."""
+        """Create an empty collection that compares vectors by cosine."""
         vectors = self._models.VectorParams(size=dimensions, distance=self._models.Distance.COSINE)
         self.client.create_collection(COLLECTION, vectors_config=vectors)
 
@@ -41,22 +41,22 @@ class ClientStore:
         self.client.upsert(COLLECTION, structs)
 
     def search(self, vector: Sequence[float], limit: int, user_id: str | None = None) -> list[Point]:
-        """The nearest points, best first, of one user or of all."""
-        found = self.client.query_points(
+        """Return the nearest points, best first, of one user or of all users."""
+        response = self.client.query_points(
             COLLECTION,
             query=list(vector),
             query_filter=self._of_user(user_id),
             limit=limit,
             with_vectors=True,
         )
-        return [_point(point) for point in found.points]
+        return [_point(point) for point in response.points]
 
     def points(self) -> Iterator[Point]:
-        """Read everything back, 1,000 points a call.
+        """Yield every point, fetching 1,000 per call.
 
         Raises:
-            Exception: Whatever the client raises; a local one that several threads wrote to without a lock raises
-                ValueError for arrays that no longer fit each other.
+            Exception: Whatever the client raises. A local client that several threads wrote to without a lock raises
+                ValueError because its arrays no longer have the same length.
         """
         offset = None
         while True:
@@ -78,6 +78,6 @@ class ClientStore:
 
 def _point(record: Any) -> Point:
     vector = record.vector
-    # A collection that also has named vectors, as Mem0's does, gives the unnamed one under the empty name.
+    # If the collection also has named vectors, as Mem0's does, the unnamed vector has an empty name.
     dense = vector[""] if isinstance(vector, dict) else vector
     return Point(str(record.id), dense, record.payload or {})

@@ -1,4 +1,4 @@
-"""A store of ours where Mem0 expects one of its own."""
+"""An adapter from our vector stores to the interface that Mem0 expects."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 def store_for_mem0(store: VectorStore, dimensions: int) -> VectorStoreBase:
-    """Mem0's vector store interface over a store, whose collection this creates.
+    """Create the collection of a store, and return the store behind Mem0's interface.
 
-    Adding and searching, by user or at all, work; everything else raises `NotImplementedError`.
+    Adding works, and so does searching the memories of one user or of all. Other calls raise `NotImplementedError`.
     """
     from mem0.vector_stores.base import VectorStoreBase
 
@@ -45,7 +45,7 @@ def store_for_mem0(store: VectorStore, dimensions: int) -> VectorStoreBase:
         def search(
             self, query: str, vectors: Sequence[float], top_k: int = 5, filters: dict[str, Any] | None = None
         ) -> list[Hit]:
-            points = store.search(vectors, top_k, _only_user(filters or {}))
+            points = store.search(vectors, top_k, _user_in(filters or {}))
             return [Hit(point.id, sum(map(mul, vectors, point.vector)), point.payload) for point in points]
 
         delete = update = get = list_cols = delete_col = col_info = list = reset = _refuse
@@ -55,10 +55,10 @@ def store_for_mem0(store: VectorStore, dimensions: int) -> VectorStoreBase:
     return adapter
 
 
-def _only_user(filters: dict[str, Any]) -> str | None:
+def _user_in(filters: dict[str, Any]) -> str | None:
     others = filters.keys() - {"user_id"}
     if others:
-        raise NotImplementedError(f"this store filters by user_id alone, not by {', '.join(sorted(others))}")
+        raise NotImplementedError(f"this store filters only by user_id, not by {', '.join(sorted(others))}")
     return filters.get("user_id")
 
 

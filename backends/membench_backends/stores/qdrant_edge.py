@@ -1,4 +1,4 @@
-"""Qdrant's engine in process: qdrant-edge, thread-safe and on disk."""
+"""qdrant-edge: Qdrant's engine in process, thread-safe and on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PAGE = 1000
 
 
 class QdrantEdgeStore:
-    """One shard in a folder, with its write-ahead log on, as it is by default."""
+    """One shard in a folder, with the write-ahead log that is on by default."""
 
     def __init__(self, folder: Path) -> None:
         import qdrant_edge
@@ -25,9 +25,9 @@ class QdrantEdgeStore:
         self._shard: EdgeShard | None = None
 
     def create(self, dimensions: int) -> None:
-        """Make the shard, empty, for cosine distance, with an index of users.
+        """Create an empty shard that compares vectors by cosine, with an index of user ids.
 
-        The index makes a search of one user's memories some 30 times faster at 10,000 points.
+        With 10,000 points, the index makes searching one user's memories about 30 times as fast.
         """
         vectors = self._edge.EdgeVectorParams(dimensions, self._edge.Distance.Cosine)
         self._shard = self._edge.EdgeShard.create(str(self._path), self._edge.EdgeConfig(vectors))
@@ -35,12 +35,12 @@ class QdrantEdgeStore:
         self._shard.update(by_user)
 
     def upsert(self, points: Sequence[Point]) -> None:
-        """Write points, replacing those with the same id; they are in the log when this returns."""
+        """Write points, replacing those with the same id; they are in the write-ahead log when this returns."""
         batch = [self._edge.Point(point.id, list(point.vector), point.payload) for point in points]
-        self._created().update(self._edge.UpdateOperation.upsert_points(batch))
+        self._open_shard().update(self._edge.UpdateOperation.upsert_points(batch))
 
     def search(self, vector: Sequence[float], limit: int, user_id: str | None = None) -> list[Point]:
-        """The nearest points, best first, of one user or of all."""
+        """Return the nearest points, best first, of one user or of all users."""
         request = self._edge.SearchRequest(
             self._edge.Query.Nearest(list(vector)),
             limit,
@@ -48,11 +48,11 @@ class QdrantEdgeStore:
             with_vector=True,
             with_payload=True,
         )
-        return [_point(found) for found in self._created().search(request)]
+        return [_point(record) for record in self._open_shard().search(request)]
 
     def points(self) -> Iterator[Point]:
-        """Read everything back, 1,000 points a call."""
-        shard, offset = self._created(), None
+        """Yield every point, fetching 1,000 per call."""
+        shard, offset = self._open_shard(), None
         while True:
             request = self._edge.ScrollRequest(offset, _PAGE, with_payload=True, with_vector=True)
             page, offset = shard.scroll(request)
@@ -61,12 +61,12 @@ class QdrantEdgeStore:
                 return
 
     def close(self) -> None:
-        """Write what is pending and let go of the files."""
+        """Flush pending writes and release the files."""
         if self._shard is not None:
             self._shard.close()
             self._shard = None
 
-    def _created(self) -> EdgeShard:
+    def _open_shard(self) -> EdgeShard:
         if self._shard is None:
             raise RuntimeError("this store was not created, or is closed")
         return self._shard

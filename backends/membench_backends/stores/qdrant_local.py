@@ -1,7 +1,7 @@
-"""qdrant-client's own in-memory mode, behind a lock and as shipped.
+"""qdrant-client's in-memory mode, as shipped and behind a lock that we add.
 
-As shipped it is not thread-safe (github.com/qdrant/qdrant-client, issue 1193): upserts from several threads raise
-nothing and leave arrays that no longer fit each other.
+As shipped it is not thread-safe (github.com/qdrant/qdrant-client, issue 1193): concurrent upserts raise no error, but
+leave arrays of different lengths.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def locked(folder: Path) -> ClientStore:
-    """A store in memory whose every operation holds one lock; `folder` is not used."""
+    """Return an in-memory store whose operations all hold one lock; `folder` is not used."""
     return ClientStore(_locked_client_class()(":memory:"))
 
 
 def unlocked(folder: Path) -> ClientStore:
-    """A store in memory as shipped, for one thread at a time; `folder` is not used."""
+    """Return an in-memory store as shipped, for one thread at a time; `folder` is not used."""
     from qdrant_client import QdrantClient
 
     return ClientStore(QdrantClient(":memory:"))
@@ -33,25 +33,25 @@ def unlocked(folder: Path) -> ClientStore:
 
 @cache
 def _locked_client_class() -> type[QdrantClient]:
-    """A QdrantClient each of whose public methods holds the client's one lock."""
+    """Return a QdrantClient class whose public methods all hold one lock per client."""
     from qdrant_client import QdrantClient
 
     class LockedQdrantClient(QdrantClient):
         def __init__(self, location: str) -> None:
-            # Reentrant, because some public methods are made of others.
+            # Reentrant, because some public methods call others.
             self._lock = threading.RLock()
             super().__init__(location)
 
     for name, method in inspect.getmembers(QdrantClient, inspect.isfunction):
         if not name.startswith("_"):
-            setattr(LockedQdrantClient, name, _holding_the_lock(method))
+            setattr(LockedQdrantClient, name, _locking(method))
     return LockedQdrantClient
 
 
-def _holding_the_lock(method: Callable[..., Any]) -> Callable[..., Any]:
+def _locking(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def locking_method(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self._lock:
             return method(self, *args, **kwargs)
 
-    return call
+    return locking_method

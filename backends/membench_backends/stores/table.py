@@ -1,4 +1,4 @@
-"""Every vector store that can be named, without loading any of them."""
+"""The vector stores by name, listed without importing their libraries."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from membench_backends.registry import import_required, why_missing
 
 
 class StoreInfo(msgspec.Struct, frozen=True):
-    """A vector store as the catalogue shows it. Building it is what loads its libraries."""
+    """A vector store that can be chosen. Only building it imports its libraries."""
 
     name: str
     summary: str
     thread_safe: bool
-    """Whether several clients may write at once without losing memories."""
+    """Whether several clients can write at once without losing memories."""
     distribution: str
-    """The installed distribution it is made from; its version is shown and recorded."""
+    """The distribution that provides it; an error names it as the one to install."""
     requires: tuple[str, ...]
     """Modules that must be importable."""
     module: str
-    """The module of ours that has the builder."""
+    """Dotted name of the module that defines the store; locks created there are the store's."""
     builder: str
-    """A function or class there that takes a folder and gives a VectorStore."""
+    """The function or class of that module that takes a folder and returns a VectorStore."""
     warning: str = ""
-    """What a person should know before a run; empty if nothing."""
+    """A caveat to show before a run; empty if there is none."""
 
     @property
     def unavailable(self) -> str:
-        """Why it cannot be had here, and how to change that; empty if it can."""
+        """Why it cannot be used here, and how to change that; empty if it can."""
         return why_missing(self.requires, self.distribution)
 
     def build(self, folder: Path) -> VectorStore:
-        """A store, not yet created, that keeps its files, if any, in the folder.
+        """Return the store, without a collection yet; it keeps any files in the folder.
 
         Raises:
             UnavailableError: A module it needs is missing or cannot be imported.
@@ -52,7 +52,7 @@ class StoreInfo(msgspec.Struct, frozen=True):
 
 _LOCAL = StoreInfo(
     name="local",
-    summary="qdrant-client in memory, every operation behind one lock.",
+    summary="qdrant-client in memory, with one lock around every operation.",
     thread_safe=True,
     distribution="qdrant-client",
     requires=("qdrant_client",),
@@ -67,7 +67,7 @@ _LOCAL_UNLOCKED = StoreInfo(
     requires=("qdrant_client",),
     module="membench_backends.stores.qdrant_local",
     builder="unlocked",
-    warning="Not thread-safe (qdrant-client issue 1193): with more than one client it loses memories without an error.",
+    warning="Not thread-safe (qdrant-client issue 1193): with more than one client it silently loses memories.",
 )
 _EDGE = StoreInfo(
     name="edge",
@@ -80,4 +80,4 @@ _EDGE = StoreInfo(
 )
 
 STORES: dict[str, StoreInfo] = {store.name: store for store in (_LOCAL, _LOCAL_UNLOCKED, _EDGE)}
-"""Every store by name, in the order to show them."""
+"""The stores by name, in display order."""

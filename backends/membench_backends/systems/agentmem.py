@@ -1,19 +1,23 @@
-"""AgentMem's add pipeline, ported to Python: its strategies and write pattern, not its Rust code.
+"""A Python port of AgentMem's add pipeline: its strategies and its write pattern, not its Rust code.
 
 Source: github.com/louloulin/AgentMem, crates/agent-mem/src: `orchestrator/storage.rs` (`add_memory_fast`),
 `orchestrator/batch.rs` (`add_memory_batch_optimized`) and `history.rs`.
 
-Kept: the order of the stages, what is batched and what is not, the fields of a point and of a history row.
+Unchanged: the order of the stages, what is batched and what is not, the fields of a point and of a history row.
 
-Changed: the history is kept in SQLite's write-ahead log without a sync to disk for every row. AgentMem leaves SQLite's
-defaults alone, and so waits for the disk with every add; what is compared here is how it shares its model, not disks.
-Memories that are ready while others are being written go into the next write together; AgentMem writes each by itself.
-In Rust that costs microseconds; in Python, twenty threads taking turns at two small writes spend their time on turns.
+Changed:
 
-Left out: the core-memory writer (a persona block held in memory) and the memory-manager writer (a second copy of the
-text in its own database, one row at a time), which both run beside the vector and history writers; searches, LLM
-reasoning and the HTTP layer. AgentMem's batch leaves the text to the memory manager; here it is in the point, as it is
-for AgentMem's single add, so that it can be read back. A failed history row fails the call here; AgentMem logs it.
+- The history uses SQLite's write-ahead log and does not sync to disk for every row. AgentMem keeps SQLite's defaults,
+  so each add waits for the disk. The comparison is about sharing the model, not about disks.
+- Memories that are ready while others are being written share the next write. AgentMem writes each on its own. In Rust
+  that costs microseconds; in Python, twenty threads that take turns at two small writes spend their time on switching.
+- In a batch, the text is part of the point, as in AgentMem's single add, so that it can be read back. AgentMem leaves
+  it to the memory manager.
+- A history row that cannot be written fails the call; AgentMem logs the error.
+
+Omitted: the core-memory writer (a persona block in memory) and the memory-manager writer (a second copy of the text in
+its own database, one row at a time), both of which run beside the vector and history writers; searches, LLM reasoning
+and the HTTP layer.
 """
 
 from __future__ import annotations
@@ -28,12 +32,12 @@ from itertools import chain
 from pathlib import Path
 
 from membench_backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
-from membench_backends.group_commit import Together
+from membench_backends.group_commit import GroupCommit
 from membench_backends.stages import mark, now_ns
 
 _AGENT_ID = "default"
 _HISTORY_CONNECTIONS = 5
-"""Most history writers at a time: the size of AgentMem's connection pool. SQLite lets one of them write."""
+"""Concurrent history writers: the size of AgentMem's connection pool. SQLite lets only one of them write."""
 
 _SCHEMA = """
     CREATE TABLE history (
@@ -52,14 +56,14 @@ class AgentMemBackend:
     def __init__(self, parts: Parts) -> None:
         assert parts.strategy is not None, "a backend that embeds is built with a strategy"
         assert parts.store is not None, "a backend that stores is built with a store"
-        # Imported here because the console reads INFO, and must start fast.
+        # Imported here because the console imports this module for INFO and must start fast.
         from concurrent.futures import ThreadPoolExecutor
 
         self._strategy = parts.strategy
         self._store = parts.store
         self._store.create(parts.dimensions)
-        self.history = History(parts.folder / "history.db")
-        self._write = Together(self._write_all)
+        self._history = History(parts.folder / "history.db")
+        self._commit = GroupCommit(self._write_points)
         self._writers = ThreadPoolExecutor(_HISTORY_CONNECTIONS, thread_name_prefix="agentmem-history")
 
     def add(self, text: str, user_id: str) -> None:
@@ -71,10 +75,10 @@ class AgentMemBackend:
         self.add_batch_optimized(texts, user_id)
 
     def add_for_user(self, text: str, user_id: str) -> str:
-        """Embed, write the point, then the history row; both are written when this returns.
+        """Embed a text, write its point, then its history row; both are written when this returns.
 
-        AgentMem polls the two writes on one task; handing one of them to a thread costs more here than it would hide.
-        Memories that come while others are being written are written together: see the head of this module.
+        AgentMem polls the two writes on one task. Here, handing one of them to a thread costs more than it would hide.
+        Concurrent calls share their writes, see the module's docstring.
 
         Returns:
             The id of the memory.
@@ -83,11 +87,11 @@ class AgentMemBackend:
         vector = self._strategy.embed(text)
         mark("embed", begin)
         point = _point(text, user_id, vector.tolist())
-        self._write(point)
+        self._commit(point)
         return point.id
 
     def add_batch_optimized(self, texts: Sequence[str], user_id: str) -> list[str]:
-        """Embed the list in one call, then write all points at once while the history rows are written one by one.
+        """Embed a list in one call, then write all points at once while the history rows are written one by one.
 
         Returns:
             The ids of the memories, in the order of the texts.
@@ -108,28 +112,28 @@ class AgentMemBackend:
         return [point.id for point in points]
 
     def stored(self) -> Iterator[StoredMemory]:
-        """Every memory in the vector store, in no particular order."""
+        """Yield every memory in the vector store, in no particular order."""
         return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
 
     def close(self) -> None:
         """Stop the history writers and close the history."""
         self._writers.shutdown()
-        self.history.close()
+        self._history.close()
 
-    def _write_all(self, points: Sequence[Point]) -> None:
+    def _write_points(self, points: Sequence[Point]) -> None:
         begin = now_ns()
         self._store.upsert(points)
         begin = mark("store", begin)
-        self.history.add(points)
+        self._history.add(points)
         mark("history", begin)
 
     def _add_history(self, points: Sequence[Point]) -> None:
         for point in points:
-            self.history.add([point])
+            self._history.add([point])
 
 
 class History:
-    """What was done to each memory: a SQLite file, a row an operation."""
+    """The operations on each memory: a SQLite file with one row per operation."""
 
     def __init__(self, path: Path) -> None:
         import sqlite3
@@ -139,21 +143,16 @@ class History:
         self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
 
     def add(self, points: Sequence[Point]) -> None:
-        """Record that memories were added: all of them, or none if it raises.
+        """Record that memories were added: all of them, or none if this raises.
 
-        One statement for all rows: Python lets go of its lock at every statement's step, and with twenty threads
-        waiting for that lock each of them would cost this one its turn.
+        One statement writes all rows. Python releases the GIL at every step of a statement, and with twenty threads
+        waiting for the GIL, each release makes this thread wait for its next turn.
         """
         rows = [
             (_new_id(), point.id, point.payload["data"], "ADD", point.payload["created_at"], "user") for point in points
         ]
         with self._lock:
             self._connection.execute(_INSERT + ", ".join([_ROW] * len(rows)), list(chain.from_iterable(rows)))
-
-    def texts(self) -> dict[str, str]:
-        """The text of every memory that was added, by the id of the memory."""
-        with self._lock:
-            return dict(self._connection.execute("SELECT memory_id, new_memory FROM history WHERE event = 'ADD'"))
 
     def close(self) -> None:
         """Close the file."""
@@ -173,7 +172,7 @@ def _point(text: str, user_id: str, vector: list[float]) -> Point:
 
 
 def _new_id() -> str:
-    """A random UUID, of version 4. `uuid.uuid4` asks the system, and lets go of Python's lock to do so."""
+    """Return a random UUID of version 4. `uuid.uuid4` would call the system, and release the GIL to do so."""
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 

@@ -1,4 +1,4 @@
-"""Embedding alone: what a memory system could reach if keeping the memory were free."""
+"""Embedding only: the rate that a memory system could reach if storing were free."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from membench_backends.base import BackendInfo, Capabilities, Parts, StoredMemor
 
 
 class FastEmbedBackend:
-    """Embeds through the strategy and drops the vectors."""
+    """Embeds through the strategy and discards the vectors."""
 
     def __init__(self, parts: Parts) -> None:
         assert parts.strategy is not None, "a backend that embeds is built with a strategy"
@@ -23,7 +23,7 @@ class FastEmbedBackend:
         self._strategy.embed_batch(texts)
 
     def stored(self) -> Iterator[StoredMemory]:
-        """Nothing: the vectors are dropped."""
+        """Yield nothing: the vectors are discarded."""
         return iter(())
 
     def close(self) -> None:
@@ -32,7 +32,7 @@ class FastEmbedBackend:
 
 INFO = BackendInfo(
     name="fastembed",
-    summary="Embedding only, through FastEmbed; the vectors are dropped.",
+    summary="Embedding only, through FastEmbed; the vectors are discarded.",
     capabilities=Capabilities(embeds=True, stores=False, batch_call=True),
     build=FastEmbedBackend,
     distribution="fastembed",

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 _UNUSED = {"provider": "openai", "config": {"api_key": "unused"}}
-"""Mem0 always builds an LLM and an embedder; these do so without a network or a model, and are never called."""
+"""Mem0 always builds an LLM and an embedder. These need no network and no model, and are never called."""
 
 
 class Mem0Backend:
     """A `mem0.Memory` whose embedder is the strategy.
 
-    On a store with a Qdrant client, Mem0's own Qdrant class runs on that client and makes the collection as shipped; on
-    any other store, an adapter stands in for Mem0's vector store. The environment variables `MEM0_DIR`,
+    On a store with a Qdrant client, Mem0's own Qdrant class runs on that client and creates the collection as shipped.
+    On any other store, an adapter replaces Mem0's vector store. The environment variables `MEM0_DIR`,
     `MEM0_TELEMETRY=False` and `HF_HUB_OFFLINE=1` must be set before this is built.
 
     Attributes:
@@ -38,20 +38,20 @@ class Mem0Backend:
         self._store = parts.store
         self.memory: Memory = _memory(parts.store, parts.dimensions, parts.folder / "history.db")
         self.memory.embedding_model = _embedder(parts.strategy, parts.dimensions)
-        self.memory.vector_store.insert = _staged("store", self.memory.vector_store.insert)
-        self.memory.db.add_history = _staged("history", self.memory.db.add_history)
+        self.memory.vector_store.insert = _timed("store", self.memory.vector_store.insert)
+        self.memory.db.add_history = _timed("history", self.memory.db.add_history)
 
     def add(self, text: str, user_id: str) -> None:
         """Store one memory with `Memory.add(text, user_id=..., infer=False)`."""
         self.memory.add(text, user_id=user_id, infer=False)
 
     def add_batch(self, texts: Sequence[str], user_id: str) -> None:
-        """Store one memory after the other: Mem0 has no call for a list of memories."""
+        """Store the memories one by one: Mem0 has no call for a list of memories."""
         for text in texts:
             self.add(text, user_id)
 
     def stored(self) -> Iterator[StoredMemory]:
-        """Every memory in the vector store, in no particular order."""
+        """Yield every memory in the vector store, in no particular order."""
         return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
 
     def close(self) -> None:
@@ -60,14 +60,14 @@ class Mem0Backend:
 
 
 def _memory(store: VectorStore, dimensions: int, history: Path) -> Memory:
-    """A Memory on the store's own Qdrant client, or on the adapter if the store has none."""
+    """Return a Memory on the store's own Qdrant client, or on the adapter if the store has none."""
     from mem0 import Memory
     from qdrant_client import QdrantClient
 
     client = getattr(store, "client", None)
     if isinstance(client, QdrantClient):
         return Memory.from_config(_config(client, dimensions, history))
-    # Mem0 can build none but its own vector stores, so it gets an empty one first.
+    # Mem0 only builds vector stores of its own, so it starts with an empty one that the adapter then replaces.
     memory = Memory.from_config(_config(QdrantClient(":memory:"), dimensions, history))
     memory.vector_store = store_for_mem0(store, dimensions)
     return memory
@@ -84,7 +84,7 @@ def _config(client: QdrantClient, dimensions: int, history: Path) -> dict[str, A
 
 
 def _embedder(strategy: Strategy, dimensions: int) -> EmbeddingBase:
-    """Mem0's FastEmbed embedder, with the strategy where that has its model."""
+    """Return an embedder that works as Mem0's FastEmbed embedder does, with the strategy in place of the model."""
     from mem0.configs.embeddings.base import BaseEmbedderConfig
     from mem0.embeddings.base import EmbeddingBase
 
@@ -98,26 +98,26 @@ def _embedder(strategy: Strategy, dimensions: int) -> EmbeddingBase:
     return StrategyEmbedder(BaseEmbedderConfig(embedding_dims=dimensions))
 
 
-def _staged(stage: str, call: Callable[..., Any]) -> Callable[..., Any]:
-    """The same call, whose time is that of a stage."""
+def _timed(stage: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same call, with its duration reported as a stage."""
 
     @wraps(call)
-    def staged(*args: Any, **options: Any) -> Any:
+    def timed_call(*args: Any, **options: Any) -> Any:
         begin = now_ns()
         try:
             return call(*args, **options)
         finally:
             mark(stage, begin)
 
-    return staged
+    return timed_call
 
 
 INFO = BackendInfo(
     name="mem0",
-    summary="Mem0, its real Memory class without the LLM: embed, vector store, history.",
+    summary="Mem0's own Memory class without the LLM: embed, vector store, history.",
     capabilities=Capabilities(embeds=True, stores=True, batch_call=False),
     build=Mem0Backend,
     distribution="mem0ai",
     requires=("mem0", "qdrant_client"),
-    note="infer=False: no LLM is called, texts are stored as they are.",
+    note="infer=False: no LLM is called; texts are stored unchanged.",
 )

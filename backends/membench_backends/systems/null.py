@@ -1,4 +1,4 @@
-"""A backend that does nothing: what is measured with it is the harness's own cost."""
+"""A backend that does nothing, to measure the cost of the harness itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from membench_backends.base import BackendInfo, Capabilities, Parts, StoredMemor
 
 
 class NullBackend:
-    """Acknowledges at once and keeps nothing."""
+    """Acknowledges at once and stores nothing."""
 
     def __init__(self, parts: Parts) -> None:
         pass
@@ -20,7 +20,7 @@ class NullBackend:
         """Do nothing."""
 
     def stored(self) -> Iterator[StoredMemory]:
-        """Nothing."""
+        """Yield nothing."""
         return iter(())
 
     def close(self) -> None:
@@ -29,8 +29,8 @@ class NullBackend:
 
 INFO = BackendInfo(
     name="null",
-    summary="Does nothing: the harness's own cost.",
+    summary="Does nothing: measures the harness itself.",
     capabilities=Capabilities(embeds=False, stores=False, batch_call=True),
     build=NullBackend,
-    note="Not a memory system: no other backend can be faster than this one on the same machine.",
+    note="Not a memory system: the upper bound for every other backend on the same machine.",
 )

@@ -1,4 +1,4 @@
-"""Storing alone: what a memory system could reach if embedding were free."""
+"""Storing only: the rate that a memory system could reach if embedding were free."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class QdrantBackend:
-    """Writes points whose vectors come from a table, at the price of a checksum, so that only the store costs time."""
+    """Writes points with vectors from a table, which cost only a checksum, so that the store takes all the time."""
 
     def __init__(self, parts: Parts) -> None:
         assert parts.store is not None, "a backend that stores is built with a store"
-        # Imported here because the console reads INFO, and must start fast.
+        # Imported here because the console imports this module for INFO and must start fast.
         from membench_backends.embedding.fixed import FixedEmbedder
 
         self._store = parts.store
@@ -38,11 +38,11 @@ class QdrantBackend:
         mark("store", begin)
 
     def stored(self) -> Iterator[StoredMemory]:
-        """Every memory in the store, in no particular order."""
+        """Yield every memory in the store, in no particular order."""
         return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
 
     def vectors(self, texts: Sequence[str]) -> Vector:
-        """The unit vectors that stand for texts, the same in every run; shape (len(texts), dimensions), float32."""
+        """Return the unit vectors of texts, the same in every run: shape (len(texts), dimensions), float32."""
         return self._embedder.embed_batch(texts)
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class QdrantBackend:
 
 INFO = BackendInfo(
     name="qdrant",
-    summary="Vector store only: one point a memory, with vectors that cost nothing to make.",
+    summary="Vector store only: one point per memory, with precomputed vectors.",
     capabilities=Capabilities(embeds=False, stores=True, batch_call=True),
     build=QdrantBackend,
     requires=("numpy",),

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import uuid
+from contextlib import closing
 
 import pytest
 
@@ -23,6 +25,12 @@ def backend(store, strategy, tmp_path):
     backend.close()
 
 
+def history(folder):
+    """Return the text of every added memory by its id, read from the history file."""
+    with closing(sqlite3.connect(folder / "history.db")) as connection:
+        return dict(connection.execute("SELECT memory_id, new_memory FROM history WHERE event = 'ADD'"))
+
+
 def assert_stored(backend, strategy, texts):
     stored = list(backend.stored())
     assert sorted(memory.text for memory in stored) == sorted(texts)
@@ -30,7 +38,7 @@ def assert_stored(backend, strategy, texts):
         assert memory.vector == pytest.approx(strategy.vector(memory.text).tolist(), abs=1e-6)
 
 
-def test_one_memory_is_embedded_stored_and_recorded(backend, store, strategy):
+def test_adding_a_memory_embeds_stores_and_records_it(backend, store, strategy, tmp_path):
     memory_id = backend.add_for_user("likes tea", "ada")
 
     (point,) = store.points()
@@ -39,12 +47,12 @@ def test_one_memory_is_embedded_stored_and_recorded(backend, store, strategy):
     assert point.payload["data"] == "likes tea"
     assert point.payload["user_id"] == "ada"
     assert point.payload["hash"] == hashlib.sha256(b"likes tea").hexdigest()
-    assert backend.history.texts() == {memory_id: "likes tea"}
+    assert history(tmp_path) == {memory_id: "likes tea"}
     assert strategy.singles == ["likes tea"]
     assert_stored(backend, strategy, ["likes tea"])
 
 
-def test_a_batch_is_embedded_and_stored_in_one_call_each(backend, store, strategy, monkeypatch):
+def test_a_batch_is_embedded_in_one_call_and_stored_in_one_call(backend, store, strategy, monkeypatch, tmp_path):
     upserts = []
     upsert = store.upsert
     monkeypatch.setattr(store, "upsert", lambda points: (upserts.append(len(points)), upsert(points)))
@@ -55,7 +63,7 @@ def test_a_batch_is_embedded_and_stored_in_one_call_each(backend, store, strateg
     assert strategy.batches == [texts]
     assert strategy.singles == []
     assert upserts == [20]
-    assert backend.history.texts() == dict(zip(ids, texts, strict=True))
+    assert history(tmp_path) == dict(zip(ids, texts, strict=True))
     assert_stored(backend, strategy, texts)
 
 
@@ -66,7 +74,7 @@ def test_an_empty_batch_does_nothing(backend, strategy):
     assert list(backend.stored()) == []
 
 
-def test_nothing_is_lost_when_eight_threads_add(backend, strategy, in_threads):
+def test_concurrent_adds_lose_nothing(backend, strategy, in_threads, tmp_path):
     def work(k):
         for i in range(10):
             backend.add(f"one {k} {i}", "ada")
@@ -76,7 +84,7 @@ def test_nothing_is_lost_when_eight_threads_add(backend, strategy, in_threads):
 
     texts = [f"{kind} {k} {i}" for kind in ("one", "many") for k in range(8) for i in range(10)]
     assert_stored(backend, strategy, texts)
-    assert sorted(backend.history.texts().values()) == sorted(texts)
+    assert sorted(history(tmp_path).values()) == sorted(texts)
 
 
 def test_a_failed_write_fails_the_batch(backend, store, monkeypatch):
@@ -89,7 +97,7 @@ def test_a_failed_write_fails_the_batch(backend, store, monkeypatch):
         backend.add_batch(["likes tea"], "ada")
 
 
-def test_it_says_that_it_is_a_port():
+def test_the_description_says_that_it_is_a_port():
     assert "port" in INFO.summary
     assert "port" in INFO.note
     assert INFO.default_strategies == ("mutex", "queue", "pool")

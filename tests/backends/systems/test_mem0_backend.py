@@ -10,7 +10,7 @@ from membench_backends.systems.mem0 import Mem0Backend
 DIMENSIONS = 32
 SAFE_STORES = ["local", "edge"]
 
-# Mem0 asks for payload indexes, which a local Qdrant says it does not have.
+# Mem0 creates payload indexes, and a local Qdrant warns that it ignores them.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 
 
@@ -61,7 +61,7 @@ def test_the_history_has_a_row_for_every_memory(build, store):
 
 
 @pytest.mark.parametrize("store", SAFE_STORES)
-def test_nothing_is_lost_when_eight_threads_add(build, strategy, in_threads, store):
+def test_concurrent_adds_lose_nothing(build, strategy, in_threads, store):
     backend = build(store)
 
     in_threads(8, lambda k: [backend.add(f"text {k} {i}", f"user-{k}") for i in range(12)])
@@ -71,7 +71,7 @@ def test_nothing_is_lost_when_eight_threads_add(build, strategy, in_threads, sto
     assert len(history(backend)) == len(texts)
 
 
-def test_it_is_mem0_on_the_client_of_the_store(open_store, strategy, tmp_path):
+def test_mem0_runs_its_own_classes_on_the_client_of_the_store(open_store, strategy, tmp_path):
     from mem0 import Memory
     from mem0.vector_stores.qdrant import Qdrant
 
@@ -85,7 +85,7 @@ def test_it_is_mem0_on_the_client_of_the_store(open_store, strategy, tmp_path):
     backend.close()
 
 
-def test_a_user_is_kept_with_a_memory(open_store, strategy, tmp_path):
+def test_a_memory_is_stored_with_its_user(open_store, strategy, tmp_path):
     store = open_store("local")
     backend = Mem0Backend(Parts(strategy, store, DIMENSIONS, tmp_path))
     backend.add("likes tea", "ada")
@@ -96,18 +96,18 @@ def test_a_user_is_kept_with_a_memory(open_store, strategy, tmp_path):
     backend.close()
 
 
-def test_mem0_searches_on_the_adapter(build):
+def test_mem0_searches_through_the_adapter(build):
     backend = build("edge")
     for user in ("ada", "bob"):
         backend.add_batch([f"{user} {i}" for i in range(5)], user)
 
-    found = backend.memory.search("bob 3", filters={"user_id": "bob"}, top_k=2)["results"]
+    hits = backend.memory.search("bob 3", filters={"user_id": "bob"}, top_k=2)["results"]
 
-    assert found[0]["memory"] == "bob 3"
-    assert {hit["user_id"] for hit in found} == {"bob"}
+    assert hits[0]["memory"] == "bob 3"
+    assert {hit["user_id"] for hit in hits} == {"bob"}
 
 
-def test_the_adapter_refuses_what_a_store_cannot_do(build):
+def test_the_adapter_refuses_operations_that_a_store_lacks(build):
     adapter = build("edge").memory.vector_store
 
     with pytest.raises(NotImplementedError, match="only adds and searches"):
@@ -116,7 +116,7 @@ def test_the_adapter_refuses_what_a_store_cannot_do(build):
         adapter.search("tea", [0.0] * DIMENSIONS, filters={"agent_id": "x"})
 
 
-def test_the_history_is_a_file_in_the_folder_of_the_run(open_store, strategy, tmp_path):
+def test_the_history_file_is_in_the_folder_of_the_run(open_store, strategy, tmp_path):
     backend = Mem0Backend(Parts(strategy, open_store("edge"), DIMENSIONS, tmp_path))
     backend.add("likes tea", "ada")
     backend.close()

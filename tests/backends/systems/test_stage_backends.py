@@ -1,4 +1,4 @@
-"""The backends that are one stage alone, or none."""
+"""Tests of the backends with a single stage, or none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from membench_backends.systems.qdrant import QdrantBackend
 DIMENSIONS = 32
 
 
-def test_null_keeps_nothing(tmp_path):
+def test_null_stores_nothing(tmp_path):
     backend = NullBackend(Parts(None, None, DIMENSIONS, tmp_path))
     assert backend.add("likes tea", "ada") is None
     assert backend.add_batch(["likes tea"], "ada") is None
@@ -21,7 +21,7 @@ def test_null_keeps_nothing(tmp_path):
     backend.close()
 
 
-def test_fastembed_embeds_and_keeps_nothing(strategy, tmp_path):
+def test_fastembed_embeds_and_stores_nothing(strategy, tmp_path):
     backend = FastEmbedBackend(Parts(strategy, None, DIMENSIONS, tmp_path))
     backend.add("likes tea", "ada")
     backend.add_batch(["likes coffee", "likes milk"], "ada")
@@ -33,7 +33,7 @@ def test_fastembed_embeds_and_keeps_nothing(strategy, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["local", "edge"])
-def test_qdrant_stores_the_vector_that_a_text_stands_for(open_store, in_threads, tmp_path, name):
+def test_qdrant_stores_the_fixed_vector_of_a_text(open_store, in_threads, tmp_path, name):
     backend = QdrantBackend(Parts(None, open_store(name), DIMENSIONS, tmp_path))
 
     def work(k):
@@ -50,7 +50,7 @@ def test_qdrant_stores_the_vector_that_a_text_stands_for(open_store, in_threads,
     backend.close()
 
 
-def test_qdrant_gives_a_text_the_same_unit_vector_in_every_run(open_store, tmp_path):
+def test_a_text_has_the_same_unit_vector_in_every_run(open_store, tmp_path):
     one, other = (QdrantBackend(Parts(None, open_store("local"), DIMENSIONS, tmp_path)) for _ in range(2))
 
     tea, coffee = one.vectors(["likes tea", "likes coffee"])

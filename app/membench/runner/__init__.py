@@ -1,1 +1,1 @@
-"""The measured process. No screen, no charts: nothing in here competes with what is measured."""
+"""The measured process. It contains no UI, so that nothing competes with the system under test."""

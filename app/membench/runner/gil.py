@@ -1,7 +1,8 @@
-"""A gauge of the interpreter's lock: a thread that asks for it on a clock and sees whether it had to wait.
+"""A gauge of the global interpreter lock (GIL): a thread that wakes at fixed intervals and checks whether it was late.
 
-It shows that the lock is busy, not that it is fought over: one busy Python thread alone reads 0.8 to 0.9. It also rises
-when there are more busy threads than CPUs, where the system does not tell how long the gauge itself waited for a CPU.
+The gauge shows that the GIL is in use, not that threads compete for it: a single busy Python thread reads 0.8 to 0.9.
+Where the system does not report how long the gauge's thread waited for a core, the reading also rises when more
+threads are busy than there are cores.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from membench.runner import schedstat
 
 PERIOD_S = 0.02
 LATE_NS = 1_000_000
-"""A thread that finds the lock free wakes within a tenth of this; else it waits up to the switch interval, 5 ms."""
+"""A thread that finds the GIL free wakes within a tenth of this; otherwise it waits up to the switch interval, 5 ms."""
 
 
 class GilGauge:
-    """Probes until it is stopped."""
+    """A gauge that probes the GIL from its creation until `stop`."""
 
     def __init__(self) -> None:
         self._stopped = False
@@ -28,11 +29,11 @@ class GilGauge:
         self._thread.start()
 
     def read(self) -> float | None:
-        """Share of the probes that found the lock taken; None before the first."""
+        """Return the share of probes that found the GIL taken; None before the first probe."""
         return self._late / self._probes if self._probes else None
 
     def stop(self) -> None:
-        """Probe no more."""
+        """Stop probing and wait for the thread to end."""
         self._stopped = True
         self._thread.join()
 

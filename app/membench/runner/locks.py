@@ -1,11 +1,12 @@
-"""Metered locks: every Python lock made after `install` says how often, how long and by how many it was waited for.
+"""Metered locks, which record how often, for how long and by how many threads they are waited for.
 
-`threading.Lock` and `threading.RLock` are replaced before a backend is imported, so its locks, and those that
-`threading.Condition`, `queue.Queue` and `concurrent.futures` make for it, are metered without a change to its code.
+`install` replaces `threading.Lock` and `threading.RLock`. It runs before a backend is imported, so the backend's own
+locks, and those that `threading.Condition`, `queue.Queue` and `concurrent.futures` create for it, are metered without
+a change to its code.
 
-A lock's account is written only by the thread that holds the lock, so keeping it needs no other lock. What waits inside
-a `Condition` waits for a result, not for a lock: it does so on locks that `_thread` makes directly, which are left
-alone, and its time is kept apart.
+Only the thread that holds a lock writes to the lock's usage, so recording needs no further lock. A thread in
+`Condition.wait` waits for a result, not for a lock: it blocks on a lock that `_thread` creates directly. Those locks
+are not metered, and `timers` records the time.
 """
 
 from __future__ import annotations
@@ -20,20 +21,19 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from threading import get_ident
 from time import perf_counter_ns
-from typing import Any
 
 from membench.runner import schedstat, timers
 from membench.runner.sites import Site, site_of
 
 
 class Usage:
-    """What the locks of one site have been used for; times in nanoseconds."""
+    """The usage of one lock, or of all locks created at one site. Times are in nanoseconds."""
 
     __slots__ = ("acquisitions", "contended", "hold_ns", "longest_queue", "longest_wait_ns", "wait_ns")
 
     def __init__(self) -> None:
         self.acquisitions = 0
-        """Completed ones: got and given back."""
+        """Completed acquisitions: the lock was released again."""
         self.contended = 0
         """Acquisitions that had to wait."""
         self.wait_ns = 0
@@ -43,14 +43,14 @@ class Usage:
         """Most threads that waited for one lock at the same time."""
 
     def note_wait(self, waited_ns: int, queue_length: int) -> None:
-        """Take in one wait that ended with the lock."""
+        """Record a wait that ended with an acquisition."""
         self.contended += 1
         self.wait_ns += waited_ns
         self.longest_wait_ns = max(self.longest_wait_ns, waited_ns)
         self.longest_queue = max(self.longest_queue, queue_length)
 
     def add(self, other: Usage) -> None:
-        """Take in what another account says."""
+        """Add the usage of other locks to this one."""
         self.acquisitions += other.acquisitions
         self.contended += other.contended
         self.wait_ns += other.wait_ns
@@ -59,122 +59,125 @@ class Usage:
         self.longest_queue = max(self.longest_queue, other.longest_queue)
 
 
-class _Account(Usage):
-    """The usage of one lock."""
+class _LockUsage(Usage):
+    """The usage of one lock. It outlives the lock until `usage` adds it to the site's total."""
 
-    __slots__ = ("owner", "site", "waiting")
+    __slots__ = ("lock", "site", "waiters")
 
     def __init__(self, lock: object, site: Site) -> None:
         super().__init__()
-        self.owner = weakref.ref(lock)
+        self.lock = weakref.ref(lock)
         self.site = site
-        self.waiting: dict[int, None] = {}
-        """The threads that wait now."""
+        self.waiters: dict[int, None] = {}
+        """The threads that wait now. Adding or removing a key is atomic."""
 
 
 # Shared by all locks. Appending to a deque, and storing under a key that no other thread uses, are atomic.
-_accounts: deque[_Account] = deque()
-_ended: defaultdict[Site, Usage] = defaultdict(Usage)
-_lock_wait_ns: defaultdict[int, int] = defaultdict(int)
+_lock_usages: deque[_LockUsage] = deque()
+_collected_usage: defaultdict[Site, Usage] = defaultdict(Usage)
+"""The usage of locks that have been garbage-collected."""
+_wait_ns: defaultdict[int, int] = defaultdict(int)
 _waiting_since_ns: dict[int, int] = {}
 
 
 class MeteredLock:
-    """A `threading.Lock` that keeps an account."""
+    """A `threading.Lock` that records its usage."""
 
-    __slots__ = ("__weakref__", "_account", "_acquire", "_lock", "_release", "_since_ns")
+    __slots__ = ("__weakref__", "_acquire", "_acquired_ns", "_lock", "_release", "_usage")
 
     def __init__(self) -> None:
         self._lock = lock = bare_lock()
         self._acquire = lock.acquire
         self._release = lock.release
-        self._since_ns = 0
-        self._account = _open_account(self)
+        self._acquired_ns = 0
+        self._usage = _new_usage(self)
 
     def __enter__(self) -> bool:
         if not self._acquire(False):
-            _wait(self._account, self._acquire, -1)
-        self._since_ns = perf_counter_ns()
+            _wait(self._usage, self._acquire, -1)
+        self._acquired_ns = perf_counter_ns()
         return True
 
     def __exit__(self, *_: object) -> None:
-        account = self._account
-        account.hold_ns += perf_counter_ns() - self._since_ns
-        account.acquisitions += 1
+        usage = self._usage
+        usage.hold_ns += perf_counter_ns() - self._acquired_ns
+        usage.acquisitions += 1
         self._release()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """As that of a `threading.Lock`."""
-        if not _got(self._account, self._acquire, blocking, timeout):
+        """Acquire the lock, as `threading.Lock.acquire` does."""
+        if not _acquire(self._usage, self._acquire, blocking, timeout):
             return False
-        self._since_ns = perf_counter_ns()
+        self._acquired_ns = perf_counter_ns()
         return True
 
     def release(self) -> None:
-        """As that of a `threading.Lock`; any thread may call it."""
+        """Release the lock, as `threading.Lock.release` does; any thread may call it."""
         if self._lock.locked():
-            self._account.hold_ns += perf_counter_ns() - self._since_ns
-            self._account.acquisitions += 1
+            self._usage.hold_ns += perf_counter_ns() - self._acquired_ns
+            self._usage.acquisitions += 1
         self._release()
 
     def locked(self) -> bool:
-        """Whether somebody holds it."""
+        """Return whether a thread holds the lock."""
         return self._lock.locked()
 
     def note_wait(self, waited_ns: int, queue_length: int) -> None:
-        """Take in a wait for this lock that its owner arranged itself, as a lock that orders its waiters does.
+        """Record a wait that the lock cannot see, because its owner queues the waiting threads itself.
+
+        The calling thread must hold the lock.
 
         Args:
-            waited_ns: How long the calling thread, which now holds the lock, has waited.
-            queue_length: How many waited, itself among them, when it began.
+            waited_ns: How long the calling thread has waited.
+            queue_length: How many threads waited when it began to, including itself.
         """
-        _lock_wait_ns[get_ident()] += waited_ns
-        self._account.note_wait(waited_ns, queue_length)
+        _wait_ns[get_ident()] += waited_ns
+        self._usage.note_wait(waited_ns, queue_length)
 
     def _at_fork_reinit(self) -> None:
         self._lock._at_fork_reinit()  # type: ignore[attr-defined]
-        self._account.waiting.clear()
+        self._usage.waiters.clear()
 
     def __repr__(self) -> str:
-        return f"<metered {self._lock!r} made at {self._account.site}>"
+        return f"<metered {self._lock!r} created at {self._usage.site}>"
 
 
 class MeteredRLock:
-    """A `threading.RLock` that keeps an account, in which only the outermost of nested acquisitions counts."""
+    """A `threading.RLock` that records its usage. Of nested acquisitions, only the outermost counts."""
 
-    __slots__ = ("__weakref__", "_account", "_acquire", "_depth", "_lock", "_since_ns")
+    __slots__ = ("__weakref__", "_acquire", "_acquired_ns", "_depth", "_lock", "_usage")
 
     def __init__(self) -> None:
         self._lock = BareRLock()
         self._acquire = self._lock.acquire
         self._depth = 0
-        self._since_ns = 0
-        self._account = _open_account(self)
+        self._acquired_ns = 0
+        self._usage = _new_usage(self)
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """As that of a `threading.RLock`."""
-        if not _got(self._account, self._acquire, blocking, timeout):
+        """Acquire the lock, as `threading.RLock.acquire` does."""
+        if not _acquire(self._usage, self._acquire, blocking, timeout):
             return False
         if not self._depth:
-            self._since_ns = perf_counter_ns()
+            self._acquired_ns = perf_counter_ns()
         self._depth += 1
         return True
 
     __enter__ = acquire
 
     def release(self) -> None:
-        """As that of a `threading.RLock`: only its holder may call it."""
+        """Release the lock, as `threading.RLock.release` does; only its owner may call it."""
         if self._is_owned():
             self._depth -= 1
             if not self._depth:
-                self._account.hold_ns += perf_counter_ns() - self._since_ns
-                self._account.acquisitions += 1
+                self._usage.hold_ns += perf_counter_ns() - self._acquired_ns
+                self._usage.acquisitions += 1
         self._lock.release()
 
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    # What `threading.Condition` asks of a lock that one thread can hold several times over.
+    # The methods that `threading.Condition` needs from a reentrant lock.
 
     def _is_owned(self) -> bool:
         owned: bool = self._lock._is_owned()  # type: ignore[attr-defined]
@@ -196,103 +199,99 @@ class MeteredRLock:
     def _at_fork_reinit(self) -> None:
         self._lock._at_fork_reinit()  # type: ignore[attr-defined]
         self._depth = 0
-        self._account.waiting.clear()
+        self._usage.waiters.clear()
 
     def __repr__(self) -> str:
-        return f"<metered {self._lock!r} made at {self._account.site}>"
+        return f"<metered {self._lock!r} created at {self._usage.site}>"
 
 
 def install() -> None:
-    """Make `threading` give metered locks from now on, and keep the time spent waiting in conditions."""
+    """Make `threading` create metered locks from now on, and record the time spent in `Condition.wait`."""
     threading.Lock = MeteredLock  # type: ignore[assignment]
     threading.RLock = MeteredRLock  # type: ignore[assignment]
     threading.Condition.wait = _timed(threading.Condition.wait)  # type: ignore[method-assign]
 
 
 def usage() -> Mapping[Site, Usage]:
-    """What all metered locks have been used for so far, by the site where they were made. For one thread to call."""
+    """Return the usage of all metered locks so far, by the site that created them. Only one thread may call this."""
     totals: defaultdict[Site, Usage] = defaultdict(Usage)
-    for _ in range(len(_accounts)):
-        account = _accounts.popleft()
-        if account.owner() is None:
-            _ended[account.site].add(account)
+    for _ in range(len(_lock_usages)):
+        lock_usage = _lock_usages.popleft()
+        if lock_usage.lock() is None:
+            _collected_usage[lock_usage.site].add(lock_usage)
         else:
-            totals[account.site].add(account)
-            _accounts.append(account)
-    for site, ended in _ended.items():
-        totals[site].add(ended)
+            totals[lock_usage.site].add(lock_usage)
+            _lock_usages.append(lock_usage)
+    for site, collected in _collected_usage.items():
+        totals[site].add(collected)
     return totals
 
 
 def forget_longest() -> None:
-    """Begin anew with the longest waits and queues, which unlike the other figures have no difference to take."""
-    for use in (*_accounts.copy(), *_ended.values()):
-        use.longest_wait_ns = use.longest_queue = 0
+    """Set the longest waits and queues to 0. Unlike the totals, a maximum cannot be computed as a difference."""
+    for each in (*_lock_usages.copy(), *_collected_usage.values()):
+        each.longest_wait_ns = each.longest_queue = 0
 
 
-def waited_ns(thread: int) -> tuple[int, int]:
-    """How long a thread has waited for locks, and for results, in nanoseconds; a lock it waits for now included."""
-    lock_ns, since_ns = _lock_wait_ns.get(thread, 0), _waiting_since_ns.get(thread)
-    return lock_ns + (perf_counter_ns() - since_ns if since_ns else 0), timers.result_wait_ns(thread)
+def lock_wait_ns(thread: int) -> int:
+    """Return how long a thread, given by its Python identifier, has waited for locks; includes a wait in progress."""
+    total_ns, since_ns = _wait_ns.get(thread, 0), _waiting_since_ns.get(thread)
+    return total_ns + (perf_counter_ns() - since_ns if since_ns else 0)
 
 
-def _got(account: _Account, acquire: Callable[..., bool], blocking: bool, timeout: float) -> bool:
-    """Acquire as a caller asked; the wait is timed only when there is one."""
+def _acquire(usage: _LockUsage, acquire: Callable[..., bool], blocking: bool, timeout: float) -> bool:
+    """Acquire a lock with the caller's arguments. An acquisition that need not wait is not timed."""
     if not blocking:
         return acquire(False, timeout)
     if timeout != -1 and not 0 <= timeout <= threading.TIMEOUT_MAX:
-        return acquire(True, timeout)  # raises what a bare lock raises, also when it is free
-    return acquire(False) or _wait(account, acquire, timeout)
+        return acquire(True, timeout)  # a bare lock raises, even if it is free
+    return acquire(False) or _wait(usage, acquire, timeout)
 
 
-def _wait(account: _Account, acquire: Callable[..., bool], timeout: float) -> bool:
-    """Wait for a lock that was not free; True when it was got.
+def _wait(usage: _LockUsage, acquire: Callable[..., bool], timeout: float) -> bool:
+    """Wait for a lock that is not free, and return whether it was acquired.
 
-    Who is handed the lock still has to wait for a CPU: that is no waiting for the lock, and not counted as such.
+    A thread that has been given the lock may still have to wait for a core. That time is not part of the wait.
     """
     me = get_ident()
-    account.waiting[me] = None
-    length = len(account.waiting)
+    usage.waiters[me] = None
+    queue_length = len(usage.waiters)
     queued_ns = schedstat.queued_ns()
     _waiting_since_ns[me] = begin_ns = perf_counter_ns()
     try:
-        got = acquire(True, timeout)
+        acquired = acquire(True, timeout)
     finally:
-        waited = max(perf_counter_ns() - begin_ns - (schedstat.queued_ns() - queued_ns), 0)
-        _lock_wait_ns[me] += waited
+        waited_ns = max(perf_counter_ns() - begin_ns - (schedstat.queued_ns() - queued_ns), 0)
+        _wait_ns[me] += waited_ns
         _waiting_since_ns.pop(me, None)
-        account.waiting.pop(me, None)
-    if got:
-        account.note_wait(waited, length)
-    return got
+        usage.waiters.pop(me, None)
+    if acquired:
+        usage.note_wait(waited_ns, queue_length)
+    return acquired
 
 
 def _timed(wait: Callable[..., bool]) -> Callable[..., bool]:
-    """`Condition.wait`, its time kept as waiting for a result, less what its lock then took to come back."""
+    """Wrap `Condition.wait` to record its time as a wait for a result, less the time to reacquire the lock."""
 
     @wraps(wait)
     def timed_wait(self: threading.Condition, timeout: float | None = None) -> bool:
         me, begin_ns = get_ident(), perf_counter_ns()
-        before_ns = _lock_wait_ns[me]
+        lock_wait_before_ns = _wait_ns[me]
         notified = True
         try:
             notified = wait(self, timeout)
         finally:
-            waited = perf_counter_ns() - begin_ns - (_lock_wait_ns[me] - before_ns)
-            timers.note_result_wait(waited)
+            waited_ns = perf_counter_ns() - begin_ns - (_wait_ns[me] - lock_wait_before_ns)
+            timers.record_result_wait(waited_ns)
         if not notified:
-            timers.note(sys._getframe(1), waited)
+            timers.record_sleep(sys._getframe(1), waited_ns)
         return notified
 
     return timed_wait
 
 
-def _open_account(lock: object) -> _Account:
-    account = _Account(lock, site_of(sys._getframe(2)))
-    _accounts.append(account)
-    return account
-
-
-def is_metered(lock: Any) -> bool:
-    """Whether a lock keeps an account."""
-    return isinstance(lock, MeteredLock | MeteredRLock)
+def _new_usage(lock: object) -> _LockUsage:
+    """Return a usage for a lock under construction; the caller of its constructor is its site."""
+    lock_usage = _LockUsage(lock, site_of(sys._getframe(2)))
+    _lock_usages.append(lock_usage)
+    return lock_usage

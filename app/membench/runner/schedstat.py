@@ -1,4 +1,4 @@
-"""What Linux says of a thread: nanoseconds it ran, nanoseconds it was ready to run with no CPU free, and time slices.
+"""Linux's scheduler statistics of a thread: time running, time waiting for a core, and time slices.
 
 Source: the kernel's Documentation/scheduler/sched-stats.rst, `/proc/<pid>/schedstat`.
 """
@@ -8,11 +8,21 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
+
+
+class ThreadTimes(NamedTuple):
+    """Totals since a thread started."""
+
+    run_ns: int
+    queued_ns: int
+    """Ready to run, with no core free."""
+    slices: int
+    """Times that the thread was given a core."""
 
 
 def _is_available() -> bool:
-    """Whether the kernel keeps the account: Linux, unless it was built without it."""
+    """Return whether the system provides the statistics: Linux does, unless its kernel was built without them."""
     try:
         return int(Path("/proc/thread-self/schedstat").read_bytes().split()[0]) > 0
     except (OSError, ValueError, IndexError):
@@ -23,7 +33,7 @@ AVAILABLE = _is_available()
 
 
 class _Files(threading.local):
-    """The calling thread's own account, opened once and closed with the thread."""
+    """The calling thread's statistics file, opened once and closed when the thread ends."""
 
     file: BinaryIO | None = None
 
@@ -32,23 +42,22 @@ _files = _Files()
 
 
 def queued_ns() -> int:
-    """How long the calling thread has waited for a CPU so far; 0 where the system does not tell."""
+    """Return how long the calling thread has waited for a core since it started; 0 where that is unknown."""
     if not AVAILABLE:
         return 0
     try:
         if _files.file is None:
             _files.file = open("/proc/thread-self/schedstat", "rb", buffering=0)  # noqa: SIM115
         return int(os.pread(_files.file.fileno(), 96, 0).split()[1])
-    except OSError:  # a forked child has the account of its parent, which may be gone
+    except OSError:  # after a fork, the file is that of the parent's thread, which may have ended
         return 0
 
 
-def thread_account(native_id: int | str) -> tuple[int, int, int]:
-    """The three figures of any thread of this process.
+def thread_times(native_id: int | str) -> ThreadTimes:
+    """Return the statistics of a thread of this process.
 
     Raises:
-        OSError: There is no such thread any more.
+        OSError: The thread has ended.
     """
     with open(f"/proc/self/task/{native_id}/schedstat", "rb", buffering=0) as file:
-        run_ns, queued, slices = map(int, file.read(96).split())
-    return run_ns, queued, slices
+        return ThreadTimes(*map(int, file.read(96).split()))

@@ -1,4 +1,4 @@
-"""Places in the code: where a lock was made, where a thread slept."""
+"""Source locations: where a lock was created, or where a thread slept."""
 
 from __future__ import annotations
 
@@ -16,40 +16,42 @@ from membench_backends.embedding.strategies import fair_lock
 
 
 class Site(NamedTuple):
-    """A file as its package names it, a line, and what the value made there is called, if that can be seen."""
+    """A line of code, and the name that it assigns to."""
 
     path: str
+    """The file, relative to the `sys.path` entry that it was imported from: `mem0/memory/storage.py`."""
     line: int
     name: str
+    """The variable or attribute assigned on the line; empty if the line is not a simple assignment."""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
 
 
-_MACHINERY = {
+_TRANSPARENT_FILES = {
     threading.__file__,
     queue.__file__,
     fair_lock.__file__,
     *map(str, Path(futures.__file__).parent.glob("*.py")),
 }
-"""Modules that make locks and wait on somebody's behalf: the place is where they were asked to."""
+"""Modules that create locks and wait on behalf of their caller. A site in one of them is the caller's instead."""
 _ASSIGNMENT = re.compile(r"\s*([\w.\[\]]+)\s*(?::[^=]+)?=[^=]")
 _sites: dict[tuple[str, int], Site] = {}
 
 
 def site_of(frame: FrameType) -> Site:
-    """The place a frame is at, seen past the standard library's machinery."""
-    while frame.f_code.co_filename in _MACHINERY and frame.f_back is not None:
+    """Return the site of a frame, or of its nearest caller outside the transparent modules."""
+    while frame.f_code.co_filename in _TRANSPARENT_FILES and frame.f_back is not None:
         frame = frame.f_back
     key = frame.f_code.co_filename, frame.f_lineno
     site = _sites.get(key)
     if site is None:
         assignment = _ASSIGNMENT.match(linecache.getline(*key))
-        site = _sites[key] = Site(_as_imported(key[0]), key[1], assignment[1] if assignment else "")
+        site = _sites[key] = Site(_relative_to_import_root(key[0]), key[1], assignment[1] if assignment else "")
     return site
 
 
-def _as_imported(path: str) -> str:
-    """A file's path from the folder it was imported from: `mem0/memory/storage.py`."""
+def _relative_to_import_root(path: str) -> str:
+    """Return a file's path relative to its `sys.path` entry; nested entries resolve to the innermost one."""
     roots = [root for root in sys.path if root and path.startswith(root.rstrip("/") + "/")]
     return path[len(max(roots, key=len).rstrip("/")) + 1 :] if roots else path

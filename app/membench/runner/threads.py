@@ -1,4 +1,4 @@
-"""Where each client's time goes: on a CPU, waiting for one, for a lock, for a result, or blocked on something else."""
+"""How clients spend their time: on a core, waiting for a core, a lock or a result, or blocked on something else."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from threading import get_ident, get_native_id
 from time import perf_counter_ns, thread_time_ns
 from typing import NamedTuple
 
-from membench.runner import locks, schedstat
+from membench.runner import locks, schedstat, timers
 
 HAS_SCHEDSTAT = schedstat.AVAILABLE
 _ended_busy_ns: dict[str, int] = {}
-"""By thread, as the system knows it. Every thread stores under a key of its own."""
+"""Busy time of threads that have ended, by native identifier. Each thread stores only under its own key."""
 
 
 class ClientTime(NamedTuple):
-    """How clients spent their time, in nanoseconds, added up over clients. None: this system cannot tell."""
+    """The time of one client, or of several together, in nanoseconds. None is unknown on this system."""
 
     wall_ns: int
     cpu_ns: int
     runqueue_ns: int | None
-    """Ready to run, with no CPU free."""
+    """Ready to run, with no core free."""
     lock_ns: int
     result_ns: int
-    """In a `Condition`: for a queue, a future, an event."""
+    """Waiting for a queue, a future or an event."""
     switches: int | None
-    """Times a client was given a CPU."""
+    """Times that a client was given a core."""
 
 
 class ClientClock:
-    """The clock of one client over one repeat. The client starts and stops it; others may read it in between."""
+    """The clock of one client over one repeat. The client's thread starts and stops it; any thread may read it."""
 
     def __init__(self) -> None:
         self.native_id = 0
-        """The client's thread as the system knows it, once it has started."""
+        """The operating system's identifier of the client's thread, after `start`."""
         self.thread = 0
-        """The same as Python knows it."""
+        """Python's identifier of the client's thread, after `start`."""
         self._begin: _Reading | None = None
         self._total: ClientTime | None = None
 
     def start(self) -> None:
-        """Begin to count; called by the client's own thread."""
+        """Start the clock at zero; called by the client's own thread."""
         self.native_id, self.thread, self._total = get_native_id(), get_ident(), None
         self._begin = _read(self.thread, self.native_id, thread_time_ns())
 
     def stop(self) -> None:
-        """Count no further; called by the client's own thread."""
+        """Stop the clock; called by the client's own thread."""
         if self._begin:
-            self._total = _between(self._begin, _read(self.thread, self.native_id, thread_time_ns()))
+            self._total = _difference(self._begin, _read(self.thread, self.native_id, thread_time_ns()))
 
     def so_far(self) -> ClientTime | None:
-        """What has been counted; None before the start, or while another thread asks and the system cannot tell it."""
+        """Return the time since the start; None before it, and while the clock runs if the system cannot read it."""
         begin, total = self._begin, self._total
         if total or not begin or not HAS_SCHEDSTAT:
             return total
         try:
-            return _between(begin, _read(self.thread, self.native_id, begin.cpu_ns))
-        except OSError:  # the client has just ended: its total is there, or will be at once
+            return _difference(begin, _read(self.thread, self.native_id, begin.cpu_ns))
+        except OSError:  # the client's thread has just ended
             return self._total
 
 
 def added(times: list[ClientTime]) -> ClientTime:
-    """The time of all clients together."""
+    """Return the time of several clients together."""
     known = HAS_SCHEDSTAT
     return ClientTime(
         wall_ns=sum(time.wall_ns for time in times),
@@ -78,13 +78,16 @@ def added(times: list[ClientTime]) -> ClientTime:
 
 
 def install() -> None:
-    """Keep what threads did that end before anybody looks at them."""
+    """Make every thread started from now on record its busy time when it ends."""
     if HAS_SCHEDSTAT:
-        threading.Thread.start = _remembered(threading.Thread.start)  # type: ignore[method-assign,assignment]
+        threading.Thread.start = _recording_busy_time(threading.Thread.start)  # type: ignore[method-assign,assignment]
 
 
 def busy_ns() -> dict[str, int]:
-    """How long each thread of this process has run, or waited in a run queue, in nanoseconds; also those that ended."""
+    """Return how long each thread of this process, running or ended, has been on a core or waiting for one.
+
+    Keys are native identifiers. The result is empty where the system does not report it.
+    """
     busy = _ended_busy_ns.copy()
     if HAS_SCHEDSTAT:
         for thread in os.listdir("/proc/self/task"):
@@ -94,33 +97,33 @@ def busy_ns() -> dict[str, int]:
 
 
 def forget_ended() -> None:
-    """Begin anew with the threads that end."""
+    """Discard the busy time of threads that have ended."""
     _ended_busy_ns.clear()
 
 
-def _remembered(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
-    """`Thread.start` of a thread that leaves word of how long it was busy."""
+def _recording_busy_time(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    """Wrap `Thread.start` so that the thread records its busy time when it ends."""
 
     @wraps(start)
-    def remembered_start(self: threading.Thread) -> None:
+    def start_recording(self: threading.Thread) -> None:
         run = self.run
 
-        def remembered_run() -> None:
+        def run_and_record() -> None:
             try:
                 run()
             finally:
                 thread = str(get_native_id())
                 _ended_busy_ns[thread] = _thread_busy_ns(thread)
 
-        self.run = remembered_run  # type: ignore[method-assign]
+        self.run = run_and_record  # type: ignore[method-assign]
         start(self)
 
-    return remembered_start
+    return start_recording
 
 
 def _thread_busy_ns(thread: str) -> int:
-    run_ns, queued_ns, _ = schedstat.thread_account(thread)
-    return run_ns + queued_ns
+    times = schedstat.thread_times(thread)
+    return times.run_ns + times.queued_ns
 
 
 class _Reading(NamedTuple):
@@ -133,14 +136,21 @@ class _Reading(NamedTuple):
 
 
 def _read(thread: int, native_id: int, own_cpu_ns: int) -> _Reading:
-    lock_ns, result_ns = locks.waited_ns(thread)
+    """Read a thread's totals.
+
+    Args:
+        thread: Python's identifier of the thread.
+        native_id: The operating system's identifier of the thread.
+        own_cpu_ns: The thread's CPU time, used where the system does not report it.
+    """
+    lock_ns, result_ns = locks.lock_wait_ns(thread), timers.result_wait_ns(thread)
     if not HAS_SCHEDSTAT:
         return _Reading(perf_counter_ns(), own_cpu_ns, None, None, lock_ns, result_ns)
-    cpu_ns, runqueue_ns, slices = schedstat.thread_account(native_id)
-    return _Reading(perf_counter_ns(), cpu_ns, runqueue_ns, slices, lock_ns, result_ns)
+    times = schedstat.thread_times(native_id)
+    return _Reading(perf_counter_ns(), times.run_ns, times.queued_ns, times.slices, lock_ns, result_ns)
 
 
-def _between(begin: _Reading, end: _Reading) -> ClientTime:
+def _difference(begin: _Reading, end: _Reading) -> ClientTime:
     known = begin.runqueue_ns is not None and end.runqueue_ns is not None
     return ClientTime(
         wall_ns=end.at_ns - begin.at_ns,

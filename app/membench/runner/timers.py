@@ -1,6 +1,7 @@
-"""Metered sleeping: who slept, where, and how long: `time.sleep`, and waits in conditions and queues that ran out.
+"""Metered sleep: how often, how long and where each thread sleeps.
 
-The time that threads wait for a result is kept here too, whether or not the result comes.
+A call of `time.sleep` is a sleep, and so is a wait in a condition or a queue that times out. The module also records
+how long each thread waits for results, whether or not the result arrives.
 """
 
 from __future__ import annotations
@@ -12,41 +13,49 @@ from collections import defaultdict
 from threading import get_ident
 from time import perf_counter_ns
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from membench.runner.sites import Site, site_of
 
-# By place and thread: no two threads write under the same key, so no lock is needed.
-_slept: dict[tuple[Site, int], tuple[int, int]] = {}
+
+class SleepTotal(NamedTuple):
+    """The sleep of one thread at one site."""
+
+    sleeps: int
+    slept_ns: int
+
+
+# Each thread writes only under its own keys, so the tables need no lock.
+_sleep_totals: dict[tuple[Site, int], SleepTotal] = {}
 _result_wait_ns: defaultdict[int, int] = defaultdict(int)
 
 
 def install() -> None:
-    """Meter sleeping from now on."""
+    """Meter every later sleep, and every queue created from now on."""
     time.sleep = _timed_sleep  # type: ignore[assignment]
     queue.SimpleQueue = _TimedQueue  # type: ignore[misc]
 
 
-def note(frame: FrameType, slept_ns: int) -> None:
-    """Say that the calling thread slept, and where."""
+def record_sleep(frame: FrameType, slept_ns: int) -> None:
+    """Record that the calling thread slept at the site of `frame`."""
     key = site_of(frame), get_ident()
-    sleeps, total_ns = _slept.get(key, (0, 0))
-    _slept[key] = sleeps + 1, total_ns + slept_ns
+    sleeps, total_ns = _sleep_totals.get(key, (0, 0))
+    _sleep_totals[key] = SleepTotal(sleeps + 1, total_ns + slept_ns)
 
 
-def note_result_wait(waited_ns: int) -> None:
-    """Say that the calling thread waited for a result."""
+def record_result_wait(waited_ns: int) -> None:
+    """Record that the calling thread waited for a result."""
     _result_wait_ns[get_ident()] += waited_ns
 
 
 def result_wait_ns(thread: int) -> int:
-    """How long a thread has waited for results, in nanoseconds."""
+    """Return how long a thread, given by its Python identifier, has waited for results."""
     return _result_wait_ns.get(thread, 0)
 
 
-def slept() -> dict[tuple[Site, int], tuple[int, int]]:
-    """Sleeps and nanoseconds slept so far, by place and thread."""
-    return _slept.copy()
+def slept() -> dict[tuple[Site, int], SleepTotal]:
+    """Return the sleep recorded so far, by site and by the thread's Python identifier."""
+    return _sleep_totals.copy()
 
 
 _bare_sleep = time.sleep
@@ -55,11 +64,11 @@ _bare_sleep = time.sleep
 def _timed_sleep(seconds: float, /) -> None:
     begin_ns = perf_counter_ns()
     _bare_sleep(seconds)
-    note(sys._getframe(1), perf_counter_ns() - begin_ns)
+    record_sleep(sys._getframe(1), perf_counter_ns() - begin_ns)
 
 
 class _TimedQueue(queue.SimpleQueue[Any]):
-    """A `queue.SimpleQueue` whose waits are for a result; those that run out are sleeps."""
+    """A `queue.SimpleQueue` that records blocking calls of `get` as waits for a result, and timeouts also as sleeps."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         if not block:
@@ -68,7 +77,7 @@ class _TimedQueue(queue.SimpleQueue[Any]):
         try:
             return super().get(block, timeout)
         except queue.Empty:
-            note(sys._getframe(1), perf_counter_ns() - begin_ns)
+            record_sleep(sys._getframe(1), perf_counter_ns() - begin_ns)
             raise
         finally:
-            note_result_wait(perf_counter_ns() - begin_ns)
+            record_result_wait(perf_counter_ns() - begin_ns)

@@ -1,6 +1,7 @@
-"""Metered locks: they do what bare ones do, and their accounts are right. Each check runs where all locks are metered.
+"""Metered locks behave like bare ones and report their usage.
 
-This process stays as it is; see `lock_checks.py` for the checks themselves.
+The checks are in `lock_checks` and run in a process of their own, where all locks are metered. The process of the
+tests keeps its bare locks.
 """
 
 from __future__ import annotations
@@ -11,48 +12,61 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-CHECKS = Path(__file__).with_name("lock_checks.py")
+from membench.runner import locks
+
+CHECKS = Path(__file__).with_name("lock_checks")
 ROOT = Path(__file__).parents[3]
-NAMES = re.findall(r"^def (check_\w+)", CHECKS.read_text(), re.MULTILINE)
-OTHERS = [f"python3.{minor}" for minor in (11, 12, 13, 14) if (3, minor) != sys.version_info[:2]]
-MAX_S = 120
+NAMES = [
+    name
+    for module in sorted(CHECKS.glob("*.py"))
+    for name in re.findall(r"^def (check_\w+)", module.read_text(), re.MULTILINE)
+]
+OTHER_PYTHONS = [f"python3.{minor}" for minor in (11, 12, 13, 14) if (3, minor) != sys.version_info[:2]]
+TIMEOUT_S = 120
 
 
 def run_python(*arguments, interpreter=sys.executable):
+    """Return what an interpreter prints, with the packages of this checkout on its path."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join((str(ROOT / "app"), str(ROOT / "backends"))),
         "PYTHONWARNINGS": "ignore",
     }
-    done = subprocess.run(
-        [interpreter, *map(str, arguments)], capture_output=True, text=True, timeout=MAX_S, env=environment
+    completed = subprocess.run(
+        [interpreter, *map(str, arguments)], capture_output=True, text=True, timeout=TIMEOUT_S, env=environment
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
 
 
 @cache
 def outcomes(interpreter):
+    """Return the traceback of each check; empty if it passed."""
     return json.loads(run_python(CHECKS, interpreter=interpreter).splitlines()[-1])
 
 
 @pytest.mark.parametrize("check", NAMES)
-def test_here(check):
+def test_check_passes(check):
     assert outcomes(sys.executable)[check] == ""
 
 
-@pytest.mark.parametrize("interpreter", OTHERS)
-def test_on_other_versions_of_python(interpreter):
-    found = shutil.which(interpreter)
-    if not found or subprocess.run([found, "-c", ""], capture_output=True).returncode:
+def test_every_check_has_run():
+    assert sorted(outcomes(sys.executable)) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("interpreter", OTHER_PYTHONS)
+def test_checks_pass_on_another_version_of_python(interpreter):
+    path = shutil.which(interpreter)
+    if not path or subprocess.run([path, "-c", ""], capture_output=True).returncode:
         pytest.skip(f"{interpreter} is not installed")
 
-    assert {check: outcome for check, outcome in outcomes(found).items() if outcome} == {}
+    assert {check: outcome for check, outcome in outcomes(path).items() if outcome} == {}
 
 
 LIBRARIES = """
@@ -64,23 +78,19 @@ import qdrant_client.local.qdrant_local
 try:
     import loguru
     loguru.logger.remove()
-    loguru.logger.info("works")
+    loguru.logger.info("message")
 except ImportError:
     pass
 print(json.dumps(sorted({site.path.split("/")[0] for site in locks.usage()})))
 """
 
 
-def test_libraries_are_imported_with_metered_locks():
+def test_libraries_create_metered_locks():
     packages = json.loads(run_python("-c", LIBRARIES).splitlines()[-1])
 
     assert len(packages) > 3
     assert {"tqdm", "urllib3", "httpx", "huggingface_hub", "loguru", "mem0"} & set(packages)
 
 
-def test_this_process_is_not_metered():
-    import threading
-
-    from membench.runner import locks
-
-    assert not locks.is_metered(threading.Lock())
+def test_importing_the_module_meters_nothing():
+    assert not isinstance(threading.Lock(), locks.MeteredLock)

@@ -1,4 +1,4 @@
-"""Where a client's time goes: planted threads whose time is known to go one way, and systems that cannot tell."""
+"""The time of clients: threads with known behaviour, and systems that do not report what threads do."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from membench.runner import threads
 from membench.runner.threads import ClientClock, ClientTime, added
 
 ROOT = Path(__file__).parents[3]
-LINUX = pytest.mark.skipif(not threads.HAS_SCHEDSTAT, reason="this system keeps no account of threads")
-PLANTED = """
+needs_schedstat = pytest.mark.skipif(not threads.HAS_SCHEDSTAT, reason="this system has no statistics of threads")
+KNOWN_CLIENTS = """
 import json, threading, time
 from membench.runner import locks, timers
 locks.install(); timers.install()
 from concurrent.futures import Future
 from membench.runner.threads import ClientClock
 lock, answer, event = threading.Lock(), Future(), threading.Event()
-def busy():
+def compute():
     end = time.thread_time() + 0.3
     while time.thread_time() < end: pass
-def locked():
+def acquire():
     with lock: pass
 clocks = {}
 def client(name, work):
@@ -35,7 +35,11 @@ def client(name, work):
     clock.start(); work(); clock.stop()
 lock.acquire()
 works = {
-    "busy": busy, "asleep": lambda: time.sleep(0.4), "locked": locked, "future": answer.result, "event": event.wait
+    "computes": compute,
+    "sleeps": lambda: time.sleep(0.4),
+    "waits for a lock": acquire,
+    "waits for a future": answer.result,
+    "waits for an event": event.wait,
 }
 clients = [threading.Thread(target=client, args=pair) for pair in works.items()]
 for thread in clients: thread.start()
@@ -47,41 +51,49 @@ print(json.dumps({name: clock.so_far()._asdict() for name, clock in clocks.items
 
 
 @pytest.fixture(scope="module")
-def planted():
-    """The time of threads that did one thing each, measured in a process whose locks are metered."""
-    done = subprocess.run([sys.executable, "-c", PLANTED], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return {name: ClientTime(**time) for name, time in json.loads(done.stdout).items()}
+def known_clients():
+    """Return the time of clients that each do one thing, measured in a process with metered locks."""
+    completed = subprocess.run(
+        [sys.executable, "-c", KNOWN_CLIENTS], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert completed.returncode == 0, completed.stderr
+    return {name: ClientTime(**time) for name, time in json.loads(completed.stdout).items()}
 
 
-@LINUX
+@needs_schedstat
 @pytest.mark.parametrize(
     ("client", "part"),
-    [("busy", "cpu_ns"), ("locked", "lock_ns"), ("future", "result_ns"), ("event", "result_ns"), ("asleep", None)],
+    [
+        ("computes", "cpu_ns"),
+        ("waits for a lock", "lock_ns"),
+        ("waits for a future", "result_ns"),
+        ("waits for an event", "result_ns"),
+        ("sleeps", None),
+    ],
 )
-def test_time_goes_where_it_was_planted(planted, client, part):
-    time = planted[client]
+def test_the_time_of_a_client_is_attributed_to_what_it_does(known_clients, client, part):
+    time = known_clients[client]
     parts = {name: getattr(time, name) for name in ("cpu_ns", "lock_ns", "result_ns")}
     parts[None] = time.wall_ns - sum(parts.values()) - time.runqueue_ns
 
     assert max(parts, key=parts.get) == part
-    if part == "cpu_ns":  # exact: it ends when it has had so much
+    if part == "cpu_ns":  # exact: the client stops after this much CPU time
         assert parts[part] == pytest.approx(0.3e9, rel=0.1)
-    else:  # it waits for all of its time, but for what starting and waking up take
+    else:  # the rest is the time to start and to wake up
         assert parts[part] > 0.8 * time.wall_ns
 
 
-@LINUX
-def test_the_parts_are_never_more_than_the_whole(planted):
-    for spent in planted.values():
-        # Waking up from a wait may include waiting for a CPU, which both accounts then hold.
-        assert spent.cpu_ns + spent.lock_ns + spent.result_ns <= spent.wall_ns * 1.01
-        assert 0 <= spent.runqueue_ns <= spent.wall_ns
-        assert spent.switches >= 0
+@needs_schedstat
+def test_the_parts_do_not_exceed_the_total(known_clients):
+    for client_time in known_clients.values():
+        # Waking up from a wait can include waiting for a core, which both parts then contain.
+        assert client_time.cpu_ns + client_time.lock_ns + client_time.result_ns <= client_time.wall_ns * 1.01
+        assert 0 <= client_time.runqueue_ns <= client_time.wall_ns
+        assert client_time.switches >= 0
 
 
-def client_of(work):
-    """A client's clock after some work in a thread of its own."""
+def clock_of(work):
+    """Return the clock of a client that does some work in a thread of its own."""
     clock = ClientClock()
 
     def run():
@@ -95,19 +107,19 @@ def client_of(work):
     return clock
 
 
-def test_a_clock_that_never_started_tells_nothing():
+def test_a_clock_that_has_not_started_has_no_time():
     assert ClientClock().so_far() is None
 
 
-def test_a_clock_that_was_stopped_stands_still():
-    clock = client_of(lambda: None)
+def test_a_stopped_clock_does_not_advance():
+    clock = clock_of(lambda: None)
 
     assert clock.so_far() == clock.so_far()
     assert clock.so_far().wall_ns > 0
 
 
-@LINUX
-def test_a_running_clock_can_be_read_from_outside():
+@needs_schedstat
+def test_another_thread_can_read_a_running_clock():
     clock, started, end = ClientClock(), threading.Event(), threading.Event()
 
     def run():
@@ -126,20 +138,20 @@ def test_a_running_clock_can_be_read_from_outside():
     assert 0 < earlier.wall_ns < later.wall_ns < clock.so_far().wall_ns
 
 
-def test_a_clock_starts_anew_with_every_repeat():
-    clock, lasted = ClientClock(), []
+def test_a_clock_restarts_at_zero():
+    clock, wall_ns = ClientClock(), []
     for length_s in (0.2, 0.0):
         clock.start()
         time.sleep(length_s)
         clock.stop()
-        lasted.append(clock.so_far().wall_ns)
+        wall_ns.append(clock.so_far().wall_ns)
 
-    assert lasted[0] >= 0.2e9 > lasted[1]
+    assert wall_ns[0] >= 0.2e9 > wall_ns[1]
 
 
-def test_a_system_that_cannot_tell_says_so(monkeypatch):
+def test_unavailable_statistics_are_unknown(monkeypatch):
     monkeypatch.setattr(threads, "HAS_SCHEDSTAT", False)
-    clock = client_of(lambda: sum(range(200_000)))
+    clock = clock_of(lambda: sum(range(200_000)))
     time = clock.so_far()
 
     assert time.runqueue_ns is time.switches is None
@@ -148,7 +160,7 @@ def test_a_system_that_cannot_tell_says_so(monkeypatch):
     assert threads.busy_ns() == {}
 
 
-def test_a_running_client_is_not_guessed_at_where_its_cpu_time_cannot_be_read(monkeypatch):
+def test_a_running_clock_is_unknown_where_the_cpu_time_of_other_threads_cannot_be_read(monkeypatch):
     monkeypatch.setattr(threads, "HAS_SCHEDSTAT", False)
     clock = ClientClock()
     clock.start()
@@ -156,34 +168,35 @@ def test_a_running_client_is_not_guessed_at_where_its_cpu_time_cannot_be_read(mo
     assert clock.so_far() is None
 
 
-def test_times_add_up():
-    one = ClientTime(10, 4, 1, 3, 2, 5)
+def test_the_times_of_clients_add_up():
+    time = ClientTime(10, 4, 1, 3, 2, 5)
 
-    assert added([one, one, one]) == ClientTime(30, 12, 3, 9, 6, 15)
+    assert added([time, time, time]) == ClientTime(30, 12, 3, 9, 6, 15)
 
 
-@LINUX
-def test_threads_that_have_ended_are_remembered(monkeypatch):
-    monkeypatch.setattr(threading.Thread, "start", threads._remembered(threading.Thread.start))
+@needs_schedstat
+def test_the_busy_time_of_ended_threads_is_kept_until_it_is_cleared(monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", threading.Thread.start)  # restores what `install` replaces
+    threads.install()
     threads.forget_ended()
-    ids, failed = Future(), []
-    monkeypatch.setattr(threading, "excepthook", lambda arguments: failed.append(arguments.exc_type))
+    native_id, raised = Future(), []
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: raised.append(arguments.exc_type))
 
     def work():
         end = time.thread_time() + 0.05
         while time.thread_time() < end:
             pass
-        ids.set_result(threading.get_native_id())
+        native_id.set_result(threading.get_native_id())
         raise KeyError
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
 
-    assert threads.busy_ns()[str(ids.result())] >= 0.05e9
-    assert failed == [KeyError]
+    assert threads.busy_ns()[str(native_id.result())] >= 0.05e9
+    assert raised == [KeyError]
     threads.forget_ended()
     end = time.monotonic() + 10
-    while Path(f"/proc/self/task/{ids.result()}").exists() and time.monotonic() < end:
-        time.sleep(0.001)  # Python has joined it; the system takes a moment longer
-    assert str(ids.result()) not in threads.busy_ns()
+    while Path(f"/proc/self/task/{native_id.result()}").exists() and time.monotonic() < end:
+        time.sleep(0.001)  # the system keeps a thread for a moment after Python has joined it
+    assert str(native_id.result()) not in threads.busy_ns()

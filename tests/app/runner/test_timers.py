@@ -1,4 +1,4 @@
-"""Metered sleeping: `time.sleep` and queues do what they always did, and it is told who slept where."""
+"""Metered sleep: `time.sleep` and queues behave as before, and each sleep is recorded by site and thread."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from membench.runner import timers
 
 
-def slept_here():
-    """Sleeps noted in this file, by line: how often, and nanoseconds."""
+def sleeps_by_line():
+    """Return the number of sleeps and the nanoseconds slept at each line of this file."""
     totals = {}
     for (site, _), (count, total_ns) in timers.slept().items():
         if site.path.endswith("test_timers.py"):
@@ -22,68 +22,71 @@ def slept_here():
     return totals
 
 
-def test_a_sleep_is_told_with_its_place_and_length():
+def test_a_sleep_is_recorded_with_its_site_and_length():
     for _ in range(3):
         timers._timed_sleep(0.002)
     line = sys._getframe().f_lineno - 1
 
-    count, total_ns = slept_here()[line]
-    assert count == 3
-    assert total_ns >= 3 * 0.002e9
+    sleeps, slept_ns = sleeps_by_line()[line]
+    assert sleeps == 3
+    assert slept_ns >= 3 * 0.002e9
 
 
 @pytest.mark.parametrize(("argument", "error"), [(-1, ValueError), ("1", TypeError), (None, TypeError)])
-def test_a_sleep_that_cannot_be_raises_what_it_always_did(argument, error):
+def test_an_invalid_sleep_raises_the_usual_error_and_is_not_recorded(argument, error):
     before = timers.slept()
     with pytest.raises(error):
         timers._timed_sleep(argument)
     assert timers.slept() == before
 
 
-def test_a_wait_that_runs_out_is_a_sleep_and_one_that_does_not_is_none():
-    waited = timers._TimedQueue()
+def test_only_a_wait_that_times_out_is_a_sleep():
+    metered_queue = timers._TimedQueue()
     before_ns = timers.result_wait_ns(threading.get_ident())
-    waited.put("here")
-    assert waited.get(timeout=60) == "here"
-    assert not {line for line in slept_here() if line == sys._getframe().f_lineno - 1}
+    metered_queue.put("item")
+    assert metered_queue.get(timeout=60) == "item"
+    assert not {line for line in sleeps_by_line() if line == sys._getframe().f_lineno - 1}
     with pytest.raises(queue.Empty):
-        waited.get(timeout=0.01)
+        metered_queue.get(timeout=0.01)
     line = sys._getframe().f_lineno - 1
 
-    assert slept_here()[line][0] == 1
-    assert slept_here()[line][1] >= 0.009e9
+    assert sleeps_by_line()[line][0] == 1
+    assert sleeps_by_line()[line][1] >= 0.009e9
     assert timers.result_wait_ns(threading.get_ident()) - before_ns >= 0.009e9
 
 
-def test_looking_into_a_queue_is_not_waiting():
-    looked = timers._TimedQueue()
+def test_a_call_that_does_not_block_is_not_recorded():
+    metered_queue = timers._TimedQueue()
     before_ns, before = timers.result_wait_ns(threading.get_ident()), timers.slept()
-    for look in (looked.get_nowait, lambda: looked.get(False), lambda: looked.get(block=False, timeout=1)):
+    for get in (
+        metered_queue.get_nowait,
+        lambda: metered_queue.get(False),
+        lambda: metered_queue.get(block=False, timeout=1),
+    ):
         with pytest.raises(queue.Empty):
-            look()
+            get()
 
     assert timers.result_wait_ns(threading.get_ident()) == before_ns
     assert timers.slept() == before
 
 
-def test_threads_are_told_apart():
-    names = {}
+def test_sleeps_are_recorded_by_thread():
+    sleeps_of = {}
+    barrier = threading.Barrier(3)
 
-    def run(times):
+    def sleep_repeatedly(times):
         for _ in range(times):
             timers._timed_sleep(0.001)
-        names[threading.get_ident()] = times
+        sleeps_of[threading.get_ident()] = times
         barrier.wait()
 
-    barrier = threading.Barrier(3)
-    workers = [threading.Thread(target=run, args=(times,)) for times in (2, 5)]
-    for worker in workers:
-        worker.start()
+    for times in (2, 5):
+        threading.Thread(target=sleep_repeatedly, args=(times,)).start()
     barrier.wait()
-    told = {thread: count for (site, thread), (count, _) in timers.slept().items() if thread in names}
+    recorded = {thread: total.sleeps for (_, thread), total in timers.slept().items() if thread in sleeps_of}
 
-    assert told == names
+    assert recorded == sleeps_of
 
 
-def test_this_process_sleeps_unmetered():
+def test_importing_the_module_meters_nothing():
     assert sleep is timers._bare_sleep

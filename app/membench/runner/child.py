@@ -1,4 +1,4 @@
-"""What every process started by the console does first and last, whatever it does in between."""
+"""What all processes started by the console share: the channel, the environment, and how they end."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from membench.messages.run import Failed
 from membench.runner.channel import Channel
@@ -17,14 +18,28 @@ from membench.spec.corpus import CorpusError
 from membench_backends.base import UnavailableError, in_one_line
 
 
-@contextmanager
-def report_to_console(folder: Path) -> Iterator[Channel]:
-    """A channel on standard output, which from now on is the log for everybody else.
+def run_process(work: Callable[[Channel, Path], None]) -> NoReturn:
+    """Run `work`, report a failure of it to the console, and end the process.
 
-    An exception inside becomes one line for the console; the log gets the traceback.
+    The exit code is 0 even if `work` fails, because the console learns of the failure from a message.
 
     Args:
-        folder: The process's own folder, removed if the console dies.
+        work: Called with the channel to the console and the process's own folder, the first command-line argument.
+    """
+    folder = Path(sys.argv[1])
+    with report_to_console(folder) as channel:
+        work(channel, folder)
+    leave()
+
+
+@contextmanager
+def report_to_console(folder: Path) -> Iterator[Channel]:
+    """Open a channel on standard output, and redirect all other output to standard error, the log.
+
+    An exception is reported to the console as one line; the log gets the traceback.
+
+    Args:
+        folder: The process's own folder, removed if the console has gone.
     """
     channel = Channel(os.dup(1))
     os.dup2(2, 1)
@@ -42,7 +57,10 @@ def report_to_console(folder: Path) -> Iterator[Channel]:
 
 
 def watch_console(folder: Path) -> None:
-    """End this process when the console is gone, however it went: its end of our standard input closes with it."""
+    """End this process as soon as the console has gone, for whatever reason.
+
+    The console keeps its end of our standard input open, so end of file there means that the console has ended.
+    """
 
     def watch() -> None:
         while os.read(0, 1):
@@ -54,21 +72,26 @@ def watch_console(folder: Path) -> None:
 
 
 def prepare_environment(folder: Path, offline: bool = True) -> None:
-    """Keep the libraries off the network and in the process's own folder; they read this when they are imported."""
+    """Keep the libraries off the network and inside the process's own folder. Call this before importing them.
+
+    Args:
+        folder: The process's own folder.
+        offline: False lets Hugging Face Hub download files.
+    """
     os.environ |= {
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "MEM0_TELEMETRY": "False",
-        "MEM0_DIR": str(folder / "mem0"),
-        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",  # Hugging Face Hub sends no usage statistics
+        "MEM0_TELEMETRY": "False",  # Mem0 sends no usage statistics
+        "MEM0_DIR": str(folder / "mem0"),  # Mem0 writes its configuration here, not into the home folder
+        "TOKENIZERS_PARALLELISM": "false",  # text is tokenized in the calling thread, not in a pool
     }
     if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
+        os.environ["HF_HUB_OFFLINE"] = "1"  # Hugging Face Hub reads its cache only
     else:
         os.environ.pop("HF_HUB_OFFLINE", None)
 
 
-def leave() -> None:
-    """End the process: all has been said and closed, so wait for no thread that a library forgot."""
+def leave() -> NoReturn:
+    """End the process without waiting for threads that a library left running."""
     logging.shutdown()
     sys.stderr.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""What a client writes down, at the least cost: appended on the hot path, drained from outside, never locked."""
+"""What clients record, at the lowest cost: clients append, the sampler drains, and nothing takes a lock."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from membench.runner.threads import ClientClock
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# An HdrHistogram of three digits has 2,048 sub-buckets: values keep their 11 highest bits.
-_KEPT_BITS = 11
+# An HdrHistogram of three significant digits has 2,048 sub-buckets: a value keeps its 11 highest bits.
+_SIGNIFICANT_BITS = 11
 
 
 class ClientLog:
-    """The notes of one client. Only its own thread adds to them; the sampler takes them away.
+    """The log of one client. Only the client's thread appends to it, and only the sampler drains it.
 
-    Taking needs no lock: a slice and a deletion are one step each under the interpreter's lock, and what is appended
-    between the two lands behind what is deleted.
+    Draining needs no lock. Copying a slice and deleting it are each a single step under the GIL, and a value appended
+    between the two steps lies beyond the deleted slice.
     """
 
     __slots__ = (
@@ -38,51 +38,51 @@ class ClientLog:
 
     def __init__(self, takes_lists: bool) -> None:
         self.latencies_ns = array("q")
-        """Of the operations that returned, since they were last drained."""
+        """Latencies of the operations that returned since the last drain."""
         self.list_items = 0
-        """Memories acknowledged in lists."""
+        """Memories acknowledged by operations that carry a batch."""
         self.errors: Counter[str] = Counter()
-        """Operations that raised, in all, by kind."""
+        """Operations that raised, by type of exception, over all repeats."""
         self.failed: list[str] = []
-        """Texts of the operations that raised: attempted, perhaps stored, not acknowledged."""
+        """Texts of the operations that raised: attempted, possibly stored, not acknowledged."""
         self.ended_ns = 0
-        """When the last operation ended."""
+        """When the client's last operation ended."""
         self.idle_ns = 0
-        """Slept in this repeat of an open loop, until an operation fell due."""
+        """Time that the client of an open loop has slept in this repeat until its operations fell due."""
         self.clock = ClientClock()
-        """Where the client's time in this repeat goes."""
+        """How the client spends its time in this repeat."""
         self._takes_lists = takes_lists
         self._drained = 0
 
     def drain(self) -> array[int]:
-        """Take the latencies noted so far, in nanoseconds."""
+        """Remove and return the latencies recorded so far, in nanoseconds."""
         count = len(self.latencies_ns)
-        taken = self.latencies_ns[:count]
+        drained = self.latencies_ns[:count]
         del self.latencies_ns[:count]
         self._drained += count
-        return taken
+        return drained
 
     @property
     def acknowledged(self) -> int:
-        """Memories that the operations drained so far have acknowledged; a list being drained may be a tick early."""
+        """Memories acknowledged by the drained operations. A batch may count one tick before its latency is drained."""
         return self.list_items if self._takes_lists else self._drained
 
     def fail(self, error: Exception, texts: list[str]) -> None:
-        """Note an operation that raised."""
+        """Record an operation that raised, with the texts it carried."""
         self.errors[type(error).__name__] += 1
         self.failed += texts
 
 
 def fold(latencies_ns: list[array[int]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Latencies as values of an HdrHistogram's buckets, ascending, and how often each occurred."""
+    """Return the lowest values of the HdrHistogram buckets that hold latencies, ascending, and the bucket counts."""
     joined = np.concatenate([np.frombuffer(part, np.int64) for part in latencies_ns if part] or [np.empty(0, np.int64)])
     values, counts = np.unique(_bucket_values(joined), return_counts=True)
     return tuple(values.tolist()), tuple(counts.tolist())
 
 
 def _bucket_values(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The lowest value of the bucket that each value falls in: all but the highest 11 bits cleared."""
+    """Return the lowest value of each value's bucket: all bits but the highest 11 cleared."""
     _, bits = np.frexp(values.astype(np.float64))
-    shift = np.maximum(bits - _KEPT_BITS, 0)
+    shift = np.maximum(bits - _SIGNIFICANT_BITS, 0)
     lowest: NDArray[np.int64] = (values >> shift) << shift
     return lowest

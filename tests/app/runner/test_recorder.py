@@ -1,4 +1,4 @@
-"""What clients write down: nothing is lost while it is drained, and buckets are those of HdrHistogram."""
+"""The logs of clients: draining loses nothing, and the buckets are those of HdrHistogram."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ import threading
 from array import array
 
 import pytest
+from hdrh.histogram import HdrHistogram
 
+from membench.results.latency import HIGHEST_NS, SIGNIFICANT_DIGITS
 from membench.runner.recorder import ClientLog, fold
-from membench.session.measurement import LATENCY_HIGHEST_NS, latency_histogram
 
 APPENDED = 500_000
 
 
-def test_buckets_are_those_of_hdrhistogram():
+def test_buckets_match_hdrhistogram():
     generator = random.Random(1)
     values = [int(2 ** generator.uniform(0, 41.7)) for _ in range(20_000)]
     values += [edge + step for power in range(42) for step in (-1, 0, 1) if (edge := 2**power) + step > 0]
-    values = [value for value in values if value <= LATENCY_HIGHEST_NS] + [1, LATENCY_HIGHEST_NS]
-    histogram = latency_histogram()
+    values = [value for value in values if value <= HIGHEST_NS] + [1, HIGHEST_NS]
+    histogram = HdrHistogram(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
     expected = sorted(histogram.get_lowest_equivalent_value(value) for value in values)
 
-    folded, counts = fold([array("q", values[:7000]), array("q"), array("q", values[7000:])])
+    buckets, counts = fold([array("q", values[:7000]), array("q"), array("q", values[7000:])])
 
-    assert [value for value, count in zip(folded, counts, strict=True) for _ in range(count)] == expected
-    assert list(folded) == sorted(set(folded))
+    assert [value for value, count in zip(buckets, counts, strict=True) for _ in range(count)] == expected
+    assert list(buckets) == sorted(set(buckets))
 
 
-def test_no_latencies_fold_to_nothing():
+def test_no_latencies_have_no_buckets():
     assert fold([array("q"), array("q")]) == ((), ())
 
 
 @pytest.fixture
-def restless():
-    """Threads that take turns as often as they can."""
+def frequent_switches():
+    """Make the interpreter switch threads as often as it can."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
 
 
-def test_draining_while_a_client_notes_loses_nothing(restless):
+def test_draining_while_a_client_appends_loses_nothing(frequent_switches):
     log = ClientLog(takes_lists=False)
     writer = threading.Thread(target=lambda: [log.latencies_ns.append(i) for i in range(APPENDED)])
     drained = []
@@ -56,7 +57,7 @@ def test_draining_while_a_client_notes_loses_nothing(restless):
     assert [value for part in drained for value in part] == list(range(APPENDED))
 
 
-def test_failures_are_counted_by_kind_and_their_texts_kept():
+def test_failures_are_counted_by_type_and_keep_their_texts():
     log = ClientLog(takes_lists=True)
     log.fail(ValueError("a"), ["one", "two"])
     log.fail(KeyError("b"), ["three"])

@@ -1,100 +1,89 @@
-"""What metering costs: the same runs with metered locks and with bare ones, in turn, and one acquire and release.
+"""What metering costs: an uncontended lock cycle and whole runs, each with and without metering.
 
-python benchmarks/metering_cost.py --pairs 5 --duration 4
+The order alternates, so a machine that slows down affects both sides.
+
+    python benchmarks/metering_cost.py
+    python benchmarks/metering_cost.py --strategy mutex --pairs 5 --duration 4
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from time import perf_counter_ns
 
-from membench.plan.matrix import Choice, make_plan
-from membench.plan.scenarios import load_catalogue
+from common.rounds import measure_pairs, median_ratio
+from common.runs import rates_of, run_headless, steady_add_plan
 from membench.runner.locks import MeteredLock, MeteredRLock
-from membench.session.events import RunEnded
-from membench.session.session import Session
+
+LockFactory = Callable[[], AbstractContextManager[object]]
 
 STRATEGIES = ("shared", "mutex")
 CLIENTS = 8
+THREADS = 1
 CYCLES = 100_000
-REPEATS = 15
+"""Lock cycles in one measurement."""
+CYCLE_PAIRS = 15
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print a line a pair, the medians, and nanoseconds of an uncontended lock."""
-    options = _options(arguments)
-    for name, metered, bare in (("Lock", MeteredLock, threading.Lock), ("RLock", MeteredRLock, threading.RLock)):
-        _report_cycle(name, metered, bare)
+def main() -> None:
+    """Print the cost of a lock cycle, then a line per pair of runs and the median ratio."""
+    options = _options()
+    _report_cycle("Lock", MeteredLock, threading.Lock)
+    _report_cycle("RLock", MeteredRLock, threading.RLock)
     for strategy in options.strategy or STRATEGIES:
-        print(f"agentmem {strategy}, {CLIENTS} clients, threads 1, {options.duration:g} s")
-        ratios = [_pair(strategy, options.duration, number) for number in range(1, options.pairs + 1)]
-        print(f"  median of {options.pairs}: with / without {statistics.median(ratios):.3f}")
+        _report_runs(strategy, options.duration, options.pairs)
 
 
-def _report_cycle(
-    name: str, metered: Callable[[], AbstractContextManager[object]], bare: Callable[[], AbstractContextManager[object]]
-) -> None:
-    """Both in turn, so that a machine that changes its speed changes it for both."""
-    pairs = [(_cycle_ns(metered()), _cycle_ns(bare())) for _ in range(REPEATS)]
-    with_ns, without_ns = (statistics.median(column) for column in zip(*pairs, strict=True))
-    above_ns = statistics.median(one - other for one, other in pairs)
-    print(f"{name}: metered {with_ns:.0f} ns, bare {without_ns:.0f} ns, {above_ns:.0f} ns above (uncontended)")
+def _report_cycle(name: str, metered: LockFactory, bare: LockFactory) -> None:
+    pairs = list(measure_pairs(lambda: _cycle_ns(metered()), lambda: _cycle_ns(bare()), CYCLE_PAIRS))
+    metered_ns, bare_ns = (statistics.median(column) for column in zip(*pairs, strict=True))
+    overhead_ns = statistics.median(with_ns - without_ns for with_ns, without_ns in pairs)
+    print(f"{name}, uncontended: metered {metered_ns:.0f} ns, bare {bare_ns:.0f} ns, overhead {overhead_ns:.0f} ns")
 
 
 def _cycle_ns(lock: AbstractContextManager[object]) -> float:
-    """One acquire and release, less the loop around it."""
+    """Return the time of one acquire and release, without the loop around it."""
     cycles = range(CYCLES)
-    begin_ns = perf_counter_ns()
+    began_ns = perf_counter_ns()
     for _ in cycles:
         pass
-    empty_ns = perf_counter_ns() - begin_ns
-    begin_ns = perf_counter_ns()
+    empty_ns = perf_counter_ns() - began_ns
+    began_ns = perf_counter_ns()
     for _ in cycles:
         with lock:
             pass
-    return (perf_counter_ns() - begin_ns - empty_ns) / CYCLES
+    return (perf_counter_ns() - began_ns - empty_ns) / CYCLES
 
 
-def _pair(strategy: str, duration_s: float, number: int) -> float:
-    """Both runs, the order turned round every time: a machine that slows down must not look like metering."""
-    order = (True, False) if number % 2 else (False, True)
-    rates = {metering: _memories_per_s(strategy, duration_s, metering) for metering in order}
-    ratio = rates[True] / rates[False]
-    print(
-        f"  {number}: with {rates[True]:8.1f} ops/s   without {rates[False]:8.1f} ops/s   ratio {ratio:.3f}", flush=True
-    )
-    return ratio
+def _report_runs(strategy: str, duration_s: float, count: int) -> None:
+    print(f"agentmem {strategy}, {CLIENTS} clients, threads {THREADS}, {duration_s:g} s per run")
+    measure = partial(_memories_per_s, strategy, duration_s)
+    pairs = []
+    for number, (metered, bare) in enumerate(measure_pairs(partial(measure, True), partial(measure, False), count), 1):
+        print(
+            f"  {number}: metered {metered:8.1f} memories/s   bare {bare:8.1f} memories/s   ratio {metered / bare:.3f}",
+            flush=True,
+        )
+        pairs.append((metered, bare))
+    print(f"  median of {count}: metered / bare {median_ratio(pairs):.3f}")
 
 
 def _memories_per_s(strategy: str, duration_s: float, metering: bool) -> float:
-    choice = Choice(
-        scenarios=("steady-add",),
-        backends=("agentmem",),
-        strategies=(strategy,),
-        threads=(1,),
-        clients=(CLIENTS,),
-        duration_s=duration_s,
-        metering=metering,
-    )
-    (record,) = [
-        event.record for event in Session(make_plan(choice, load_catalogue())).events() if isinstance(event, RunEnded)
-    ]
-    if record.memories_per_s is None:
-        sys.exit(f"a run measured nothing: {record.error}; see its log")
-    return record.memories_per_s
+    plan = steady_add_plan("agentmem", strategy, duration_s, clients=CLIENTS, threads=THREADS, metering=metering)
+    return rates_of(run_headless(plan)).memories_per_s
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--strategy", action="append", choices=STRATEGIES, help="may be repeated; default: both")
-    parser.add_argument("--duration", type=float, default=4.0, help="seconds of each run")
-    parser.add_argument("--pairs", type=int, default=5)
-    return parser.parse_args(arguments)
+    parser.add_argument("--strategy", action="append", choices=STRATEGIES, help="repeatable; default: shared and mutex")
+    parser.add_argument("--duration", type=float, default=4.0, help="measured seconds of a run")
+    parser.add_argument("--pairs", type=int, default=5, help="pairs of runs for each strategy")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

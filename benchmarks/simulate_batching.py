@@ -1,8 +1,8 @@
-"""Batching policies on a virtual clock: no model, no threads, the same answer every time.
+"""Batching policies on a virtual clock: no model, no threads, and the same result every time.
 
-A batch of n texts padded to L tokens takes a + b n L milliseconds. Clients run a closed loop. Printed are, for each
-policy, its share of the best offline rate (everything known and sorted), p50 and p99, and how much of what is computed
-is padding.
+A batch of n texts padded to L tokens takes a + b n L milliseconds. Clients run a closed loop. For each policy, the
+script prints its share of the best offline rate (every text known in advance and sorted), the latency percentiles, and
+how much of the computation is padding.
 
     python benchmarks/simulate_batching.py
     python benchmarks/simulate_batching.py --cost zen3-fp32 --lengths turns --clients 8 20 64
@@ -18,50 +18,55 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from membench.spec.corpus import TURN_LOG_DEVIATION, TURN_LOG_MEAN, TURN_TOKENS_MAX, TURN_TOKENS_MIN
+from membench.units import plural
 from membench_backends.embedding.limit.layout import cut
 from membench_backends.embedding.strategies.cost import BatchCost
 from membench_backends.embedding.strategies.policy import next_batch, patience_ns
 
-LENGTHS = {"turns": (TURN_LOG_MEAN, TURN_LOG_DEVIATION), "skewed": (2.6, 0.7)}
-"""Mean and deviation of the logarithm of a text's tokens."""
+LOG_TOKENS = {"turns": (TURN_LOG_MEAN, TURN_LOG_DEVIATION), "skewed": (2.6, 0.7)}
+"""Mean and standard deviation of the logarithm of a text's token count; `skewed` has a long tail, 17 on average."""
 COSTS = {"zen5-fp32": (3.337, 0.2119), "zen5-int8": (0.835, 0.1122), "zen3-fp32": (4.291, 0.5515)}
-"""Milliseconds a batch and a token on one core, fitted to bge-small in ONNX Runtime with the other core busy."""
-BUDGETS = (64, 128, 256, 512, 1024)
+"""Milliseconds per batch and per token on one core, fitted to bge-small in ONNX Runtime with the other core busy."""
+TOKEN_BUDGETS = (64, 128, 256, 512, 1024)
+"""Token budgets of a batch that the offline rate is searched over."""
 NS_PER_MS = 1_000_000
 
 
 @dataclass(eq=False)
 class Request:
-    """A text that waits, in nanoseconds of the virtual clock."""
+    """A text that waits to be embedded; times are in nanoseconds of the virtual clock."""
 
     since_ns: int
     length: int
+    """Tokens."""
     due_ns: int
+    """When the request has to join the next batch, whatever its length."""
 
 
 Policy = Callable[[Sequence[Request], int, int, BatchCost], list[int]]
-"""From what waits, ascending in length, the clock, the idle batchers and the cost: the indices of the next batch."""
+"""Maps waiting requests (ascending in length), the time, idle batchers and the cost to the indices of a batch."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a policy gave."""
+    """The result of a simulation."""
 
     texts_per_s: float
     waits_ms: tuple[float, ...]
-    """From a request to its answer, ascending."""
+    """Latencies of the requests, ascending."""
     padding_factor: float
+    """Tokens computed per token of text."""
     longest_batch_ms: float
     latest_ms: float
-    """The longest that an answer took after the end of its request's patience; negative if none took that long."""
+    """The longest time from a request's due time to its answer; negative if every answer came before."""
 
     def percentile_ms(self, share: float) -> float:
-        """The latency that a share of the requests stays below."""
+        """Return the latency that this share of the requests does not exceed."""
         return self.waits_ms[min(int(len(self.waits_ms) * share), len(self.waits_ms) - 1)]
 
 
 def first_come(size: int) -> Policy:
-    """The oldest requests, whatever their lengths."""
+    """Return a policy that takes the oldest requests, whatever their lengths."""
 
     def choose(waiting: Sequence[Request], now_ns: int, idle: int, cost: BatchCost) -> list[int]:
         by_age = sorted(range(len(waiting)), key=lambda index: waiting[index].since_ns)
@@ -70,27 +75,27 @@ def first_come(size: int) -> Policy:
     return choose
 
 
-def longest_first(budget: int) -> Policy:
-    """The longest request and its neighbours within a budget of tokens."""
+def longest_first(token_budget: int) -> Policy:
+    """Return a policy that takes the longest request and its neighbours within a budget of tokens."""
 
     def choose(waiting: Sequence[Request], now_ns: int, idle: int, cost: BatchCost) -> list[int]:
-        size = min(budget // waiting[-1].length, -(-len(waiting) // idle))
+        size = min(token_budget // waiting[-1].length, -(-len(waiting) // idle))
         return list(range(len(waiting) - max(size, 1), len(waiting)))
 
     return choose
 
 
-def most_useful(waiting: Sequence[Request], now_ns: int, idle: int, cost: BatchCost) -> list[int]:
-    """The neighbours of the oldest request with the most tokens a millisecond: the policy that ours replaced."""
+def most_tokens_per_ms(waiting: Sequence[Request], now_ns: int, idle: int, cost: BatchCost) -> list[int]:
+    """Choose the oldest request and the neighbours with which it embeds the most tokens per millisecond."""
     oldest = min(range(len(waiting)), key=lambda index: waiting[index].since_ns)
-    best, best_rate = range(oldest, oldest + 1), 0.0
+    best, best_tokens_per_ms = range(oldest, oldest + 1), 0.0
     for first in range(oldest, -1, -1):
-        useful = sum(request.length for request in waiting[first:oldest])
+        tokens = sum(request.length for request in waiting[first:oldest])
         for last in range(oldest, min(len(waiting), first + -(-len(waiting) // idle))):
-            useful += waiting[last].length
-            rate = useful / cost.ms(last - first + 1, waiting[last].length)
-            if rate > best_rate:
-                best, best_rate = range(first, last + 1), rate
+            tokens += waiting[last].length
+            tokens_per_ms = tokens / cost.ms(last - first + 1, waiting[last].length)
+            if tokens_per_ms > best_tokens_per_ms:
+                best, best_tokens_per_ms = range(first, last + 1), tokens_per_ms
     return list(best)
 
 
@@ -98,75 +103,104 @@ POLICIES: dict[str, Policy] = {
     "one by one": first_come(1),
     "first come, 8": first_come(8),
     "longest first, 256 tokens": longest_first(256),
-    "oldest, most tokens/ms": most_useful,
+    "oldest, most tokens/ms": most_tokens_per_ms,
     "adaptive": next_batch,
 }
+
+
+class _Simulation:
+    """Closed-loop clients and the batchers that serve them, on a virtual clock."""
+
+    def __init__(self, policy: Policy, cost: BatchCost, lengths: Callable[[], int], batchers: int) -> None:
+        self.latencies_ms: list[float] = []
+        self._policy, self._cost, self._lengths, self._batchers = policy, cost, lengths, batchers
+        self._now_ns = 0
+        self._waiting: list[Request] = []
+        self._running: list[tuple[int, int, list[Request]]] = []
+        """A heap of end times, batch numbers (no two are equal, so requests are never compared) and batches."""
+        self._batches = 0
+        self._text_tokens = self._computed_tokens = 0
+        self._longest_batch_ms, self._latest_ms = 0.0, -math.inf
+
+    def submit(self) -> None:
+        """Add a client's next request."""
+        length = self._lengths()
+        waiting_tokens = sum(request.length for request in self._waiting) + length
+        due_ns = self._now_ns + patience_ns(waiting_tokens, self._batchers, self._cost)
+        self._waiting.append(Request(self._now_ns, length, due_ns))
+
+    def start_batches(self) -> None:
+        """Start batches while there are idle batchers and waiting requests."""
+        while self._waiting and (idle := self._batchers - len(self._running)):
+            self._waiting.sort(key=lambda request: request.length)
+            batch = [self._waiting[index] for index in self._policy(self._waiting, self._now_ns, idle, self._cost)]
+            self._waiting = [request for request in self._waiting if request not in batch]
+            self._start(batch)
+
+    def finish_batch(self) -> None:
+        """Advance the clock to the end of the next batch; its clients submit their next requests."""
+        self._now_ns, _, batch = heapq.heappop(self._running)
+        for request in batch:
+            self.latencies_ms.append((self._now_ns - request.since_ns) / NS_PER_MS)
+            self._latest_ms = max(self._latest_ms, (self._now_ns - request.due_ns) / NS_PER_MS)
+            self.submit()
+
+    def outcome(self) -> Outcome:
+        """Return the result so far."""
+        return Outcome(
+            texts_per_s=len(self.latencies_ms) / self._now_ns * 1e9,
+            waits_ms=tuple(sorted(self.latencies_ms)),
+            padding_factor=self._computed_tokens / self._text_tokens,
+            longest_batch_ms=self._longest_batch_ms,
+            latest_ms=self._latest_ms,
+        )
+
+    def _start(self, batch: list[Request]) -> None:
+        tokens = [request.length for request in batch]
+        self._text_tokens += sum(tokens)
+        self._computed_tokens += len(tokens) * max(tokens)
+        batch_ms = self._cost.ms(len(tokens), max(tokens))
+        self._longest_batch_ms = max(self._longest_batch_ms, batch_ms)
+        self._batches += 1
+        heapq.heappush(self._running, (self._now_ns + round(batch_ms * NS_PER_MS), self._batches, batch))
 
 
 def closed_loop(
     policy: Policy, cost: BatchCost, lengths: Callable[[], int], clients: int, batchers: int, texts: int
 ) -> Outcome:
-    """Run clients that ask for one text after another until so many are answered.
+    """Simulate clients that submit one text after another.
 
     Args:
-        policy: Chooses the batches; `cost`, exactly known, is what they take.
-        cost: What a batch takes.
-        lengths: Gives the tokens of the next text.
+        policy: Chooses the batches.
+        cost: What a batch takes, known exactly to the policy.
+        lengths: Returns the token count of the next text.
         clients: Requests that wait or run at any moment.
-        batchers: Batches that run at once.
-        texts: Answers to wait for.
+        batchers: Batches that run at the same time.
+        texts: How many answers end the simulation.
     """
-    now_ns, idle, serial, waiting_tokens = 0, batchers, 0, 0
-    waiting: list[Request] = []
-    running: list[tuple[int, int, list[Request]]] = []
-    waits_ms: list[float] = []
-    useful = computed = 0
-    longest_ms, latest_ms = 0.0, -math.inf
-
-    def ask() -> None:
-        nonlocal waiting_tokens
-        length = lengths()
-        waiting_tokens += length
-        waiting.append(Request(now_ns, length, now_ns + patience_ns(waiting_tokens, batchers, cost)))
-
+    simulation = _Simulation(policy, cost, lengths, batchers)
     for _ in range(clients):
-        ask()
-    while len(waits_ms) < texts:
-        while idle and waiting:
-            waiting.sort(key=lambda request: request.length)
-            batch = [waiting[index] for index in policy(waiting, now_ns, idle, cost)]
-            waiting = [request for request in waiting if request not in batch]
-            tokens = [request.length for request in batch]
-            waiting_tokens -= sum(tokens)
-            useful, computed = useful + sum(tokens), computed + len(tokens) * max(tokens)
-            took_ms = cost.ms(len(tokens), max(tokens))
-            longest_ms = max(longest_ms, took_ms)
-            idle, serial = idle - 1, serial + 1
-            heapq.heappush(running, (now_ns + round(took_ms * NS_PER_MS), serial, batch))
-        now_ns, _, batch = heapq.heappop(running)
-        idle += 1
-        for request in batch:
-            waits_ms.append((now_ns - request.since_ns) / NS_PER_MS)
-            latest_ms = max(latest_ms, (now_ns - request.due_ns) / NS_PER_MS)
-            ask()
-    texts_per_s = len(waits_ms) / now_ns * 1e9
-    return Outcome(texts_per_s, tuple(sorted(waits_ms)), computed / useful, longest_ms, latest_ms)
+        simulation.submit()
+    while len(simulation.latencies_ms) < texts:
+        simulation.start_batches()
+        simulation.finish_batch()
+    return simulation.outcome()
 
 
 def offline_texts_per_s(cost: BatchCost, lengths: Sequence[int], batchers: int) -> float:
-    """The best rate when all lengths are known: sorted, and cut at the best budget of tokens."""
+    """Return the best rate when all lengths are known: texts sorted, and cut at the best token budget."""
     ascending = sorted(lengths)
-    least_ms = min(
+    fastest_ms = min(
         sum(cost.ms(batch.stop - batch.start, ascending[batch.stop - 1]) for batch in cut(ascending, budget))
-        for budget in BUDGETS
+        for budget in TOKEN_BUDGETS
     )
-    return batchers * len(ascending) / least_ms * 1e3
+    return batchers * len(ascending) / fastest_ms * 1e3
 
 
 def lognormal(lengths: str, seed: int = 1) -> Callable[[], int]:
-    """Tokens of one text after another, as in the corpus `turns` or with more skew."""
+    """Return a generator function of token counts, distributed as `lengths` in `LOG_TOKENS` says."""
     generator = random.Random(seed)
-    mean, deviation = LENGTHS[lengths]
+    mean, deviation = LOG_TOKENS[lengths]
 
     def draw() -> int:
         tokens = round(math.exp(generator.gauss(mean, deviation)))
@@ -176,31 +210,38 @@ def lognormal(lengths: str, seed: int = 1) -> Callable[[], int]:
 
 
 def main() -> None:
-    """Simulate, and print a table."""
+    """Simulate every policy, and print a table per cost and distribution of lengths."""
     options = _options()
-    for name in options.cost:
-        cost = BatchCost(COSTS[name])
+    for cost_name in options.cost:
         for lengths in options.lengths:
-            draw = lognormal(lengths)
-            limit = offline_texts_per_s(cost, [draw() for _ in range(options.texts)], options.batchers)
-            print(f"{name}, {lengths}: best offline {limit:.0f} texts/s")
-            for clients in options.clients:
-                for policy, choose in POLICIES.items():
-                    got = closed_loop(choose, cost, lognormal(lengths), clients, options.batchers, options.texts)
-                    p50, p99 = got.percentile_ms(0.5), got.percentile_ms(0.99)
-                    print(
-                        f"  {clients:3d} clients  {policy:26s}{got.texts_per_s / limit:5.2f} of it  p50 {p50:7.1f} ms  "
-                        f"p99 {p99:7.1f} ms, {p99 / p50:4.1f} x  padding {got.padding_factor - 1:4.0%}"
-                    )
+            _report(cost_name, lengths, options)
+
+
+def _report(cost_name: str, lengths: str, options: argparse.Namespace) -> None:
+    cost = BatchCost(COSTS[cost_name])
+    draw = lognormal(lengths)
+    limit_texts_per_s = offline_texts_per_s(cost, [draw() for _ in range(options.texts)], options.batchers)
+    print(f"{cost_name}, {lengths}: best offline rate {limit_texts_per_s:.0f} texts/s")
+    for clients in options.clients:
+        print(f"  {plural(clients, 'client')}")
+        for name, policy in POLICIES.items():
+            outcome = closed_loop(policy, cost, lognormal(lengths), clients, options.batchers, options.texts)
+            p50_ms, p99_ms = outcome.percentile_ms(0.5), outcome.percentile_ms(0.99)
+            print(
+                f"    {name:26s}{outcome.texts_per_s / limit_texts_per_s:5.2f} of the limit  p50 {p50_ms:7.1f} ms  "
+                f"p99 {p99_ms:7.1f} ms, {p99_ms / p50_ms:4.1f} x p50  padding {outcome.padding_factor - 1:4.0%}"
+            )
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--cost", nargs="+", choices=list(COSTS), default=list(COSTS))
-    parser.add_argument("--lengths", nargs="+", choices=list(LENGTHS), default=list(LENGTHS))
+    parser.add_argument("--cost", nargs="+", choices=list(COSTS), default=list(COSTS), help="cost of a batch")
+    parser.add_argument(
+        "--lengths", nargs="+", choices=list(LOG_TOKENS), default=list(LOG_TOKENS), help="distribution of token counts"
+    )
     parser.add_argument("--clients", nargs="+", type=int, default=[2, 8, 20, 64])
-    parser.add_argument("--batchers", type=int, default=2)
-    parser.add_argument("--texts", type=int, default=4000)
+    parser.add_argument("--batchers", type=int, default=2, help="batches that run at the same time")
+    parser.add_argument("--texts", type=int, default=4000, help="texts in one simulation")
     return parser.parse_args()
 
 

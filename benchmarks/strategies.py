@@ -1,8 +1,8 @@
-"""How near the strategies come to this machine's limit: embedding alone, in one process, in turn.
+"""How close the strategies come to this machine's limit: embedding alone, in one process, in alternating order.
 
 Every round measures the limit again, with the layout that the search found, and then each strategy at each number of
-clients; what is printed is the median over rounds of the ratios within a round, so a machine that slows down slows down
-both sides.
+clients. The figures are medians over rounds of the ratios within a round, so a machine that slows down affects both
+sides of a ratio.
 
     python benchmarks/strategies.py
     python benchmarks/strategies.py --corpus turns --clients 1 8 20 64 --strategy adaptive shared --rounds 5
@@ -12,221 +12,159 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import statistics
-import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
-os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-
-from membench.machine.facts import describe
-from membench.plan.matrix import DEFAULT_MODEL
-from membench.spec.corpus import benchmark_text, turns
+from common.embedding import (
+    CORPORA,
+    Candidate,
+    EmbeddingFigures,
+    Rounds,
+    build_strategy,
+    comparison_parser,
+    corpus_texts,
+    load_session,
+    measure_rounds,
+    median_figures,
+    setup_line,
+)
+from common.rounds import median_ratio
+from membench.units import plural
 from membench_backends.base import Strategy
 from membench_backends.cores import physical_cores
-from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
 from membench_backends.embedding.limit.offline import OfflineSearch
-from membench_backends.embedding.strategies.catalogue import STRATEGIES, parse_options
 
-TEXTS = 4096
-SAMPLE = 384
-"""Texts of a pass for the limit."""
-SKEWED_LOG_MEAN, SKEWED_LOG_DEVIATION = 2.6, 0.7
-"""Of the tokens of a text: many short ones and a long tail, 17 on average."""
-BOUNDS = {
+SAMPLE_TEXTS = 384
+"""Texts in one pass of the limit."""
+LIMIT_SHARES_MIN = {
     "uniform": {20: 0.90, 64: 0.90},
     "turns": {8: 0.75, 20: 0.86, 64: 0.95},
     "skewed": {8: 0.60, 20: 0.73, 64: 0.80},
 }
-"""What `adaptive` shall reach of the limit in fp32 on two cores."""
-TAIL_BOUNDS = {"turns": 2.2, "skewed": 3.0}
-"""Its p99, in times of its p50."""
+"""Bounds of `adaptive` in fp32 on two cores, by corpus and number of clients: its share of the limit;"""
+TAIL_RATIOS_MAX = {"turns": 2.2, "skewed": 3.0}
+"""its p99 / p50 with several clients;"""
+FASTEST_SHARE_MIN = 0.97
+"""its throughput / that of the fastest strategy;"""
+SINGLE_CLIENT_P50_MAX = 1.05
+"""and with one client its p50 / the best p50 of `shared`."""
 
 
-class Figures(NamedTuple):
-    """What one strategy gave in one round."""
+class Result(NamedTuple):
+    """The medians of a candidate at one number of clients."""
 
-    texts_per_s: float
-    p50_ms: float
-    p99_ms: float
-
-
-Candidate = tuple[str, int | None]
-"""A strategy, and the threads of its sessions; None leaves them to the strategy."""
+    figures: EmbeddingFigures
+    limit_share: float
 
 
 def main() -> None:
-    """Measure, and print a table a corpus."""
+    """Measure, and print a table per corpus."""
     options = _options()
-    print(f"{describe()}; {options.model}, {options.precision}; {options.rounds} rounds of {options.seconds:g} s")
-    candidates = candidates_of(options.strategy)
-    built = {candidate: build(candidate, options) for candidate in candidates}
-    everything = {}
-    for corpus in options.corpus:
-        everything[corpus] = _corpus(corpus, built, options)
+    print(setup_line(options))
+    candidates = _candidates(options.strategy)
+    strategies = {candidate.label: build_strategy(candidate, options) for candidate in candidates}
+    report = {corpus: _measure_corpus(corpus, candidates, strategies, options) for corpus in options.corpus}
     if options.json:
-        options.json.write_text(json.dumps(everything, indent=1))
+        options.json.write_text(json.dumps(report, indent=1))
+    for strategy in strategies.values():
+        strategy.close()
 
 
-def texts_of(corpus: str) -> list[str]:
-    """The texts of a corpus, every one of them different."""
-    if corpus == "uniform":
-        return [benchmark_text(number) for number in range(1000, 1000 + TEXTS)]
-    if corpus == "turns":
-        return turns(TEXTS, seed=1)
-    return turns(TEXTS, 1, SKEWED_LOG_MEAN, SKEWED_LOG_DEVIATION)
-
-
-def closed_loop(strategy: Strategy, texts: Sequence[str], clients: int, seconds: float) -> Figures:
-    """Run clients that embed one text after another; what was under way at the end counts by its share."""
-    latencies: list[list[float]] = [[] for _ in range(clients)]
-    barrier = threading.Barrier(clients + 1)
-    end_s = 0.0
-
-    def client(number: int) -> None:
-        own = latencies[number]
-        barrier.wait()
-        for text in islice(texts, number, None, clients):
-            begin = time.perf_counter()
-            if begin >= end_s:
-                return
-            strategy.embed(text)
-            own.append(time.perf_counter() - begin)
-
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    begin_s = time.perf_counter()
-    end_s = begin_s + seconds
-    barrier.wait()
-    for thread in threads:
-        thread.join()
-    took_s = time.perf_counter() - begin_s
-    every = sorted(latency for own in latencies for latency in own)
-    return Figures(
-        len(every) / took_s, 1e3 * every[len(every) // 2], 1e3 * every[min(int(len(every) * 0.99), len(every) - 1)]
-    )
-
-
-def _corpus(
-    corpus: str, built: dict[Candidate, Strategy], options: argparse.Namespace
-) -> dict[str, dict[str, list[float]]]:
-    texts = texts_of(corpus)
+def _measure_corpus(
+    corpus: str, candidates: Sequence[Candidate], strategies: Mapping[str, Strategy], options: argparse.Namespace
+) -> dict[str, dict[int, dict[str, float]]]:
+    """Measure and print one corpus; return its figures by strategy and number of clients."""
+    texts = corpus_texts(corpus)
     random.Random(2).shuffle(texts)
-    search = OfflineSearch(partial(_load, options), physical_cores(), texts[:SAMPLE], passes=2)
-    best = search.run(lambda found: None)
-    print(f"\n{corpus}: the limit is reached with {best.layout}")
-    limits: list[float] = []
-    figures: dict[tuple[Candidate, int], list[Figures]] = {}
-    shares: dict[tuple[Candidate, int], list[float]] = {}
-    for number in range(options.rounds):
-        for clients in options.clients:
-            limit = search.again(best.layout).texts_per_s
-            limits.append(limit)
-            for candidate in list(built)[:: 1 if number % 2 else -1]:
-                got = closed_loop(built[candidate], texts, clients, options.seconds)
-                figures.setdefault((candidate, clients), []).append(got)
-                shares.setdefault((candidate, clients), []).append(got.texts_per_s / limit)
-    print(f"  limit {statistics.median(limits):.0f}/s ({min(limits):.0f} to {max(limits):.0f})")
-    rows: dict[str, dict[str, list[float]]] = {}
-    for clients in options.clients:
-        print(f"  {clients} client{'s' if clients > 1 else ''}")
-        medians = {candidate: _median(figures[candidate, clients]) for candidate in built}
-        fastest = max(got.texts_per_s for got in medians.values())
-        for candidate, got in medians.items():
-            share = statistics.median(shares[candidate, clients])
-            verdicts = _verdicts(corpus, clients, candidate, got, share, fastest, medians) if options.check else ""
-            print(
-                f"    {name_of(candidate):18s} {got.texts_per_s:7.1f}/s  {share:5.2f} of the limit  "
-                f"p50 {got.p50_ms:7.1f} ms  p99 {got.p99_ms:7.1f} ms  {got.p99_ms / got.p50_ms:5.1f} x  {verdicts}",
-                flush=True,
-            )
-            rows.setdefault(name_of(candidate), {})[str(clients)] = [*got, share]
-    return rows
-
-
-def _verdicts(
-    corpus: str,
-    clients: int,
-    candidate: Candidate,
-    got: Figures,
-    share: float,
-    fastest: float,
-    medians: dict[Candidate, Figures],
-) -> str:
-    """What `adaptive` was asked for, and whether it keeps it."""
-    if candidate[0] != "adaptive":
-        return ""
-    asked = [(got.texts_per_s / fastest, ">=", 0.97, "of the fastest")]
-    if clients == 1:
-        best = min((other.p50_ms for (name, _), other in medians.items() if name == "shared"), default=got.p50_ms)
-        asked.append((got.p50_ms / best, "<=", 1.05, "of the best shared p50"))
-    if (bound := BOUNDS[corpus].get(clients)) is not None:
-        asked.append((share, ">=", bound, "of the limit"))
-    if clients > 1 and corpus in TAIL_BOUNDS:
-        asked.append((got.p99_ms / got.p50_ms, "<=", TAIL_BOUNDS[corpus], "p99/p50"))
-    return "  ".join(
-        f"{'✓' if (value >= bound if sign == '>=' else value <= bound) else '✗'} {value:.2f} {sign} {bound:.2f} {what}"
-        for value, sign, bound, what in asked
+    search = OfflineSearch(partial(load_session, options), physical_cores(), texts[:SAMPLE_TEXTS], passes=2)
+    layout = search.run(lambda _: None).layout
+    print(f"\n{corpus}: best offline layout {layout}")
+    limits_texts_per_s: list[float] = []
+    rounds = measure_rounds(
+        strategies, texts, options, before=lambda: limits_texts_per_s.append(search.again(layout).texts_per_s)
     )
+    print(
+        f"  limit {statistics.median(limits_texts_per_s):.0f} texts/s "
+        f"({min(limits_texts_per_s):.0f} to {max(limits_texts_per_s):.0f})"
+    )
+    report: dict[str, dict[int, dict[str, float]]] = {candidate.label: {} for candidate in candidates}
+    for index, clients in enumerate(options.clients):
+        limits = limits_texts_per_s[index :: len(options.clients)]
+        results = {candidate: _result(rounds, candidate, clients, limits) for candidate in candidates}
+        _print_table(corpus, clients, results, options.check)
+        for candidate, result in results.items():
+            report[candidate.label][clients] = {**result.figures._asdict(), "limit_share": result.limit_share}
+    return report
 
 
-def _median(rounds: Sequence[Figures]) -> Figures:
-    return Figures(*(statistics.median(values) for values in zip(*rounds, strict=True)))
+def _result(rounds: Rounds, candidate: Candidate, clients: int, limits_texts_per_s: Sequence[float]) -> Result:
+    measured = rounds[candidate.label][clients]
+    rates = [figures.texts_per_s for figures in measured]
+    return Result(median_figures(measured), median_ratio(zip(rates, limits_texts_per_s, strict=True)))
 
 
-def candidates_of(strategies: Sequence[str]) -> list[Candidate]:
-    """Every strategy as it is, and those that leave the threads open with one and with all cores."""
-    found: list[Candidate] = []
-    for name in strategies:
-        found += [(name, threads) for threads in ((1, physical_cores()) if name in ("shared", "mutex") else (None,))]
-    return found
+def _print_table(corpus: str, clients: int, results: Mapping[Candidate, Result], check: bool) -> None:
+    print(f"  {plural(clients, 'client')}")
+    for candidate, result in results.items():
+        figures = result.figures
+        checks = _checks(corpus, clients, result, results) if check and candidate.strategy == "adaptive" else ""
+        tail_ratio = figures.latency_p99_ms / figures.latency_p50_ms
+        print(
+            f"    {candidate.label:18s} {figures.texts_per_s:7.1f} texts/s  {result.limit_share:5.2f} of the limit  "
+            f"p50 {figures.latency_p50_ms:7.1f} ms  p99 {figures.latency_p99_ms:7.1f} ms  {tail_ratio:5.1f} x  "
+            f"{checks}",
+            flush=True,
+        )
 
 
-def name_of(candidate: Candidate) -> str:
-    """`shared threads=1`."""
-    name, threads = candidate
-    return name if threads is None else f"{name} threads={threads}"
+def _checks(corpus: str, clients: int, result: Result, results: Mapping[Candidate, Result]) -> str:
+    """Return the bounds of `adaptive`, each with a mark that shows whether the result meets it."""
+    figures = result.figures
+    fastest_texts_per_s = max(other.figures.texts_per_s for other in results.values())
+    checks = [_at_least(figures.texts_per_s / fastest_texts_per_s, FASTEST_SHARE_MIN, "of the fastest")]
+    shared_p50_ms = [
+        other.figures.latency_p50_ms for candidate, other in results.items() if candidate.strategy == "shared"
+    ]
+    if clients == 1 and shared_p50_ms:
+        ratio = figures.latency_p50_ms / min(shared_p50_ms)
+        checks.append(_at_most(ratio, SINGLE_CLIENT_P50_MAX, "of the best shared p50"))
+    if (share := LIMIT_SHARES_MIN[corpus].get(clients)) is not None:
+        checks.append(_at_least(result.limit_share, share, "of the limit"))
+    if clients > 1 and corpus in TAIL_RATIOS_MAX:
+        ratio = figures.latency_p99_ms / figures.latency_p50_ms
+        checks.append(_at_most(ratio, TAIL_RATIOS_MAX[corpus], "p99/p50"))
+    return "  ".join(checks)
 
 
-def build(candidate: Candidate, options: argparse.Namespace) -> Strategy:
-    """A strategy with sessions of its own."""
-    name, fixed = candidate
-    given = dict(option.split("=", 1) for option in options.option)
-    known = STRATEGIES[name].options.__struct_fields__
-    own = parse_options(name, {key: value for key, value in given.items() if key in known})
-
-    return STRATEGIES[name].build(lambda threads=None: _load(options, fixed or threads), own)
+def _at_least(value: float, bound: float, what: str) -> str:
+    return f"{'✓' if value >= bound else '✗'} {value:.2f} >= {bound:.2f} {what}"
 
 
-def _load(options: argparse.Namespace, threads: int | None = None) -> FastEmbedModel:
-    return load_model(options.model, threads, lambda stage: None, options.precision)
+def _at_most(value: float, bound: float, what: str) -> str:
+    return f"{'✓' if value <= bound else '✗'} {value:.2f} <= {bound:.2f} {what}"
 
 
-def parser_of(description: str) -> argparse.ArgumentParser:
-    """What every comparison of strategies can be told."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--clients", nargs="+", type=int, default=[1, 8, 20, 64])
-    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="of the strategies")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--precision", default="fp32", choices=["fp32", "int8"])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of a candidate in a round")
-    parser.add_argument("--json", type=Path, help="write the figures")
-    return parser
+def _candidates(strategies: Sequence[str]) -> list[Candidate]:
+    """Return the strategies; those that do not choose their threads, once with one and once with all cores."""
+    candidates: list[Candidate] = []
+    for strategy in strategies:
+        if strategy in ("shared", "mutex"):
+            candidates += [Candidate(strategy, threads) for threads in sorted({1, physical_cores()})]
+        else:
+            candidates.append(Candidate(strategy))
+    return candidates
 
 
 def _options() -> argparse.Namespace:
-    parser = parser_of((__doc__ or "").splitlines()[0])
-    parser.add_argument("--corpus", nargs="+", choices=list(BOUNDS), default=list(BOUNDS))
+    parser = comparison_parser((__doc__ or "").splitlines()[0])
+    parser.add_argument("--corpus", nargs="+", choices=CORPORA, default=CORPORA)
     parser.add_argument("--strategy", nargs="+", default=["shared", "mutex", "queue", "pool", "adaptive"])
-    parser.add_argument("--check", action=argparse.BooleanOptionalAction, default=True, help="say what is asked for")
+    parser.add_argument(
+        "--check", action=argparse.BooleanOptionalAction, default=True, help="show whether adaptive meets its bounds"
+    )
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
-"""What the dashboard itself costs, each figure beside its bound: start, keys, charts, memory, processor.
+"""What the dashboard itself costs: start-up, key presses, charts, memory and CPU time, each beside its bound.
 
-Everything runs in terminals of its own, 120 x 36; the run in the background is real.
+The dashboard runs in pseudo-terminals of 120x36; the runs behind it are real.
 
     python benchmarks/ui.py
 """
@@ -8,44 +8,26 @@ Everything runs in terminals of its own, 120 x 36; the run in the background is 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
-import pty
-import select
-import signal
 import statistics
-import struct
 import sys
 import tempfile
-import termios
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from functools import partial
+from unittest.mock import patch
 
 import msgspec
 import psutil
 
-from membench.plan.matrix import Choice, Plan, make_plan
-from membench.plan.scenarios import load_catalogue
+from common.rounds import measure_pairs, median_ratio
+from common.runs import DASHBOARD_RUN, run_headless, steady_add_plan
+from common.terminal import Terminal
 from membench.results.history import History, history_path
-from membench.results.record import Record
-from membench.session.events import RunEnded
-from membench.session.session import Session
-from membench.settings import Config
-from membench.tui.app import Dashboard
 from membench.tui.common import chart
 
-ROWS, COLUMNS = 36, 120
-PATIENCE_S = 60.0
-STARTS = 7
-KEYS = 120
-HISTORY_RUNS = 1000
-WATCHED_S = 6.0
-CHART = (120, 30)
-CHART_POINTS = 300
-STARTED = (sys.executable, "-m", "membench")
-"""What a person starts."""
-BARE = """
+DASHBOARD = (sys.executable, "-m", "membench")
+BARE_APP = """
 from textual.app import App
 from textual.widgets import Static
 
@@ -55,228 +37,135 @@ class Bare(App):
 
 Bare().run()
 """
-SCALES = (b"last 60 s", b"last 30 s", b"last 10 s")
+STARTS = 7
+KEYS = 120
+TIME_SCALES = (b"last 60 s", b"last 30 s", b"last 10 s")
+"""The titles of the throughput chart at its first time scales; `+` goes to the next, `-` to the one before."""
+HISTORY_RUNS = 1000
+CPU_WINDOW_S = 6.0
+CHART_SIZE = (120, 30)
+CHART_POINTS = 300
+CHART_DRAWS, CHART_WARMUP_DRAWS = 60, 10
 
 
-class Terminal:
-    """A command in a terminal of its own."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self.started = time.perf_counter()
-        self.process, self._descriptor = pty.fork()
-        if self.process == 0:
-            os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as for a person: compiled at the first start
-            os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-            os.execv(command[0], list(command))
-
-    def press(self, key: bytes) -> None:
-        """Send a key."""
-        os.write(self._descriptor, key)
-
-    def until(self, wanted: bytes) -> float:
-        """Seconds until the terminal is sent some bytes, from now on."""
-        began, seen = time.perf_counter(), b""
-        while wanted not in seen:
-            if not self._ready(PATIENCE_S):
-                sys.exit(f"{wanted!r} was never drawn; the last was {seen[-300:]!r}")
-            seen = seen[-len(wanted) :] + os.read(self._descriptor, 1 << 16)
-        return time.perf_counter() - began
-
-    def watch(self, seconds: float) -> None:
-        """Take what is drawn for a while."""
-        end = time.perf_counter() + seconds
-        while (left := end - time.perf_counter()) > 0:
-            if self._ready(left):
-                os.read(self._descriptor, 1 << 16)
-
-    def close(self) -> None:
-        """Close the terminal, and see the command out."""
-        os.kill(self.process, signal.SIGHUP)
-        try:
-            while os.read(self._descriptor, 1 << 16):
-                pass
-        except OSError:  # Linux: the other end is closed
-            pass
-        os.waitpid(self.process, 0)
-        os.close(self._descriptor)
-
-    def _ready(self, seconds: float) -> bool:
-        return bool(select.select([self._descriptor], [], [], seconds)[0])
+def main() -> None:
+    """Measure everything, and print a line per figure."""
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
+    _report_first_paint()
+    _report_keys()
+    _report(f"console memory with {HISTORY_RUNS:,} runs in History", history_rss_mb(), "MB", bound=90)
+    _report("chart redraw at {}x{}".format(*CHART_SIZE), chart_redraw_ms(), "ms", bound=6)
+    _report("console CPU time at 2 redraws/s", console_cpu_percent("--fps", "2"), "% of a core")
+    _report("console CPU time at 4 redraws/s", console_cpu_percent("--fps", "4"), "% of a core", bound=4)
+    _report("console CPU time when quiet", console_cpu_percent("--quiet"), "% of a core")
 
 
-@contextmanager
-def terminal_of(command: Sequence[str]) -> Iterator[Terminal]:
-    """A command in a terminal, which is closed in any case."""
-    terminal = Terminal(command)
-    try:
-        yield terminal
-    finally:
-        terminal.close()
+def _report_first_paint() -> None:
+    pairs = first_paints_s()
+    dashboard_s, bare_s = (statistics.median(column) for column in zip(*pairs, strict=True))
+    _report("first paint of the dashboard", dashboard_s * 1e3, "ms")
+    _report("first paint of a bare Textual app", bare_s * 1e3, "ms")
+    _report("first paint, dashboard / bare Textual app", median_ratio(pairs), "x", bound=1.45)
 
 
-def dashboard(*arguments: str) -> AbstractContextManager[Terminal]:
-    """The dashboard as a person starts it, or with a run under way."""
-    return terminal_of([sys.executable, __file__, *arguments] if arguments else STARTED)
+def _report_keys() -> None:
+    latencies_ms = sorted(latency_s * 1e3 for latency_s in key_latencies_s())
+    _report("key to paint during a run, p50", statistics.median(latencies_ms), "ms")
+    _report("key to paint during a run, p99", latencies_ms[int(len(latencies_ms) * 0.99) - 1], "ms", bound=50)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print a line a figure."""
-    options = _options(arguments)
-    if options.child:
-        _run_in_dashboard(options)
-        return
-    painted_s, bare_s = first_paint_s()
-    say("process start to first paint", painted_s * 1e3, 500, "ms")
-    say("the same of a Textual app with one word in it", bare_s * 1e3, None, "ms")
-    p50, p99 = key_to_paint_s()
-    say("key to paint during a run, p50", p50 * 1e3, None, "ms")
-    say("key to paint during a run, p99", p99 * 1e3, 50, "ms")
-    say(f"console memory, {HISTORY_RUNS:,} runs in History", history_rss_mb(), 90, "MB")
-    say(f"chart redraw at {CHART[0]}x{CHART[1]}", chart_redraw_s() * 1e3, 6, "ms")
-    for words, bound, settings in (
-        ("2/s", None, ("--fps", "2")),
-        ("4/s", 4, ("--fps", "4")),
-        ("quiet", None, ("--quiet",)),
-    ):
-        say(f"console processor time at {words}", cpu_share(settings) * 100, bound, "% of a core")
+def _report(figure: str, value: float, unit: str, bound: float | None = None) -> None:
+    verdict = "" if bound is None else f"   at most {bound:g}: {'pass' if value <= bound else 'MISS'}"
+    print(f"{figure:<47} {value:8.2f} {unit:<12}{verdict}", flush=True)
 
 
-def say(what: str, figure: float, bound: float | None, unit: str) -> None:
-    """A figure, its bound, and whether it keeps to it."""
-    verdict = "" if bound is None else f"   at most {bound:g}: {'pass' if figure <= bound else 'MISS'}"
-    print(f"{what:<47} {figure:8.1f} {unit:<12}{verdict}", flush=True)
+def first_paints_s() -> list[tuple[float, float]]:
+    """Return pairs of start-up times, of the dashboard and of a bare Textual app: process start to first text.
 
-
-def first_paint_s() -> tuple[float, float]:
-    """From the start of the process to the first words on the screen, of the dashboard and of next to nothing.
-
-    Medians of several, side by side, without the very first.
+    The first pair only warms the caches of the file system and of Python, and is left out.
     """
-    commands = (STARTED, (sys.executable, "-c", BARE))
-    taken: tuple[list[float], ...] = ([], [])
-    for _ in range(1 + STARTS):
-        for command, times in zip(commands, taken, strict=True):
-            with terminal_of(command) as terminal:
-                terminal.until(b"Plan")
-                times.append(time.perf_counter() - terminal.started)
-    painted_s, bare_s = (statistics.median(times[1:]) for times in taken)
-    return painted_s, bare_s
+    bare = (sys.executable, "-c", BARE_APP)
+    return list(measure_pairs(partial(_first_paint_s, DASHBOARD), partial(_first_paint_s, bare), 1 + STARTS))[1:]
 
 
-def key_to_paint_s() -> tuple[float, float]:
-    """Median and 99th percentile, from a key that changes the time scale to the words that say so."""
-    seconds = KEYS * 0.15 + 15
-    with dashboard("--child", "--fps", "4", "--duration", str(seconds)) as terminal:
-        terminal.until(b"measuring")
-        terminal.watch(2.0)
+def _first_paint_s(command: Sequence[str]) -> float:
+    with Terminal(command) as terminal:
+        terminal.wait_for(b"Plan")
+        return time.perf_counter() - terminal.started_s
+
+
+def key_latencies_s() -> list[float]:
+    """Return the times from a key that changes the time scale to the chart title that shows it."""
+    first, second, third = TIME_SCALES
+    presses = ((b"+", second), (b"+", third), (b"-", second), (b"-", first))
+    latencies_s = []
+    with Terminal([*DASHBOARD_RUN, "--fps", "4", "--duration", str(KEYS * 0.15 + 15)]) as terminal:
+        terminal.wait_for(b"measuring")
+        terminal.read_for(2.0)
         terminal.press(b"+")
-        terminal.until(SCALES[0])
-        taken = []
+        terminal.wait_for(first)
         for number in range(KEYS):
-            key, wanted = ((b"+", SCALES[1]), (b"+", SCALES[2]), (b"-", SCALES[1]), (b"-", SCALES[0]))[number % 4]
-            terminal.watch(0.1 + 0.013 * (number % 5))
+            key, title = presses[number % len(presses)]
+            terminal.read_for(0.1 + 0.013 * (number % 5))  # varied, so that keys fall anywhere between two redraws
             terminal.press(key)
-            taken.append(terminal.until(wanted))
-    taken.sort()
-    return statistics.median(taken), taken[int(len(taken) * 0.99) - 1]
+            latencies_s.append(terminal.wait_for(title))
+    return latencies_s
 
 
 def history_rss_mb() -> float:
-    """Resident memory of the console with many runs in its history, all of them listed."""
-    with tempfile.TemporaryDirectory() as folder:
-        before, os.environ["XDG_DATA_HOME"] = os.environ.get("XDG_DATA_HOME"), folder
-        try:
-            _fill_history()
-            with dashboard() as terminal:
-                terminal.until(b"Plan")
-                terminal.watch(2.0)
-                terminal.press(b"4")
-                terminal.until(b"null")
-                terminal.watch(2.0)
-                return psutil.Process(terminal.process).memory_info().rss / 1e6
-        finally:
-            del os.environ["XDG_DATA_HOME"]
-            if before is not None:
-                os.environ["XDG_DATA_HOME"] = before
-
-
-def chart_redraw_s() -> float:
-    """The median time of drawing the chart from its data to the lines of the screen."""
-    points = tuple((number / 10, 100.0 + number % 17) for number in range(1, CHART_POINTS + 1))
-    levels = (chart.Level(60.0, "mem0 · shared · 8"),)
-    curve = chart.Curve(points, "#5fb3f0", CHART_POINTS / 10, levels, chart.Level(180.0, "limit 180"))
-    return _median(lambda: chart.draw(curve, *CHART))
-
-
-def cpu_share(settings: Sequence[str]) -> float:
-    """Processor time of the console, without the run's, as a share of one core."""
-    with dashboard("--child", *settings, "--duration", str(WATCHED_S + 6)) as terminal:
-        terminal.until(b"elapsed" if "--quiet" in settings else b"measuring")
-        terminal.watch(6.0 if "--quiet" in settings else 2.0)
-        before = _processor_s(terminal.process)
-        terminal.watch(WATCHED_S)
-        return (_processor_s(terminal.process) - before) / WATCHED_S
-
-
-def _processor_s(pid: int) -> float:
-    """Processor time of all threads of a process, exactly: what psutil gives is counted in ticks of 10 ms.
-
-    Source: the Linux kernel's posix-timers, MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED).
-    """
-    return time.clock_gettime((~pid << 3) | 2)
-
-
-def _median(draw: Callable[[], object], times: int = 60) -> float:
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        draw()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken[times // 6 :])
+    """Return the resident memory of a console that lists a long history."""
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, XDG_DATA_HOME=folder):
+        _fill_history()
+        with Terminal(DASHBOARD) as terminal:
+            terminal.wait_for(b"Plan")
+            terminal.read_for(2.0)
+            terminal.press(b"4")
+            terminal.wait_for(b"null")
+            terminal.read_for(2.0)
+            return psutil.Process(terminal.pid).memory_info().rss / 1e6
 
 
 def _fill_history() -> None:
-    record = _a_record()
+    record = run_headless(steady_add_plan("null", None, 0.3))
     with History(history_path(), create=True) as history:
         for number in range(HISTORY_RUNS):
             history.add(msgspec.structs.replace(record, run_id=f"{number:012x}"), 5.0)
 
 
-def _a_record() -> Record:
-    """Of a real run, if a short one."""
-    plan = _plan("null", None, 0.3)
-    return next(event.record for event in Session(plan).events() if isinstance(event, RunEnded))
+def chart_redraw_ms() -> float:
+    """Return the median time from the chart's data to the lines on the screen."""
+    points = tuple((number / 10, 100.0 + number % 17) for number in range(1, CHART_POINTS + 1))
+    levels = (chart.Level(60.0, "mem0 · shared · 8"),)
+    curve = chart.Curve(points, "#5fb3f0", CHART_POINTS / 10, levels, chart.Level(180.0, "limit 180"))
+    draws_ms = []
+    for _ in range(CHART_WARMUP_DRAWS + CHART_DRAWS):
+        began_s = time.perf_counter()
+        chart.draw(curve, *CHART_SIZE)
+        draws_ms.append((time.perf_counter() - began_s) * 1e3)
+    return statistics.median(draws_ms[CHART_WARMUP_DRAWS:])
 
 
-def _plan(backend: str, strategy: str | None, duration_s: float) -> Plan:
-    choice = Choice(
-        scenarios=("steady-add",),
-        backends=(backend,),
-        strategies=(strategy,) if strategy else (),
-        clients=(8,),
-        duration_s=duration_s,
-    )
-    return make_plan(choice, load_catalogue())
+def console_cpu_percent(*options: str) -> float:
+    """Return the CPU time of the console during a run, without the runner's, in percent of one core.
+
+    Args:
+        options: How much the dashboard draws, as options of `dashboard_run.py`.
+    """
+    quiet = "--quiet" in options
+    with Terminal([*DASHBOARD_RUN, *options, "--duration", str(CPU_WINDOW_S + 6)]) as terminal:
+        terminal.wait_for(b"elapsed" if quiet else b"measuring")
+        terminal.read_for(6.0 if quiet else 2.0)  # a quiet dashboard does not show when measuring begins
+        before_s = _cpu_time_s(terminal.pid)
+        terminal.read_for(CPU_WINDOW_S)
+        return (_cpu_time_s(terminal.pid) - before_s) / CPU_WINDOW_S * 100
 
 
-def _run_in_dashboard(options: argparse.Namespace) -> None:
-    app = Dashboard(
-        load_catalogue(),
-        config=Config(fps=options.fps, quiet=options.quiet),
-        autorun=_plan("agentmem", "shared", options.duration),
-    )
-    app.run()
-    app.engine.leave()
+def _cpu_time_s(pid: int) -> float:
+    """Return the CPU time of all threads of a process, to the nanosecond; psutil counts ticks of 10 ms.
 
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--fps", type=float, default=4.0, help=argparse.SUPPRESS)
-    parser.add_argument("--quiet", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--duration", type=float, default=10.0, help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    The clock id is the Linux kernel's MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED), from <linux/posix-timers.h>.
+    """
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Text to vectors: strategies, engines, models, and the limit of a machine."""
+"""Embedding: strategies, engines, models, and the limit of a machine."""

@@ -1,4 +1,4 @@
-"""Ready vectors at the price of a checksum, in place of a model: what remains of an add is everything but embedding."""
+"""Precomputed vectors in place of a model: they cost only a checksum, so a run measures everything but embedding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SEED = 20_251_210
 
 
 class FixedEmbedder:
-    """Gives each text one of 1,024 random unit vectors, the same in every run; follows `base.Strategy`."""
+    """Maps each text to one of 1,024 random unit vectors, the same in every run; implements `base.Strategy`."""
 
     def __init__(self, dimensions: int) -> None:
         vectors = np.random.default_rng(_SEED).standard_normal((_DISTINCT_VECTORS, dimensions))
@@ -24,18 +24,18 @@ class FixedEmbedder:
         self._vectors: Vector = vectors.astype(np.float32)
 
     def embed(self, text: str) -> Vector:
-        """The vector that stands for a text: shape (dimensions,), float32."""
+        """Return the vector of a text: shape (dimensions,), float32."""
         vector: Vector = self._vectors[_row(text)]
         return vector
 
     def embed_batch(self, texts: Sequence[str]) -> Vector:
-        """The vectors that stand for texts: shape (len(texts), dimensions), float32."""
+        """Return the vectors of texts: shape (len(texts), dimensions), float32."""
         return self._vectors[[_row(text) for text in texts]]
 
     def close(self) -> None:
-        """Nothing runs in the background."""
+        """Do nothing: there is nothing to release."""
 
 
 def _row(text: str) -> int:
-    """Chosen by the text's CRC-32; a line break counts as a space, as it does for a tokeniser."""
+    """Return a row by the CRC-32 of a text, in which a line break counts as a space, as it does for a tokeniser."""
     return zlib.crc32(text.replace("\n", " ").encode()) % _DISTINCT_VECTORS

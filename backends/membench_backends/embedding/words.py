@@ -1,4 +1,4 @@
-"""Common English words: what the speed twin's vocabulary keeps whole and what made-up conversations are made of."""
+"""Common English words, for the speed twin's vocabulary and for generated conversations."""
 
 _TEXT = """
 the of and to in a is was he for on with as his it at by from her she that not be an this had are were but have
@@ -96,5 +96,5 @@ sam max ben alex anna emma sarah kate jane alice lucy
 """
 
 COMMON_WORDS: tuple[str, ...] = tuple(_TEXT.split())
-"""Lower case, each once, and each one token of BERT's uncased vocabulary, so that the twin and the real model cut a
-text made of them alike."""
+"""Distinct lower-case words. Each is one token of BERT's uncased vocabulary, so the twin and the real model split a text
+of these words into the same tokens."""

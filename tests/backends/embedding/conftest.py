@@ -1,4 +1,4 @@
-"""Models for the tests of this folder: a tiny twin, built once a session, in FastEmbed's own class."""
+"""Models for the tests of embedding: speed twins, built once per session and loaded by FastEmbed's own class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from membench_backends.embedding.models.twin import build_twin
 
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the caches of the person who runs it."""
+    """Keep the user's own caches out of the tests."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("FASTEMBED_CACHE_PATH", str(tmp_path / "fastembed"))
 
@@ -40,7 +40,7 @@ def tiny_model(tiny_model_folder: Path) -> FastEmbedModel:
 
 @pytest.fixture(scope="session")
 def texts() -> list[str]:
-    """Short, long, empty, and of the same length, so that padding and order matter."""
+    """Return short, long, empty and equally long texts, so that padding and order matter."""
     return [
         "Test memory item 7: This is a test memory for performance benchmarking.",
         "yes",

@@ -1,9 +1,9 @@
-"""Concurrent callers batched by length and age, with nothing to tune: ours.
+"""Batches concurrent requests by length and age, without tuning: our strategy.
 
-A caller tokenises its text itself and hands over the tokens. As soon as a batcher is free it works out the cheapest way
-to clear everything that waits, by a cost model that is fitted while running, and takes the batch of it that holds the
-request which has waited longest: so padding stays small and nobody starves. A caller that is alone runs its text
-itself, on a session with all cores; as soon as there are several, each batcher keeps to one core.
+Each caller tokenises its own text and queues the tokens. A free batcher works out the cheapest way to clear the queue,
+using a cost model that is fitted while running, and runs the batch that contains the oldest request. Padding therefore
+stays small, and no request starves. A lone caller bypasses the queue and runs its text in its own thread, on a session
+with all cores. With several callers, each batcher uses one core.
 """
 
 from __future__ import annotations
@@ -28,24 +28,26 @@ if TYPE_CHECKING:
 
     from membench_backends.base import LoadTokenModel, TokenOutput, Vector
 
-COMPANY_NS = 50_000_000
-"""A caller counts as alone once it has met no other for this long: between two of several there are gaps, too."""
+LONE_AFTER_NS = 50_000_000
+"""A caller counts as alone when no calls have overlapped for this long. Several callers also leave short gaps."""
 
 
 class AdaptiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many batches run at once, and how many requests may wait."""
+    """How many batches run at the same time, and how many requests can wait."""
 
     batchers: (
-        Annotated[int, msgspec.Meta(ge=1, le=256, description="batches at once, a core each; auto is one a core")]
+        Annotated[
+            int, msgspec.Meta(ge=1, le=256, description="concurrent batches, one core each; auto is one per core")
+        ]
         | None
     ) = None
     waiting: Annotated[
-        int, msgspec.Meta(ge=1, le=1_000_000, description="requests that may wait before callers are held back")
+        int, msgspec.Meta(ge=1, le=1_000_000, description="queued requests at which further callers block")
     ] = 1024
 
 
 class _Request:
-    """One text that waits for its batch."""
+    """A text in the queue."""
 
     __slots__ = ("answer", "due_ns", "length", "since_ns", "tokens")
 
@@ -57,27 +59,27 @@ class _Request:
 
 
 class AdaptiveStrategy:
-    """Batchers share one session and the requests that wait, sorted by length."""
+    """Batcher threads that share one session and one queue, which is sorted by length."""
 
     def __init__(self, load: LoadTokenModel, options: AdaptiveOptions) -> None:
         cores = physical_cores()
         self._batchers = options.batchers or cores
-        self._room = options.waiting
-        self._narrow = load(threads=1)
-        self._wide = load(threads=cores) if cores > 1 else self._narrow
+        self._waiting_max = options.waiting
+        self._one_core = load(threads=1)
+        self._all_cores = load(threads=cores) if cores > 1 else self._one_core
         self._cost = BatchCost()
         lock = threading.Lock()
         self._work = threading.Condition(lock)
-        """There is something to run, a batcher to run it, or the end."""
-        self._room_again = threading.Condition(lock)
-        """More requests may wait."""
+        """Notified when a request is queued, a batch ends, or the strategy closes."""
+        self._not_full = threading.Condition(lock)
+        """Notified when requests leave the queue, or the strategy closes."""
         self._waiting: list[_Request] = []
         self._waiting_tokens = 0
         self._running = 0
-        self._company_until_ns = 0
+        self._shared_until_ns = 0
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._batch, name=f"adaptive-{number}", daemon=True)
+            threading.Thread(target=self._run_batches, name=f"adaptive-{number}", daemon=True)
             for number in range(self._batchers)
         ]
         for thread in self._threads:
@@ -87,65 +89,66 @@ class AdaptiveStrategy:
         """Embed one text: shape (dimensions,), float32.
 
         Raises:
-            RuntimeError: The strategy is closed, or was before the text's turn came.
+            RuntimeError: The strategy is closed, or was closed before the text was embedded.
             Exception: Whatever the model raised for this text.
         """
-        tokens = self._narrow.tokenise(text)
-        if self._begin_alone():
+        tokens = self._one_core.tokenise(text)
+        if self._try_begin_alone():
             return self._run_alone(tokens)
         request = _Request(tokens)
         self._submit([request])
         return self._finish(request)
 
     def embed_batch(self, texts: Sequence[str]) -> Vector:
-        """Embed the caller's list, its texts batched with whatever else waits: shape (len(texts), dimensions), float32.
+        """Embed the caller's list, batched with other queued requests: shape (len(texts), dimensions), float32.
 
         Raises:
-            RuntimeError: The strategy is closed, or was before a text's turn came.
+            RuntimeError: The strategy is closed, or was closed before a text was embedded.
             Exception: Whatever the model raised for one of the texts.
         """
         import numpy as np
 
-        requests = [_Request(self._narrow.tokenise(text)) for text in texts]
+        requests = [_Request(self._one_core.tokenise(text)) for text in texts]
         self._submit(requests)
         vectors: list[np.ndarray[Any, Any]] = [self._finish(request) for request in requests]
-        return np.stack(vectors) if vectors else np.empty((0, self._narrow.dimensions), np.float32)
+        return np.stack(vectors) if vectors else np.empty((0, self._one_core.dimensions), np.float32)
 
     def close(self) -> None:
-        """Answer what waits, fail what comes after, end the batchers."""
+        """Embed the queued requests, refuse later ones, and end the batchers."""
         with self._work:
             self._closed = True
             self._work.notify_all()
-            self._room_again.notify_all()
+            self._not_full.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _begin_alone(self) -> bool:
+    def _try_begin_alone(self) -> bool:
+        """Return whether this is a lone caller; it then counts as running until `_end_run`."""
         with self._work:
             if self._closed:
-                raise _closed()
+                raise _closed_error()
             if self._running or self._waiting:
-                self._company_until_ns = perf_counter_ns() + COMPANY_NS
+                self._shared_until_ns = perf_counter_ns() + LONE_AFTER_NS
                 return False
-            if perf_counter_ns() < self._company_until_ns:
+            if perf_counter_ns() < self._shared_until_ns:
                 return False
             self._running += 1
             return True
 
     def _run_alone(self, tokens: Sequence[int]) -> Vector:
         try:
-            output = self._wide.run_tokens([tokens])
+            output = self._all_cores.run_tokens([tokens])
         finally:
-            self._end()
-        return self._wide.finish(output, 0)
+            self._end_run()
+        return self._all_cores.finish(output, 0)
 
     def _submit(self, requests: Sequence[_Request]) -> None:
         for request in requests:
             with self._work:
-                while len(self._waiting) >= self._room and not self._closed:
-                    self._room_again.wait()
+                while len(self._waiting) >= self._waiting_max and not self._closed:
+                    self._not_full.wait()
                 if self._closed:
-                    raise _closed()
+                    raise _closed_error()
                 insort(self._waiting, request, key=attrgetter("length"))
                 self._waiting_tokens += request.length
                 request.due_ns = request.since_ns + patience_ns(self._waiting_tokens, self._batchers, self._cost)
@@ -154,36 +157,36 @@ class AdaptiveStrategy:
 
     def _finish(self, request: _Request) -> Vector:
         output, row = request.answer.result()
-        return self._narrow.finish(output, row)
+        return self._one_core.finish(output, row)
 
-    def _end(self) -> None:
+    def _end_run(self) -> None:
         with self._work:
             self._running -= 1
             self._work.notify()
 
-    def _batch(self) -> None:
+    def _run_batches(self) -> None:
         try:
-            while batch := self._take():
+            while batch := self._take_batch():
                 try:
                     self._answer(batch)
                 finally:
-                    self._end()
+                    self._end_run()
         except BaseException as error:
             self._abandon(error)
             raise
 
     def _abandon(self, error: BaseException) -> None:
-        """A batcher ends by what should not happen: nobody shall wait for it."""
+        """Fail all queued requests after an unexpected error in a batcher, so that no caller waits for it."""
         with self._work:
             self._closed = True
-            left, self._waiting = self._waiting, []
+            unanswered, self._waiting = self._waiting, []
             self._work.notify_all()
-            self._room_again.notify_all()
-        for request in left:
+            self._not_full.notify_all()
+        for request in unanswered:
             request.answer.set_exception(error)
 
-    def _take(self) -> list[_Request]:
-        """The next batch, once there is one and fewer run than may; empty when there will be none."""
+    def _take_batch(self) -> list[_Request]:
+        """Wait for requests and a free batcher, and return the next batch; empty when the strategy is closed."""
         with self._work:
             while not self._waiting or self._running >= self._batchers:
                 if self._closed and not self._waiting:
@@ -195,7 +198,7 @@ class AdaptiveStrategy:
                 del self._waiting[index]
             self._waiting_tokens -= sum(request.length for request in batch)
             self._running += 1
-            self._room_again.notify(len(batch))
+            self._not_full.notify(len(batch))
         return batch
 
     def _answer(self, batch: list[_Request]) -> None:
@@ -203,27 +206,27 @@ class AdaptiveStrategy:
             mark("queue_wait", request.since_ns)
         begin_ns = perf_counter_ns()
         try:
-            output = self._narrow.run_tokens([request.tokens for request in batch])
+            output = self._one_core.run_tokens([request.tokens for request in batch])
         except Exception as error:
-            self._answer_one_by_one(batch, error)
+            self._answer_separately(batch, error)
             return
-        took_ms = (perf_counter_ns() - begin_ns) / 1e6
+        duration_ms = (perf_counter_ns() - begin_ns) / 1e6
         with self._work:
-            self._cost.learn(len(batch), batch[-1].length, took_ms)
+            self._cost.learn(len(batch), batch[-1].length, duration_ms)
         for row, request in enumerate(batch):
             request.answer.set_result((output, row))
 
-    def _answer_one_by_one(self, batch: list[_Request], error: Exception) -> None:
-        """One text in the batch is poisonous: only its caller shall know."""
+    def _answer_separately(self, batch: list[_Request], error: Exception) -> None:
+        """Run the texts of a failed batch one by one, so that only the caller of a bad text gets the error."""
         if len(batch) == 1:
             batch[0].answer.set_exception(error)
             return
         for request in batch:
             try:
-                request.answer.set_result((self._narrow.run_tokens([request.tokens]), 0))
-            except Exception as own_error:
-                request.answer.set_exception(own_error)
+                request.answer.set_result((self._one_core.run_tokens([request.tokens]), 0))
+            except Exception as request_error:
+                request.answer.set_exception(request_error)
 
 
-def _closed() -> RuntimeError:
+def _closed_error() -> RuntimeError:
     return RuntimeError("the adaptive strategy is closed")

@@ -1,4 +1,4 @@
-"""The caller's own list in as few calls as possible: what an application gets that batches for itself."""
+"""The caller's own list in as few calls as possible: the rate of an application that batches by itself."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 class BatchOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a list is cut."""
+    """How a list is split."""
 
-    batch_size: Annotated[int, msgspec.Meta(ge=1, le=65_536, description="texts a call of the model")] = 256
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=65_536, description="texts per call of the model")] = 256
 
 
 class BatchStrategy:
-    """One session and no lock, as `shared`, with the size of a call chosen."""
+    """One session and no lock, as `shared`, but with a chosen batch size."""
 
     def __init__(self, load: Callable[[], Model], options: BatchOptions) -> None:
         self._model = load()
         self._batch_size = options.batch_size
 
     def embed(self, text: str) -> Vector:
-        """Embed one text, a list of one: shape (dimensions,), float32."""
+        """Embed one text as a list of one: shape (dimensions,), float32."""
         vector: Vector = self.embed_batch([text])[0]
         return vector
 
@@ -34,4 +34,4 @@ class BatchStrategy:
         return self._model.embed(texts, self._batch_size)
 
     def close(self) -> None:
-        """Nothing runs in the background."""
+        """Do nothing: no thread runs in the background."""

@@ -1,4 +1,4 @@
-"""A lock that serves its waiters in the order they came: nobody starves, at the price of a switch at every release."""
+"""A first-come, first-served lock: no thread starves, but every contended release costs a thread switch."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from time import perf_counter_ns
 
 
 class FairLock:
-    """Hands itself to whoever has waited longest. A `threading.Lock` goes to whoever asks first once it is free."""
+    """A lock that goes to the longest-waiting thread; a free `threading.Lock` goes to whichever thread asks first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._guard = allocate_lock()
-        self._turns: deque[_Turn] = deque()
+        self._waiters: deque[_Waiter] = deque()
         self._taken = False
 
     def __enter__(self) -> None:
-        turn = None
+        waiter = None
         with self._guard:
             if self._taken:
-                turn = _Turn(len(self._turns) + 1)
-                self._turns.append(turn)
+                waiter = _Waiter(len(self._waiters) + 1)
+                self._waiters.append(waiter)
             self._taken = True
-        if turn:
-            turn.wait()
+        if waiter:
+            waiter.wait()
         self._lock.acquire()
-        if turn:
-            self._tell(turn)
+        if waiter:
+            self._report_wait(waiter)
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
         with self._guard:
-            if self._turns:
-                self._turns.popleft().come()
+            if self._waiters:
+                self._waiters.popleft().wake()
             else:
                 self._taken = False
 
-    def _tell(self, turn: _Turn) -> None:
-        """A metered lock is told of the wait, which it cannot see."""
+    def _report_wait(self, waiter: _Waiter) -> None:
+        """Report the wait to a metered lock, which cannot see it because the lock is free when it is acquired."""
         note_wait = getattr(self._lock, "note_wait", None)
         if note_wait:
-            note_wait(turn.waited_ns, turn.position)
+            note_wait(waiter.waited_ns, waiter.position)
 
 
-class _Turn:
-    """One waiter's place in the queue."""
+class _Waiter:
+    """A thread in the queue."""
 
     def __init__(self, position: int) -> None:
         self.position = position
         self.waited_ns = 0
         self._since_ns = perf_counter_ns()
-        self._come = allocate_lock()
-        self._come.acquire()
+        self._wake = allocate_lock()
+        self._wake.acquire()
 
     def wait(self) -> None:
-        self._come.acquire()
+        self._wake.acquire()
         self.waited_ns = perf_counter_ns() - self._since_ns
 
-    def come(self) -> None:
-        self._come.release()
+    def wake(self) -> None:
+        self._wake.release()

@@ -1,4 +1,4 @@
-"""One session behind one lock: AgentMem as measured in 2025.
+"""One session behind one lock: AgentMem in 2025.
 
 Source: `crates/agent-mem-embeddings/src/providers/fastembed.rs` of louloulin/AgentMem, with a pool of one.
 """
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class MutexOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who gets the lock next."""
+    """Which waiter gets the lock next."""
 
-    fair: Annotated[bool, msgspec.Meta(description="serve waiters in the order they came")] = False
+    fair: Annotated[bool, msgspec.Meta(description="serve waiters in order of arrival")] = False
 
 
 class MutexStrategy:
-    """One caller at a time, with one text or with a list; the others wait for the lock."""
+    """One caller at a time, with one text or a list; the others wait for the lock."""
 
     def __init__(self, load: Callable[[], Model], options: MutexOptions) -> None:
         self._model = load()
@@ -42,4 +42,4 @@ class MutexStrategy:
             return self._model.embed(texts)
 
     def close(self) -> None:
-        """Nothing runs in the background."""
+        """Do nothing: no thread runs in the background."""

@@ -1,4 +1,4 @@
-"""Which of the requests that wait go together, and go next: pure, so that the simulator and the tests run it too."""
+"""Which waiting requests form the next batch. A pure function, so that the simulator and tests can run it."""
 
 from __future__ import annotations
 
@@ -7,101 +7,104 @@ from typing import Protocol
 
 from membench_backends.embedding.strategies.cost import BatchCost
 
-PARTING = 0.67
-"""Of a batch's fixed cost, counted when texts are parted: what stays behind will find new company. In the simulation
-(`benchmarks/simulate_batching.py`) anything from 0.6 to 0.8 is best, for every cost and every mix of lengths."""
+SPLIT_COST_SHARE = 0.67
+"""Share of a batch's fixed cost that counts against splitting texts into one more batch. It is below 1 because requests
+left in the queue can join a later batch. In the simulation (`benchmarks/simulate_batching.py`), 0.6 to 0.8 is best for
+every cost and distribution of lengths."""
 BATCH_TOKENS_MAX = 1024
-"""Of a batch, padding included: beyond, a token begins to cost more, because activations leave the cache."""
+"""Maximum tokens of a batch, padding included. Beyond it a token costs more, because activations exceed the cache."""
 NEIGHBOURS = 64
-"""Requests to either side of the oldest, by length, that are looked at."""
+"""Requests considered on either side of the oldest one, in order of length."""
 PATIENCE = 3.0
-"""Times as long as clearing all that waited when a request came: then it goes with the next batch, whatever its length.
-Under a steady load that never happens; it is for the text that nothing else resembles."""
-PATIENCE_FLOOR_NS = 20_000_000
+"""A request is overdue after this many times the duration of clearing the queue as it was on arrival; it then joins the
+next batch, whatever its length. Under a steady load no request is overdue; the rule is for a text of unusual length."""
+PATIENCE_MIN_NS = 20_000_000
 
 
-class Waiting(Protocol):
-    """A request that waits."""
+class WaitingRequest(Protocol):
+    """A request in the queue."""
 
     @property
     def length(self) -> int:
-        """Tokens of its text."""
+        """Number of tokens of its text."""
 
     @property
     def since_ns(self) -> int:
-        """When it came."""
+        """Time of arrival."""
 
     @property
     def due_ns(self) -> int:
-        """When its patience ends."""
+        """Time at which it is overdue."""
 
 
-def next_batch(waiting: Sequence[Waiting], now_ns: int, idle: int, cost: BatchCost) -> list[int]:
-    """Which requests go next: those that go with the oldest in the cheapest way to clear everything, and all overdue.
+def next_batch(waiting: Sequence[WaitingRequest], now_ns: int, idle: int, cost: BatchCost) -> list[int]:
+    """Choose the next batch.
+
+    Of the cheapest way to clear the queue, that is the batch with the oldest request, plus every overdue request.
 
     Args:
-        waiting: The requests, ascending in length; at least one.
-        now_ns: The clock of `since_ns` and `due_ns`.
-        idle: Batchers that have nothing to do, the one that asks among them: each is left its share.
-        cost: What a batch takes.
+        waiting: The queued requests in ascending order of length; at least one.
+        now_ns: The current time, on the clock of `since_ns` and `due_ns`.
+        idle: Idle batchers, including the one that calls. The batch leaves the others their share of the queue.
+        cost: The cost of a batch.
 
     Returns:
-        Indices, ascending.
+        Indices into `waiting`, ascending.
     """
     oldest = min(range(len(waiting)), key=lambda index: waiting[index].since_ns)
     begin = max(oldest - NEIGHBOURS, 0)
     lengths = [request.length for request in waiting[begin : oldest + NEIGHBOURS + 1]]
     share = -(-len(waiting) // idle)
-    for part in cheapest_parts(lengths, cost, share):
-        if begin + part.stop > oldest:
-            chosen = range(begin + part.start, begin + part.stop)
+    for batch in cheapest_batches(lengths, cost, share):
+        if begin + batch.stop > oldest:
+            chosen = range(begin + batch.start, begin + batch.stop)
             break
     overdue = [index for index, request in enumerate(waiting) if request.due_ns <= now_ns and index not in chosen]
     return sorted([*chosen, *overdue]) if overdue else list(chosen)
 
 
-def cheapest_parts(lengths: Sequence[int], cost: BatchCost, most: int) -> list[slice]:
-    """The cheapest way to embed all of these texts: neighbours in length together, little padding, few batches.
+def cheapest_batches(lengths: Sequence[int], cost: BatchCost, max_texts: int) -> list[slice]:
+    """Split texts into the batches with the lowest total cost: a compromise of little padding and few batches.
 
-    Solved exactly from the shortest text on: the cheapest way to embed the first j texts ends with some batch of
-    texts i to j, after the cheapest way to embed the first i.
+    Solved exactly by dynamic programming: the cheapest split of the first j texts is the cheapest split of the first i
+    texts, followed by one batch of texts i to j, for the best i.
 
     Args:
-        lengths: Tokens of the texts, ascending.
-        cost: What a batch takes.
-        most: Texts that a batch may have.
+        lengths: Token counts of the texts, ascending.
+        cost: The cost of a batch.
+        max_texts: Maximum texts per batch.
 
     Returns:
         The batches, shortest texts first.
     """
-    fixed_ms, token_ms = PARTING * cost.fixed_ms, cost.token_ms
+    fixed_ms, token_ms = SPLIT_COST_SHARE * cost.fixed_ms, cost.token_ms
     total_ms = [0.0]
     first_of_last = [0]
     for end, longest in enumerate(lengths, 1):
         padded_ms = token_ms * longest
-        room = max(min(most, BATCH_TOKENS_MAX // max(longest, 1)), 1)
-        best_ms, best = float("inf"), end - 1
-        for first in range(end - 1, max(end - room, 0) - 1, -1):
-            this_ms = total_ms[first] + padded_ms * (end - first)
-            if this_ms < best_ms:
-                best_ms, best = this_ms, first
+        size_max = max(min(max_texts, BATCH_TOKENS_MAX // max(longest, 1)), 1)
+        best_ms, best_first = float("inf"), end - 1
+        for first in range(end - 1, max(end - size_max, 0) - 1, -1):
+            split_ms = total_ms[first] + padded_ms * (end - first)
+            if split_ms < best_ms:
+                best_ms, best_first = split_ms, first
         total_ms.append(best_ms + fixed_ms)
-        first_of_last.append(best)
-    parts = []
+        first_of_last.append(best_first)
+    batches = []
     end = len(lengths)
     while end:
-        parts.append(slice(first_of_last[end], end))
+        batches.append(slice(first_of_last[end], end))
         end = first_of_last[end]
-    return parts[::-1]
+    return batches[::-1]
 
 
 def patience_ns(waiting_tokens: int, batchers: int, cost: BatchCost) -> int:
-    """How long a request waits before it goes whatever its length.
+    """Return how long a new request waits before it is overdue.
 
     Args:
-        waiting_tokens: Tokens of all requests that wait, the new one among them.
-        batchers: Batches that run at once.
-        cost: What a batch takes.
+        waiting_tokens: Tokens of all queued requests, including the new one.
+        batchers: Batches that run at the same time.
+        cost: The cost of a batch.
     """
     clearing_ms = (cost.fixed_ms + cost.token_ms * waiting_tokens) / batchers
-    return max(round(PATIENCE * clearing_ms * 1e6), PATIENCE_FLOOR_NS)
+    return max(round(PATIENCE * clearing_ms * 1e6), PATIENCE_MIN_NS)

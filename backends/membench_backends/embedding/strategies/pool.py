@@ -1,4 +1,4 @@
-"""Several sessions, each behind a lock of its own, taken in turn: AgentMem's pool.
+"""Several sessions with one lock each, used round-robin: AgentMem's pool.
 
 Source: `crates/agent-mem-embeddings/src/providers/fastembed.rs` of louloulin/AgentMem.
 """
@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 
 
 class PoolOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How large the pool is."""
+    """The size of the pool."""
 
     sessions: (
-        Annotated[int, msgspec.Meta(ge=1, le=256, description="sessions, each with its own copy of the model")] | None
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1, le=256, description="sessions, each with its own copy of the model; auto is one per core"
+            ),
+        ]
+        | None
     ) = None
 
 
 class PoolStrategy:
-    """The next caller gets the next session, busy or not, and waits for its lock; a list always gets the first."""
+    """Each caller takes the next session, even if it is busy, and waits for its lock; a list always takes the first."""
 
     def __init__(self, load: Callable[[], Model], options: PoolOptions) -> None:
         self._sessions = [(load(), threading.Lock()) for _ in range(options.sessions or physical_cores())]
@@ -47,4 +53,4 @@ class PoolStrategy:
             return model.embed(texts)
 
     def close(self) -> None:
-        """Nothing runs in the background."""
+        """Do nothing: no thread runs in the background."""

@@ -1,4 +1,4 @@
-"""Callers wait while a window fills and is embedded as one batch: AgentMem's embedding queue.
+"""Requests collect in a window that is embedded as one batch: AgentMem's embedding queue.
 
 Source: `crates/agent-mem-embeddings/src/embedding_queue.rs` of louloulin/AgentMem; 64 requests and 20 ms are the
 defaults of its orchestrator.
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class QueueOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a window closes: with this many requests, or after this time, whichever comes first."""
+    """When a window closes: at this many requests or after this time, whichever comes first."""
 
     size: Annotated[int, msgspec.Meta(ge=1, le=4096, description="requests that close a window at once")] = 64
-    wait_ms: Annotated[float, msgspec.Meta(ge=1, le=60_000, description="milliseconds a window stays open")] = 20.0
+    wait_ms: Annotated[float, msgspec.Meta(ge=1, le=60_000, description="milliseconds that a window stays open")] = 20.0
 
 
 class _Request(NamedTuple):
@@ -35,10 +35,10 @@ class _Request(NamedTuple):
 
 
 class QueueStrategy:
-    """One thread collects a window of requests, embeds it, and only then opens the next.
+    """One thread collects a window of requests, embeds it, and then opens the next window.
 
-    A window opens when the one before is done, not when a request arrives, so a lone caller waits for its end. A list
-    does not queue; it goes to the model, whose lock it shares with the batches.
+    A window opens when the previous batch is done, not when a request arrives, so a lone caller waits until the window
+    closes. A list is not queued: the caller embeds it under the lock that the batches use.
     """
 
     def __init__(self, load: Callable[[], Model], options: QueueOptions) -> None:
@@ -46,24 +46,24 @@ class QueueStrategy:
         self._model_lock = threading.Lock()
         self._size = options.size
         self._wait_s = options.wait_ms / 1000
-        self._requests: SimpleQueue[_Request | None] = SimpleQueue()  # None asks the thread to end
+        self._requests: SimpleQueue[_Request | None] = SimpleQueue()  # None stops the thread
         self._closed = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="embedding-queue", daemon=True)
         self._thread.start()
 
     def embed(self, text: str) -> Vector:
-        """Embed one text, as part of a batch: shape (dimensions,), float32.
+        """Embed one text as part of a batch: shape (dimensions,), float32.
 
         Raises:
-            RuntimeError: The strategy is closed, or was before the text's turn came.
+            RuntimeError: The strategy is closed, or was closed before the text was embedded.
             Exception: Whatever the model raised for the batch.
         """
-        self._refuse_when_closed()
+        self._raise_if_closed_error()
         request = _Request(text, Future(), now_ns())
         self._requests.put(request)
         gauge("queue_depth", self._requests.qsize())
-        if self._ended.is_set():  # too late for the thread's own last look
+        if self._ended.is_set():  # the thread may have failed its remaining requests before this one was queued
             self._fail_waiting()
         return request.answer.result()
 
@@ -73,34 +73,35 @@ class QueueStrategy:
         Raises:
             RuntimeError: The strategy is closed.
         """
-        self._refuse_when_closed()
+        self._raise_if_closed_error()
         with self._model_lock:
             return self._model.embed(texts)
 
     def close(self) -> None:
-        """Embed what was queued before, fail what comes after, end the thread."""
+        """Embed the queued requests, refuse later ones, and end the thread."""
         self._closed = True
         self._requests.put(None)
         self._thread.join()
 
-    def _refuse_when_closed(self) -> None:
+    def _raise_if_closed(self) -> None:
         if self._closed:
-            raise _closed()
+            raise _closed_error()
 
     def _run(self) -> None:
         try:
-            more = True
-            while more:
-                batch, more = self._collect()
+            is_open = True
+            while is_open:
+                batch, is_open = self._collect()
                 if batch:
                     self._answer(batch)
         finally:
-            # In this order: a caller that sees the event fails its own request, one that does not is seen here.
+            # The order matters: a caller that sees the event fails its own request; otherwise the request is queued by
+            # now, and fails here.
             self._ended.set()
             self._fail_waiting()
 
     def _collect(self) -> tuple[list[_Request], bool]:
-        """The requests of one window, and whether there is to be another."""
+        """Return the requests of one window, and whether another window follows."""
         batch: list[_Request] = []
         end = time.monotonic() + self._wait_s
         while len(batch) < self._size:
@@ -129,7 +130,7 @@ class QueueStrategy:
         with self._model_lock:
             vectors = self._model.embed(texts)
         if len(vectors) != len(texts):
-            raise RuntimeError(f"the model gave {len(vectors)} vectors for {len(texts)} texts")
+            raise RuntimeError(f"the model returned {len(vectors)} vectors for {len(texts)} texts")
         return vectors
 
     def _fail_waiting(self) -> None:
@@ -139,8 +140,8 @@ class QueueStrategy:
             except Empty:
                 return
             if request is not None:
-                request.answer.set_exception(_closed())
+                request.answer.set_exception(_closed_error())
 
 
-def _closed() -> RuntimeError:
+def _closed_error() -> RuntimeError:
     return RuntimeError("the embedding queue is closed")

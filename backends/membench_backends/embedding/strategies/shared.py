@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class SharedOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """There is nothing to choose."""
+    """No options."""
 
 
 class SharedStrategy:
-    """Every caller runs the one session; ONNX Runtime and the tokenizer are safe to use so."""
+    """All callers run one session at the same time; ONNX Runtime and the tokenizer are thread-safe."""
 
     def __init__(self, load: Callable[[], Model], options: SharedOptions) -> None:
         self._model = load()
@@ -31,4 +31,4 @@ class SharedStrategy:
         return self._model.embed(texts)
 
     def close(self) -> None:
-        """Nothing runs in the background."""
+        """Do nothing: no thread runs in the background."""

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from membench_backends.base import Vector
 
 
-class Poisoned(Exception):
-    """What the scripted model raises for a text that it cannot take."""
+class BadTextError(Exception):
+    """Raised by the scripted model for the text `bad`."""
 
 
 class ScriptedModel:
-    """A token model whose vector of a text is its length, that raises for `poison`, and waits for its gate."""
+    """Embeds a text as its length, raises for `bad`, and blocks while its gate is closed."""
 
     dimensions = 1
 
@@ -38,14 +38,14 @@ class ScriptedModel:
         return np.array([[len(text)] for text in texts], np.float32)
 
     def tokenise(self, text: str) -> Sequence[int]:
-        return [-1] if text == "poison" else [1] * len(text)
+        return [-1] if text == "bad" else [1] * len(text)
 
     def run_tokens(self, batch: Sequence[Sequence[int]]) -> Any:
         self.batches.append([len(tokens) for tokens in batch])
         self.entered.release()
         assert self.gate.wait(30)
         if any(tokens[0] < 0 for tokens in batch if tokens):
-            raise Poisoned
+            raise BadTextError
         return [len(tokens) for tokens in batch]
 
     def finish(self, output: Any, row: int) -> Vector:
@@ -56,18 +56,18 @@ def build(model: ScriptedModel, **options: int) -> Strategy:
     return AdaptiveStrategy(lambda threads=None: model, AdaptiveOptions(**options))
 
 
-def test_a_lone_caller_does_not_queue() -> None:
+def test_a_lone_caller_runs_its_text_in_its_own_thread() -> None:
     model = ScriptedModel()
     strategy = build(model, batchers=1)
-    ran_in: list[str] = []
+    threads: list[str] = []
     run_tokens = model.run_tokens
-    model.run_tokens = lambda batch: ran_in.append(threading.current_thread().name) or run_tokens(batch)  # type: ignore[method-assign]
+    model.run_tokens = lambda batch: threads.append(threading.current_thread().name) or run_tokens(batch)  # type: ignore[method-assign]
     strategy.embed("alone")
     strategy.close()
-    assert ran_in == [threading.current_thread().name]
+    assert threads == [threading.current_thread().name]
 
 
-def test_what_waits_is_batched_by_length_around_the_oldest() -> None:
+def test_the_oldest_request_is_batched_with_texts_of_similar_length() -> None:
     model = ScriptedModel()
     strategy = build(model, batchers=1)
     model.gate.clear()
@@ -77,16 +77,16 @@ def test_what_waits_is_batched_by_length_around_the_oldest() -> None:
         waiting = []
         for number, length in enumerate((90, 10, 11, 12, 100), 1):
             waiting.append(clients.submit(strategy.embed, "x" * length))
-            until_waiting(strategy, number)
+            wait_for_requests(strategy, number)
         model.gate.set()
         assert [int(future.result(30)[0]) for future in waiting] == [90, 10, 11, 12, 100]
         running.result(30)
     strategy.close()
-    assert model.batches[1] == [90, 100], "the oldest with its neighbour in length, not with the short ones"
+    assert model.batches[1] == [90, 100], "the oldest request and its neighbour in length, not the short ones"
     assert sorted(model.batches[2]) == [10, 11, 12]
 
 
-def test_a_poisonous_text_fails_alone() -> None:
+def test_only_the_caller_of_a_bad_text_gets_the_error() -> None:
     model = ScriptedModel()
     strategy = build(model, batchers=1)
     model.gate.clear()
@@ -94,17 +94,17 @@ def test_a_poisonous_text_fails_alone() -> None:
         running = clients.submit(strategy.embed, "a")
         model.entered.acquire()
         good = [clients.submit(strategy.embed, "b") for _ in range(3)]
-        bad = clients.submit(strategy.embed, "poison")
-        until_waiting(strategy, 4)
+        bad = clients.submit(strategy.embed, "bad")
+        wait_for_requests(strategy, 4)
         model.gate.set()
         assert [int(future.result(30)[0]) for future in good] == [1, 1, 1]
-        with pytest.raises(Poisoned):
+        with pytest.raises(BadTextError):
             bad.result(30)
         running.result(30)
     strategy.close()
 
 
-def test_the_bound_of_the_queue_holds() -> None:
+def test_the_queue_is_bounded() -> None:
     model = ScriptedModel()
     strategy = build(model, batchers=1, waiting=3)
     model.gate.clear()
@@ -112,7 +112,7 @@ def test_the_bound_of_the_queue_holds() -> None:
         running = clients.submit(strategy.embed, "a")
         model.entered.acquire()
         more = [clients.submit(strategy.embed, "b" * length) for length in range(1, 11)]
-        until_waiting(strategy, 3)
+        wait_for_requests(strategy, 3)
         assert len(strategy._waiting) == 3  # type: ignore[attr-defined]
         model.gate.set()
         assert sorted(int(future.result(30)[0]) for future in more) == list(range(1, 11))
@@ -121,8 +121,8 @@ def test_the_bound_of_the_queue_holds() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_waiter_is_answered_also_when_it_closes(seed: int) -> None:
-    """64 clients, random lengths, injected failures, a close at a random moment: none hangs or gets another's."""
+def test_every_caller_gets_its_result_or_an_error_when_the_strategy_closes(seed: int) -> None:
+    """64 clients send random lengths and bad texts until a random close; none hangs or gets another's vector."""
     model = ScriptedModel()
     strategy = build(model, batchers=2, waiting=16)
     generator = random.Random(seed)
@@ -131,14 +131,14 @@ def test_every_waiter_is_answered_also_when_it_closes(seed: int) -> None:
     closer = threading.Thread(target=strategy.close)
 
     def client(number: int) -> None:
-        own = random.Random(number)
+        generator = random.Random(number)
         for _ in range(20):
-            text = "poison" if own.random() < 0.05 else "x" * own.randint(1, 100)
+            text = "bad" if generator.random() < 0.05 else "x" * generator.randint(1, 100)
             try:
-                right = int(strategy.embed(text)[0]) == len(text)
-                outcomes.append("right" if right else "wrong")
-            except Poisoned:
-                outcomes.append("poisoned" if text == "poison" else "wrong")
+                correct = int(strategy.embed(text)[0]) == len(text)
+                outcomes.append("correct" if correct else "wrong")
+            except BadTextError:
+                outcomes.append("failed" if text == "bad" else "wrong")
             except RuntimeError:
                 outcomes.append("closed")
             if len(outcomes) == close_at:
@@ -150,12 +150,12 @@ def test_every_waiter_is_answered_also_when_it_closes(seed: int) -> None:
     closer.join(30) if closer.ident else strategy.close()
     assert len(outcomes) == 64 * 20
     assert "wrong" not in outcomes
-    assert {"right", "closed"} <= set(outcomes)
+    assert {"correct", "closed"} <= set(outcomes)
     with pytest.raises(RuntimeError, match="closed"):
         strategy.embed("late")
 
 
-def test_results_equal_those_of_one_by_one_embedding(tiny_model: FastEmbedModel) -> None:
+def test_vectors_equal_those_embedded_one_by_one(tiny_model: FastEmbedModel) -> None:
     generator = random.Random(3)
     words = ["memory", "garden", "coffee", "yesterday", "camera", "restaurant", "holiday", "morning"]
     texts = [" ".join(generator.choices(words, k=generator.randint(1, 60))) for _ in range(300)]
@@ -168,7 +168,7 @@ def test_results_equal_those_of_one_by_one_embedding(tiny_model: FastEmbedModel)
     strategy.close()
 
 
-def test_the_cost_of_a_batch_is_learned() -> None:
+def test_the_cost_of_a_batch_is_estimated() -> None:
     cost = BatchCost()
     generator = random.Random(1)
     for _ in range(300):
@@ -178,7 +178,7 @@ def test_the_cost_of_a_batch_is_learned() -> None:
     assert cost.token_ms == pytest.approx(0.11, rel=0.05)
 
 
-def test_batches_of_one_size_leave_the_cost_positive() -> None:
+def test_the_estimated_cost_stays_positive_if_all_batches_have_one_size() -> None:
     cost = BatchCost()
     for _ in range(500):
         cost.learn(1, 17, 4.0)
@@ -186,19 +186,19 @@ def test_batches_of_one_size_leave_the_cost_positive() -> None:
     assert cost.token_ms > 0
 
 
-def test_nobody_waits_for_a_batcher_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_caller_waits_for_a_batcher_that_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threading.excepthook", lambda _: None)
-    monkeypatch.setattr("membench_backends.embedding.strategies.adaptive.next_batch", broken_policy)
+    monkeypatch.setattr("membench_backends.embedding.strategies.adaptive.next_batch", failing_policy)
     model = ScriptedModel()
     strategy = build(model, batchers=1)
     model.gate.clear()
     with ThreadPoolExecutor(3) as clients:
-        alone = clients.submit(strategy.embed, "a")
+        running = clients.submit(strategy.embed, "a")
         model.entered.acquire()
         waiting = clients.submit(strategy.embed, "b")
-        until_waiting(strategy, 1)
+        wait_for_requests(strategy, 1)
         model.gate.set()
-        alone.result(30)
+        running.result(30)
         with pytest.raises(ZeroDivisionError):
             waiting.result(30)
     with pytest.raises(RuntimeError, match="closed"):
@@ -206,13 +206,13 @@ def test_nobody_waits_for_a_batcher_that_is_gone(monkeypatch: pytest.MonkeyPatch
     strategy.close()
 
 
-def broken_policy(*_: object) -> list[int]:
+def failing_policy(*_: object) -> list[int]:
     raise ZeroDivisionError
 
 
-def until_waiting(strategy: Any, number: int) -> None:
-    """Wait until that many requests wait."""
-    until = time.monotonic() + 30
+def wait_for_requests(strategy: Any, number: int) -> None:
+    """Wait until `number` requests are queued."""
+    deadline = time.monotonic() + 30
     while len(strategy._waiting) < number:
-        assert time.monotonic() < until
+        assert time.monotonic() < deadline
         time.sleep(0.001)

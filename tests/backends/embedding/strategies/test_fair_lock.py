@@ -1,8 +1,9 @@
-"""A lock that serves its waiters in the order they came."""
+"""Tests of the first-come, first-served lock."""
 
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -12,19 +13,18 @@ from membench_backends.embedding.strategies.mutex import MutexOptions, MutexStra
 TIMEOUT_S = 30
 
 
-def queue_up(lock: FairLock, threads: list[threading.Thread]) -> None:
-    """Start threads one after another, each once the one before waits for its turn."""
-    for waiting, thread in enumerate(threads, 1):
+def start_in_order(lock: FairLock, threads: list[threading.Thread]) -> None:
+    """Start each thread once the previous one waits for the lock."""
+    for number, thread in enumerate(threads, 1):
         thread.start()
-        deadline = threading.Event()
         for _ in range(TIMEOUT_S * 1000):
-            if len(lock._turns) >= waiting:
+            if len(lock._waiters) >= number:
                 break
-            deadline.wait(0.001)
-        assert len(lock._turns) == waiting
+            time.sleep(0.001)
+        assert len(lock._waiters) == number
 
 
-def test_waiters_are_served_in_the_order_they_came() -> None:
+def test_waiters_are_served_in_order_of_arrival() -> None:
     lock, served = FairLock(), list[int]()
 
     def take(number: int) -> None:
@@ -33,48 +33,48 @@ def test_waiters_are_served_in_the_order_they_came() -> None:
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
     with lock:
-        queue_up(lock, threads)
+        start_in_order(lock, threads)
     for thread in threads:
         thread.join(TIMEOUT_S)
 
     assert served == list(range(20))
 
 
-def test_one_that_comes_again_goes_to_the_end() -> None:
-    lock, served, again = FairLock(), list[str](), threading.Event()
+def test_a_later_arrival_goes_to_the_end_of_the_queue() -> None:
+    lock, served, release = FairLock(), list[str](), threading.Event()
 
     def take(name: str) -> None:
         with lock:
             served.append(name)
-            again.wait(TIMEOUT_S)
+            release.wait(TIMEOUT_S)
 
     first, second = (threading.Thread(target=take, args=(name,)) for name in ("first", "second"))
     with lock:
-        queue_up(lock, [first])
-    second.start()  # comes while the first has it, or is about to
-    while len(lock._turns) + len(served) < 2:
-        again.wait(0.001)
+        start_in_order(lock, [first])
+    second.start()  # arrives while the first thread holds the lock or is about to
+    while len(lock._waiters) + len(served) < 2:
+        time.sleep(0.001)
     third = threading.Thread(target=take, args=("third",))
     third.start()
-    while len(lock._turns) < 2:
-        again.wait(0.001)
-    again.set()
+    while len(lock._waiters) < 2:
+        time.sleep(0.001)
+    release.set()
     for thread in (first, second, third):
         thread.join(TIMEOUT_S)
 
     assert served == ["first", "second", "third"]
 
 
-def test_only_one_at_a_time_is_inside() -> None:
-    lock, inside, most, entries = FairLock(), list[int](), list[int](), list[int]()
+def test_only_one_thread_holds_the_lock() -> None:
+    lock, holders, concurrency, entries = FairLock(), list[int](), list[int](), list[int]()
 
     def take(number: int) -> None:
         for _ in range(200):
             with lock:
-                inside.append(number)
-                most.append(len(inside))
+                holders.append(number)
+                concurrency.append(len(holders))
                 entries.append(number)
-                inside.remove(number)
+                holders.remove(number)
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(16)]
     for thread in threads:
@@ -82,13 +82,13 @@ def test_only_one_at_a_time_is_inside() -> None:
     for thread in threads:
         thread.join(TIMEOUT_S)
 
-    assert max(most) == 1
+    assert max(concurrency) == 1
     assert len(entries) == 16 * 200
     assert not lock._taken
-    assert not lock._turns
+    assert not lock._waiters
 
 
-def test_an_exception_in_the_body_passes_the_turn_on() -> None:
+def test_an_exception_under_the_lock_still_hands_it_over() -> None:
     lock, served = FairLock(), list[int]()
 
     def take(number: int) -> None:
@@ -101,7 +101,7 @@ def test_an_exception_in_the_body_passes_the_turn_on() -> None:
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(10)]
     with pytest.raises(LookupError), lock:
-        queue_up(lock, threads)
+        start_in_order(lock, threads)
         raise LookupError
     for thread in threads:
         thread.join(TIMEOUT_S)
@@ -111,19 +111,19 @@ def test_an_exception_in_the_body_passes_the_turn_on() -> None:
         pass
 
 
-def test_a_lock_that_keeps_an_account_is_told_of_each_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Listening:
+def test_each_wait_is_reported_to_a_metered_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    class MeteredLock:
         def __init__(self) -> None:
-            self.told: list[tuple[int, int]] = []
+            self.waits: list[tuple[int, int]] = []
             self._lock = threading.Lock()
             self.acquire, self.release = self._lock.acquire, self._lock.release
 
         def note_wait(self, waited_ns: int, queue_length: int) -> None:
-            self.told.append((waited_ns, queue_length))
+            self.waits.append((waited_ns, queue_length))
 
     lock = FairLock()
-    listening = Listening()
-    monkeypatch.setattr(lock, "_lock", listening)
+    metered = MeteredLock()
+    monkeypatch.setattr(lock, "_lock", metered)
 
     def take() -> None:
         with lock:
@@ -131,16 +131,16 @@ def test_a_lock_that_keeps_an_account_is_told_of_each_wait(monkeypatch: pytest.M
 
     threads = [threading.Thread(target=take) for _ in range(3)]
     with lock:
-        queue_up(lock, threads)
+        start_in_order(lock, threads)
     for thread in threads:
         thread.join(TIMEOUT_S)
 
-    assert [position for _, position in listening.told] == [1, 2, 3]
-    assert all(waited_ns > 0 for waited_ns, _ in listening.told)
+    assert [position for _, position in metered.waits] == [1, 2, 3]
+    assert all(waited_ns > 0 for waited_ns, _ in metered.waits)
 
 
 @pytest.mark.parametrize("fair", [False, True])
-def test_the_mutex_is_fair_if_asked(fair: bool) -> None:
+def test_the_mutex_is_fair_on_request(fair: bool) -> None:
     class Model:
         dimensions = 1
 

@@ -19,7 +19,7 @@ TIMEOUT_S = 30
 
 
 class RecordingModel:
-    """Gives a text's length as its vector; keeps the batches; fails for a batch that holds `bad`."""
+    """Embeds a text as its length, records the batches, and fails for a batch that contains `bad`."""
 
     dimensions = 1
 
@@ -29,12 +29,12 @@ class RecordingModel:
     def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
         self.batches.append(list(texts))
         if "bad" in texts:
-            raise LookupError("the model cannot do this")
+            raise LookupError("the model failed")
         return np.array([[len(text)] for text in texts], dtype=np.float32)
 
 
 class GatedModel(RecordingModel):
-    """Says that it has been entered, and waits until the gate opens."""
+    """Reports each call, and blocks it until the gate opens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,52 +51,52 @@ def open_queue(model: RecordingModel, size: int, wait_ms: float = LONG_MS) -> Qu
     return QueueStrategy(lambda: model, QueueOptions(size=size, wait_ms=wait_ms))
 
 
-def ask(strategy: QueueStrategy, texts: Sequence[str]) -> list[Future[Vector]]:
-    """One thread a text, all asking at once."""
+def embed_all(strategy: QueueStrategy, texts: Sequence[str]) -> list[Future[Vector]]:
+    """Embed all texts at the same time, one thread per text."""
     with ThreadPoolExecutor(len(texts)) as clients:
         return [clients.submit(strategy.embed, text) for text in texts]
 
 
-def test_a_full_window_does_not_wait_for_its_end() -> None:
+def test_a_full_window_closes_at_once() -> None:
     model = RecordingModel()
-    answers = ask(open_queue(model, size=4), ["a", "bb", "ccc", "dddd"] * 2)
+    answers = embed_all(open_queue(model, size=4), ["a", "bb", "ccc", "dddd"] * 2)
     assert [answer.result(TIMEOUT_S)[0] for answer in answers] == [1, 2, 3, 4] * 2
     assert [len(batch) for batch in model.batches] == [4, 4]
 
 
-def test_a_window_that_ends_is_embedded_as_it_is() -> None:
+def test_a_partial_window_is_embedded_when_its_time_is_up() -> None:
     model = RecordingModel()
     assert open_queue(model, size=64, wait_ms=1).embed("alone")[0] == 5
     assert model.batches == [["alone"]]
 
 
-def test_a_failing_batch_fails_its_own_callers_only() -> None:
+def test_a_failed_batch_fails_only_its_own_callers() -> None:
     model = RecordingModel()
     strategy = open_queue(model, size=2)
-    for answer in ask(strategy, ["good", "bad"]):
+    for answer in embed_all(strategy, ["good", "bad"]):
         assert isinstance(answer.exception(TIMEOUT_S), LookupError)
-    for answer in ask(strategy, ["fine", "well"]):
+    for answer in embed_all(strategy, ["fine", "well"]):
         assert answer.result(TIMEOUT_S)[0] == 4
 
 
-def test_a_model_that_loses_a_text_fails_the_batch() -> None:
+def test_a_missing_vector_fails_the_batch() -> None:
     class LosingModel(RecordingModel):
         def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
             return super().embed(texts)[1:]
 
-    for answer in ask(open_queue(LosingModel(), size=2), ["a", "b"]):
+    for answer in embed_all(open_queue(LosingModel(), size=2), ["a", "b"]):
         assert "1 vectors for 2 texts" in str(answer.exception(TIMEOUT_S))
 
 
-def test_a_list_does_not_queue() -> None:
+def test_a_list_is_not_queued() -> None:
     model = RecordingModel()
     vectors = open_queue(model, size=64).embed_batch(["a", "bb"])
     assert vectors.tolist() == [[1], [2]]
     assert model.batches == [["a", "bb"]]
 
 
-def test_batches_and_lists_take_turns_at_the_model() -> None:
-    class LonelyModel(RecordingModel):
+def test_batches_and_lists_never_run_at_the_same_time() -> None:
+    class ExclusiveModel(RecordingModel):
         def __init__(self) -> None:
             super().__init__()
             self.occupied = threading.Lock()
@@ -104,19 +104,19 @@ def test_batches_and_lists_take_turns_at_the_model() -> None:
         def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
             assert self.occupied.acquire(blocking=False)
             try:
-                time.sleep(0)  # gives another thread the chance to come in
+                time.sleep(0)  # lets another thread run
                 return super().embed(texts)
             finally:
                 self.occupied.release()
 
-    strategy = open_queue(LonelyModel(), size=2, wait_ms=1)
+    strategy = open_queue(ExclusiveModel(), size=2, wait_ms=1)
     with ThreadPoolExecutor(8) as clients:
         singles = [clients.submit(strategy.embed, "a") for _ in range(200)]
         lists = [clients.submit(strategy.embed_batch, ["b", "c"]) for _ in range(200)]
     assert [answer.exception() for answer in singles + lists] == [None] * 400
 
 
-def test_after_close_everything_is_refused() -> None:
+def test_calls_after_close_are_refused() -> None:
     strategy = open_queue(RecordingModel(), size=1)
     strategy.close()
     calls: list[Callable[[], object]] = [lambda: strategy.embed("a"), lambda: strategy.embed_batch(["a"])]
@@ -125,10 +125,10 @@ def test_after_close_everything_is_refused() -> None:
             call()
 
 
-def test_a_caller_that_close_overtakes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_races_with_close_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     strategy = open_queue(RecordingModel(), size=1)
     strategy.close()
-    monkeypatch.setattr(strategy, "_refuse_when_closed", lambda: None)  # it had looked just before
+    monkeypatch.setattr(strategy, "_raise_if_closed", lambda: None)  # checked just before the close
     outcome: Future[Vector] = Future()
 
     def embed() -> None:
@@ -141,7 +141,7 @@ def test_a_caller_that_close_overtakes_is_refused(monkeypatch: pytest.MonkeyPatc
     assert "closed" in str(outcome.exception(TIMEOUT_S))
 
 
-def test_a_request_that_comes_in_behind_close_is_refused() -> None:
+def test_a_request_queued_after_close_is_refused() -> None:
     model = GatedModel()
     strategy = open_queue(model, size=1)
     with ThreadPoolExecutor(2) as clients:
@@ -155,7 +155,7 @@ def test_a_request_that_comes_in_behind_close_is_refused() -> None:
     assert "closed" in str(late.exception(TIMEOUT_S))
 
 
-def test_close_answers_who_was_in_the_window() -> None:
+def test_close_answers_queued_requests() -> None:
     model = GatedModel()
     strategy = open_queue(model, size=1)
     with ThreadPoolExecutor(2) as clients:
@@ -169,11 +169,11 @@ def test_close_answers_who_was_in_the_window() -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 64])
 @pytest.mark.parametrize("attempt", range(10))
-def test_close_leaves_nobody_waiting(size: int, attempt: int) -> None:
+def test_no_caller_hangs_when_the_strategy_closes(size: int, attempt: int) -> None:
     clients = 32
     strategy = open_queue(RecordingModel(), size=size, wait_ms=1)
     answered = threading.Semaphore(0)
-    endings: list[str] = []
+    errors: list[str] = []
 
     def embed_until_refused(number: int) -> None:
         text = "x" * number
@@ -182,7 +182,7 @@ def test_close_leaves_nobody_waiting(size: int, attempt: int) -> None:
                 assert strategy.embed(text)[0] == number
                 answered.release()
         except RuntimeError as error:
-            endings.append(str(error))
+            errors.append(str(error))
 
     threads = [threading.Thread(target=embed_until_refused, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
@@ -192,4 +192,4 @@ def test_close_leaves_nobody_waiting(size: int, attempt: int) -> None:
     strategy.close()
     for thread in threads:
         thread.join(TIMEOUT_S)
-    assert endings == ["the embedding queue is closed"] * clients
+    assert errors == ["the embedding queue is closed"] * clients

@@ -22,21 +22,21 @@ OPTIONS: dict[str, dict[str, object]] = {"queue": {"size": 4, "wait_ms": 1}, "po
 
 
 class CountingModel:
-    """Counts its callers, those inside at the same time, and the sizes of their lists."""
+    """Records each call with its number of texts and batch size, and the maximum concurrency."""
 
     dimensions = 2
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, int]] = []
-        self.inside = 0
-        self.most_inside = 0
+        self.running = 0
+        self.max_running = 0
 
     def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
-        self.inside += 1
-        self.most_inside = max(self.most_inside, self.inside)
+        self.running += 1
+        self.max_running = max(self.max_running, self.running)
         self.calls.append((len(texts), batch_size))
-        time.sleep(0)  # gives another thread the chance to come in
-        self.inside -= 1
+        time.sleep(0)  # lets another thread run
+        self.running -= 1
         return np.ones((len(texts), 2), dtype=np.float32)
 
 
@@ -44,7 +44,7 @@ def build(name: str, load: Callable[[], Any]) -> Strategy:
     return STRATEGIES[name].build(load, parse_options(name, OPTIONS.get(name, {})))
 
 
-def test_the_table_is_in_the_order_shown() -> None:
+def test_strategies_are_in_display_order() -> None:
     assert list(STRATEGIES) == ["shared", "mutex", "queue", "pool", "adaptive", "batch"]
     assert [info.name for info in STRATEGIES.values() if info.needs_list] == ["batch"]
 
@@ -56,8 +56,8 @@ def test_every_caller_gets_the_vector_of_its_own_text(
     expected = {text: tiny_model.embed([text])[0] for text in texts}
     strategy = build(name, lambda threads=None: load_model(str(tiny_model_folder), 1, lambda _: None))
     with ThreadPoolExecutor(8) as clients:
-        asked = texts * 16
-        for text, vector in zip(asked, clients.map(strategy.embed, asked), strict=True):
+        requests = texts * 16
+        for text, vector in zip(requests, clients.map(strategy.embed, requests), strict=True):
             assert vector.shape == (tiny_model.dimensions,)
             np.testing.assert_allclose(vector, expected[text], atol=1e-5)
     np.testing.assert_allclose(strategy.embed_batch(texts), [expected[text] for text in texts], atol=1e-5)
@@ -65,29 +65,29 @@ def test_every_caller_gets_the_vector_of_its_own_text(
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_closing_twice_is_no_error(name: str) -> None:
+def test_close_can_be_called_twice(name: str) -> None:
     strategy = build(name, lambda threads=None: CountingModel())
     strategy.close()
     strategy.close()
 
 
-def test_mutex_lets_one_caller_in(texts: list[str]) -> None:
+def test_mutex_runs_one_call_at_a_time(texts: list[str]) -> None:
     model = CountingModel()
     strategy = build("mutex", lambda: model)
     with ThreadPoolExecutor(8) as clients:
         list(clients.map(strategy.embed, texts * 32))
         list(clients.map(strategy.embed_batch, [texts] * 32))
-    assert model.most_inside == 1
+    assert model.max_running == 1
     assert model.calls.count((1, 256)) == len(texts) * 32
     assert model.calls.count((len(texts), 256)) == 32
 
 
-def test_shared_lets_all_callers_in() -> None:
-    together = threading.Barrier(4, timeout=60)
+def test_shared_runs_all_calls_at_the_same_time() -> None:
+    all_running = threading.Barrier(4, timeout=60)
 
     class MeetingModel(CountingModel):
         def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
-            together.wait()
+            all_running.wait()
             return super().embed(texts, batch_size)
 
     strategy = build("shared", MeetingModel)
@@ -95,7 +95,7 @@ def test_shared_lets_all_callers_in() -> None:
         assert len(list(clients.map(strategy.embed, "abcd"))) == 4
 
 
-def test_pool_takes_its_sessions_in_turn_and_the_first_for_lists(texts: list[str]) -> None:
+def test_pool_uses_its_sessions_in_turn_and_the_first_for_lists(texts: list[str]) -> None:
     models: list[CountingModel] = []
     options = parse_options("pool", {"sessions": 3})
     strategy = STRATEGIES["pool"].build(lambda: models.append(CountingModel()) or models[-1], options)  # type: ignore[func-returns-value]
@@ -105,16 +105,16 @@ def test_pool_takes_its_sessions_in_turn_and_the_first_for_lists(texts: list[str
     assert [[size for size, _ in model.calls] for model in models] == [[1, 1, len(texts)], [1, 1], [1, 1]]
 
 
-def test_pool_lets_one_caller_into_each_session(texts: list[str]) -> None:
+def test_pool_runs_one_call_at_a_time_on_each_session(texts: list[str]) -> None:
     models: list[CountingModel] = []
     strategy = build("pool", lambda: models.append(CountingModel()) or models[-1])  # type: ignore[func-returns-value]
     with ThreadPoolExecutor(8) as clients:
         list(clients.map(strategy.embed, texts * 32))
         list(clients.map(strategy.embed_batch, [texts] * 32))
-    assert [model.most_inside for model in models] == [1, 1]
+    assert [model.max_running for model in models] == [1, 1]
 
 
-def test_batch_hands_the_list_on_with_the_size_chosen(texts: list[str]) -> None:
+def test_batch_passes_the_list_on_with_the_chosen_batch_size(texts: list[str]) -> None:
     model = CountingModel()
     strategy = STRATEGIES["batch"].build(lambda: model, parse_options("batch", {"batch_size": "5"}))
     strategy.embed_batch(texts)
@@ -122,7 +122,7 @@ def test_batch_hands_the_list_on_with_the_size_chosen(texts: list[str]) -> None:
     assert model.calls == [(len(texts), 5), (1, 5)]
 
 
-def test_options_come_from_words_and_from_values() -> None:
+def test_options_are_parsed_from_texts_and_values() -> None:
     parsed = parse_options("queue", {"size": "16", "wait_ms": 5})
     assert msgspec.to_builtins(parsed) == {"size": 16, "wait_ms": 5.0}
     assert msgspec.to_builtins(parse_options("queue", {})) == {"size": 64, "wait_ms": 20.0}
@@ -153,13 +153,13 @@ def test_options_come_from_words_and_from_values() -> None:
         ),
     ],
 )
-def test_a_wrong_option_is_explained_in_one_line(strategy: str, values: dict[str, object], message: str) -> None:
+def test_an_invalid_option_is_explained_in_one_line(strategy: str, values: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError) as error:
         parse_options(strategy, values)
     assert str(error.value) == message
 
 
-def test_forms_are_made_from_the_fields() -> None:
+def test_option_fields_describe_the_options() -> None:
     size, wait_ms = option_fields("queue")
     assert (size.name, size.kind, size.default, size.minimum, size.maximum) == ("size", "int", 64, 1, 4096)
     assert (wait_ms.name, wait_ms.kind, wait_ms.default, wait_ms.allows_auto) == ("wait_ms", "float", 20.0, False)
@@ -174,7 +174,7 @@ def test_module_is_where_the_strategy_is_defined(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_every_option_is_described_and_its_default_allowed(name: str) -> None:
+def test_every_option_has_a_description_and_a_valid_default(name: str) -> None:
     for field in option_fields(name):
         assert field.description
         assert parse_options(name, {field.name: field.default}) == parse_options(name, {})

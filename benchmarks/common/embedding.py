@@ -15,8 +15,10 @@ from typing import NamedTuple
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 from common.rounds import alternating
+from membench.machine.facts import describe
 from membench.plan.options import DEFAULT_MODEL
 from membench.spec.corpus import benchmark_text, turns
+from membench.units import plural
 from membench_backends.base import Strategy
 from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
 from membench_backends.embedding.strategies.catalogue import STRATEGIES, parse_options
@@ -151,6 +153,12 @@ def comparison_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=5.0, help="time for each strategy in each round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     return parser
+
+
+def setup_line(options: argparse.Namespace) -> str:
+    """Return one line about the machine, the model and the amount of measuring."""
+    rounds = f"{plural(options.rounds, 'round')} of {options.seconds:g} s"
+    return f"{describe()}; {options.model}, {options.precision}; {rounds}"
 
 
 def _key_value(text: str) -> tuple[str, str]:

@@ -108,12 +108,12 @@ def _plugin(entry: EntryPoint) -> BackendInfo:
 
 
 def _broken(entry: EntryPoint, problem: str) -> BackendInfo:
-    reason = f"the plugin {entry.name} = {entry.value} of {_distribution(entry)} fails to load: {problem}"
-    return BackendInfo(entry.name, "A plugin that fails to load.", _NO_CAPABILITIES, _no_build, unavailable=reason)
+    reason = f"the plugin {entry.name} = {entry.value} of {_distribution(entry)} does not load: {problem}"
+    return BackendInfo(entry.name, "A plugin that does not load.", _NO_CAPABILITIES, _no_build, unavailable=reason)
 
 
 def _no_build(parts: Parts) -> MemoryBackend:
-    raise UnavailableError("the plugin failed to load")
+    raise UnavailableError("the plugin does not load")
 
 
 def _renamed(info: BackendInfo, entry: EntryPoint) -> BackendInfo:

@@ -99,14 +99,14 @@ def test_a_plugin_is_listed_and_builds(install, tmp_path):
         ("a string", "it is a str, not a BackendInfo"),
     ],
 )
-def test_a_plugin_that_fails_to_load_is_listed_with_the_reason(install, tmp_path, target, reason):
+def test_a_plugin_that_does_not_load_is_listed_with_the_reason(install, tmp_path, target, reason):
     known = install(Entry("broken", target), Entry("theirs", info()))
 
     assert list(known) == [*BUILT_IN, "broken", "theirs"]
     assert known["broken"].unavailable.endswith(reason)
     assert "broken = somewhere:INFO of some-plugin" in known["broken"].unavailable
     assert not known["theirs"].unavailable
-    with pytest.raises(UnavailableError, match="fails to load"):
+    with pytest.raises(UnavailableError, match="does not load"):
         known["broken"].build(parts(tmp_path))
 
 

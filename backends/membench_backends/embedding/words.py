@@ -96,5 +96,5 @@ sam max ben alex anna emma sarah kate jane alice lucy
 """
 
 COMMON_WORDS: tuple[str, ...] = tuple(_TEXT.split())
-"""Distinct lower-case words. Each is one token of BERT's uncased vocabulary, so the twin and the real model split a text
-of these words into the same tokens."""
+"""Distinct lower-case words. Each is one token of BERT's uncased vocabulary, so the twin and the real model split a
+text of these words alike."""

@@ -59,7 +59,7 @@ class QueueStrategy:
             RuntimeError: The strategy is closed, or was closed before the text was embedded.
             Exception: Whatever the model raised for the batch.
         """
-        self._raise_if_closed_error()
+        self._raise_if_closed()
         request = _Request(text, Future(), now_ns())
         self._requests.put(request)
         gauge("queue_depth", self._requests.qsize())
@@ -73,7 +73,7 @@ class QueueStrategy:
         Raises:
             RuntimeError: The strategy is closed.
         """
-        self._raise_if_closed_error()
+        self._raise_if_closed()
         with self._model_lock:
             return self._model.embed(texts)
 

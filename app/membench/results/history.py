@@ -1,141 +1,168 @@
-"""The history of this machine's runs: every run that is over, kept in an SQLite file."""
+"""The history: every finished run of this machine, in an SQLite file."""
 
 from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 import platformdirs
 
-from membench.messages.run import RunSpec, Workload
-from membench.results.record import Record
+from membench.results.record import Record, decode_record
+from membench.results.summary import RunSummary
+from membench.spec.run import RunSpec
 from membench.units import from_home
 
 if TYPE_CHECKING:
     import sqlite3
 
 LOCKED_S = 1.0
-"""How long another program may keep the file to itself before it counts as locked."""
+"""How long to wait for another program that has locked the file."""
 UNDO = timedelta(days=7)
-"""How long deleted runs can be had back."""
-LIKE_MAX = 20
-"""Earlier runs of the same kind that say how long the next will take: the newest."""
-WAITING_MAX = 100
-"""Runs that wait until the file can be written; older ones are given up."""
-
-MIGRATIONS = (
-    (
-        """CREATE TABLE runs (
-            run_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, scenario TEXT NOT NULL, backend TEXT NOT NULL,
-            strategy TEXT, store TEXT, clients INTEGER NOT NULL, precision TEXT, embedder TEXT, weights TEXT,
-            memories_per_s REAL, latency_p99_ms REAL, time_lock REAL, lost INTEGER, duplicated INTEGER, corrupted INTEGER,
-            status TEXT NOT NULL, error TEXT, verdict TEXT, reference INTEGER NOT NULL DEFAULT 0, task TEXT NOT NULL,
-            wall_s REAL, deleted_at TEXT, record BLOB NOT NULL
-        )""",
-        "CREATE INDEX runs_by_time ON runs (started_at)",
-        "CREATE INDEX runs_by_task ON runs (task, started_at)",
-    ),
-)
-"""What brings the file from one version of its layout to the next; its version is how many of these it has seen."""
+"""How long deleted runs can be restored."""
+SIMILAR_MAX = 20
+"""Most earlier runs that predict how long the next one takes: the newest."""
+PENDING_MAX = 100
+"""Most runs that wait until the file can be written; older ones are dropped."""
 
 
 class HistoryError(Exception):
-    """The history cannot be used; one line that names the file and says why."""
+    """The history cannot be used; one line that names the file and the reason."""
 
 
 class UnknownRunError(Exception):
-    """No run, or more than one, is meant by a word; one line that says so."""
+    """A name matches no run, or several; one line that says so."""
 
 
-class HistoryRow(msgspec.Struct, frozen=True):
-    """What a list shows of a run; the names are those of its record."""
+class HistoryRow(RunSummary, frozen=True, kw_only=True):
+    """One row of the history. Large parts of its record (histogram, locks, windows) are left out."""
 
-    run_id: str
-    started_at: str
-    scenario: str
-    backend: str
-    strategy: str | None
-    store: str | None
-    clients: int
-    precision: str | None
-    embedder: str | None
-    weights: str | None
-    memories_per_s: float | None
-    latency_p99_ms: float | None
-    time_lock: float | None
-    lost: int | None
-    duplicated: int | None
-    corrupted: int | None
-    status: str
-    error: str | None
-    verdict: str | None
     reference: bool
-    """Marked by a person as what others are held against."""
+    """Whether the user marked the run as one to compare others with."""
 
     def matches(self, words: Iterable[str]) -> bool:
-        """Whether each word is in one of the texts of the row."""
-        shown = (
-            self.run_id,
-            self.when,
-            self.scenario,
-            self.backend,
-            self.strategy,
-            self.store,
-            f"{self.clients} clients",
-        )
-        more = (self.precision, self.weights, self.status, self.verdict, "reference" if self.reference else "")
-        text = "\n".join(part or "" for part in (*shown, *more)).lower()
+        """Return whether each word occurs in one of the row's texts."""
+        run = self.figures
+        texts = (self.run_id, self.when, run.scenario, run.backend, run.strategy, run.store, f"{run.clients} clients")
+        more = (run.precision, run.weights, self.state, self.verdict, "reference" if self.reference else "")
+        text = "\n".join(part or "" for part in (*texts, *more)).lower()
         return all(word.lower() in text for word in words)
 
     @property
     def when(self) -> str:
-        """Local time, `2026-03-01 14:05`."""
+        """The start in local time, `2026-03-01 14:05`."""
         return f"{self.began:%Y-%m-%d %H:%M}"
 
     @property
     def began(self) -> datetime:
-        """When it was started, in local time."""
-        return datetime.fromisoformat(self.started_at).astimezone()
+        """The start, in local time."""
+        return datetime.fromisoformat(self.started_at or "").astimezone()
 
 
-_COLUMNS = tuple(name for name in HistoryRow.__struct_fields__ if name != "reference")
+_LEFT_OUT = ("latency_hdr", "locks", "timers", "memories_per_s_windows", "client_items", "client_longest_ms")
+"""Fields of a record that no table shows and that take most of its space."""
+
+
+def _create_table(database: sqlite3.Connection) -> None:
+    database.execute(
+        """CREATE TABLE runs (
+            run_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, scenario TEXT NOT NULL, backend TEXT NOT NULL,
+            strategy TEXT, store TEXT, clients INTEGER NOT NULL, precision TEXT, embedder TEXT, weights TEXT,
+            ops_per_s REAL, latency_p99_ms REAL, time_lock REAL, lost INTEGER, duplicated INTEGER, corrupted INTEGER,
+            status TEXT NOT NULL, error TEXT, verdict TEXT, reference INTEGER NOT NULL DEFAULT 0, task TEXT NOT NULL,
+            wall_s REAL, deleted_at TEXT, record BLOB NOT NULL
+        )"""
+    )
+    database.execute("CREATE INDEX runs_by_time ON runs (started_at)")
+    database.execute("CREATE INDEX runs_by_task ON runs (task, started_at)")
+
+
+def _store_summaries(database: sqlite3.Connection) -> None:
+    """Replace the columns that repeat a record by one summary, so that a new figure needs no new column."""
+    database.execute("DROP INDEX runs_by_time")
+    database.execute("DROP INDEX runs_by_task")
+    database.execute("ALTER TABLE runs RENAME TO runs_1")
+    database.execute(
+        """CREATE TABLE runs (
+            run_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, task TEXT NOT NULL, status TEXT NOT NULL, wall_s REAL,
+            reference INTEGER NOT NULL DEFAULT 0, deleted_at TEXT, summary BLOB NOT NULL, record BLOB NOT NULL
+        )"""
+    )
+    database.execute("CREATE INDEX runs_by_time ON runs (started_at)")
+    database.execute("CREATE INDEX runs_by_task ON runs (task, started_at)")
+    rows = database.execute("SELECT run_id, record, wall_s, reference, deleted_at FROM runs_1 ORDER BY rowid")
+    for run_id, content, *rest in rows.fetchall():
+        try:
+            record = decode_record(zlib.decompress(content))
+        except (zlib.error, msgspec.MsgspecError):
+            continue  # damaged: it stays where it is
+        _insert(database, record, *rest)
+        database.execute("DELETE FROM runs_1 WHERE run_id = ?", [run_id])
+    if database.execute("SELECT count(*) FROM runs_1").fetchone() == (0,):
+        database.execute("DROP TABLE runs_1")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_table, _store_summaries)
+"""The steps from each version of the file's layout to the next; its version is how many it has taken."""
+
+
+def _insert(
+    database: sqlite3.Connection,
+    record: Record,
+    wall_s: float | None,
+    reference: bool = False,
+    deleted_at: str | None = None,
+) -> None:
+    summary = msgspec.structs.replace(record, **dict.fromkeys(_LEFT_OUT))
+    columns = {
+        "run_id": record.run_id,
+        "started_at": record.started_at,
+        "task": _task_of(record),
+        "status": record.status,
+        "wall_s": wall_s,
+        "reference": reference,
+        "deleted_at": deleted_at,
+        "summary": msgspec.json.encode(summary),
+        "record": zlib.compress(msgspec.json.encode(record)),
+    }
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    database.execute(f"INSERT OR REPLACE INTO runs ({names}) VALUES ({marks})", list(columns.values()))
 
 
 def history_path() -> Path:
-    """Where the history is; XDG_DATA_HOME moves it."""
+    """Return the path of the history; XDG_DATA_HOME moves it."""
     return platformdirs.user_data_path("membench-tui") / "history.sqlite3"
 
 
 class History:
-    """The history, open. Belongs to one thread; several programs may have it open."""
+    """The open history. An object belongs to one thread; several programs may open the file."""
 
     def __init__(self, path: Path | None = None, *, create: bool = False) -> None:
         """Open the file.
 
         Args:
-            path: Where it is, if not at its usual place.
-            create: Make the file where there is none. Without this, the history is then an empty one in memory.
+            path: The file, if not the usual one.
+            create: Create the file if it does not exist. Otherwise a missing history is an empty one in memory.
 
         Raises:
-            HistoryError: It cannot be opened, is no history, or was written by a newer version of this program.
+            HistoryError: The file cannot be opened, is not a history, or comes from a newer version of this program.
         """
-        import sqlite3  # not before: the first picture does without
+        import sqlite3  # the first paint of the dashboard does without it
 
         self.path = path or history_path()
-        with self._explained():
+        with self._reporting_errors():
             if create:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             place = self.path if create or self.path.exists() else ":memory:"
             self._database = sqlite3.connect(place, timeout=LOCKED_S, isolation_level=None)
             try:
-                self._bring_up_to_date()
+                self._migrate()
             except BaseException:
                 self._database.close()
                 raise
@@ -149,35 +176,31 @@ class History:
         self._database.close()
 
     def add(self, record: Record, wall_s: float | None = None) -> None:
-        """Keep a run that took `wall_s` seconds, from the start of its process to its end.
+        """Add a run that took `wall_s` seconds, from the start of its process to its end.
 
         Raises:
-            HistoryError: It cannot be written.
+            HistoryError: The file cannot be written.
         """
-        fields: dict[str, Any] = {name: getattr(record, name) for name in _COLUMNS}
-        fields |= {"task": _task_of(record), "wall_s": wall_s, "record": zlib.compress(msgspec.json.encode(record))}
-        names, marks = ", ".join(fields), ", ".join("?" * len(fields))
         with self._writing() as database:
             database.execute("DELETE FROM runs WHERE deleted_at < ?", [(datetime.now(UTC) - UNDO).isoformat()])
-            database.execute(f"INSERT OR REPLACE INTO runs ({names}) VALUES ({marks})", list(fields.values()))
+            _insert(database, record, wall_s)
 
     def runs(self, words: Sequence[str] = ()) -> list[HistoryRow]:
-        """The runs of which each word is in some column, the newest first; reads no whole record."""
-        with self._explained():
+        """Return the runs that contain every word, the newest first, without reading whole records."""
+        with self._reporting_errors():
             rows = self._database.execute(
-                f"SELECT {', '.join(_COLUMNS)}, reference FROM runs WHERE deleted_at IS NULL "
-                "ORDER BY started_at DESC, rowid DESC"
+                "SELECT summary, reference FROM runs WHERE deleted_at IS NULL ORDER BY started_at DESC, rowid DESC"
             )
             found = [_row(*columns) for columns in rows]
         return [row for row in found if row.matches(words)] if words else found
 
     def resolve(self, word: str) -> str:
-        """The name of the run that is meant: by the beginning of its name, or as `last`, `last~1`.
+        """Return the full name of a run, given its first letters, `last` or `last~1`.
 
         Raises:
-            UnknownRunError: None is meant by it, or several.
+            UnknownRunError: No run matches, or several do.
         """
-        with self._explained():
+        with self._reporting_errors():
             if word == "last" or (word.startswith("last~") and word[5:].isdecimal()):
                 found = self._names("ORDER BY started_at DESC, rowid DESC LIMIT 1 OFFSET ?", int(word[5:] or 0))
             else:
@@ -189,44 +212,44 @@ class History:
         raise UnknownRunError(f"no run {word!r} in the history; 'membench-tui history' lists them")
 
     def record(self, run_id: str) -> Record:
-        """The whole record of a run, by its full name.
+        """Return the whole record of a run, by its full name.
 
         Raises:
-            UnknownRunError: It is not there.
-            HistoryError: It cannot be read.
+            UnknownRunError: There is no such run.
+            HistoryError: The file cannot be read.
         """
-        with self._explained():
+        with self._reporting_errors():
             row = self._database.execute("SELECT record FROM runs WHERE run_id = ?", [run_id]).fetchone()
             if row is None:
                 raise UnknownRunError(f"no run {run_id!r} in the history")
-            return msgspec.json.decode(zlib.decompress(row[0]), type=Record)
+            return decode_record(zlib.decompress(row[0]))
 
-    def refer(self, run_id: str, reference: bool) -> None:
-        """Mark a run as what others are held against, or take the mark away."""
+    def set_reference(self, run_id: str, reference: bool) -> None:
+        """Mark a run as one to compare others with, or remove the mark."""
         with self._writing() as database:
             database.execute("UPDATE runs SET reference = ? WHERE run_id = ?", [reference, run_id])
 
     def delete(self, run_ids: Sequence[str]) -> None:
-        """Delete runs, all at once; `undo` brings them back for some days."""
+        """Delete runs in one step; `undo` restores them for some days."""
         now = datetime.now(UTC).isoformat()
         with self._writing() as database:
             database.executemany("UPDATE runs SET deleted_at = ? WHERE run_id = ?", [(now, name) for name in run_ids])
 
     def undo(self) -> int:
-        """Bring back the runs that were deleted last; how many they were."""
+        """Restore the runs that were deleted last, and return how many they are."""
         with self._writing() as database:
             newest = "SELECT max(deleted_at) FROM runs"
             return database.execute(f"UPDATE runs SET deleted_at = NULL WHERE deleted_at = ({newest})").rowcount
 
     def expected_s(self, spec: RunSpec) -> float | None:
-        """Seconds that a run will take: the median of the newest that had the same to do; None if there is none."""
+        """Return the median time of the newest runs of the same task, in seconds; None if there are none."""
         import statistics
 
-        with self._explained():
+        with self._reporting_errors():
             rows = self._database.execute(
                 "SELECT wall_s FROM runs WHERE task = ? AND status = 'ok' AND wall_s IS NOT NULL "
                 "ORDER BY started_at DESC LIMIT ?",
-                [_task_of(spec), LIKE_MAX],
+                [_task_of(spec), SIMILAR_MAX],
             )
             walls = [wall_s for (wall_s,) in rows]
         return statistics.median(walls) if walls else None
@@ -235,18 +258,15 @@ class History:
         rows = self._database.execute(f"SELECT run_id FROM runs WHERE deleted_at IS NULL {condition}", [value])
         return [name for (name,) in rows]
 
-    def _bring_up_to_date(self) -> None:
+    def _migrate(self) -> None:
         if self._version() < len(MIGRATIONS):
             self._database.execute("PRAGMA journal_mode = WAL")
             with self._writing() as database:
                 for migration in MIGRATIONS[self._version() :]:
-                    for statement in migration:
-                        database.execute(statement)
+                    migration(database)
                 database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         elif self._version() > len(MIGRATIONS):
-            raise HistoryError(
-                f"{from_home(self.path)}: was written by a newer membench-tui; update this one to use it"
-            )
+            raise HistoryError(f"{from_home(self.path)}: was written by a newer membench-tui; update this one")
 
     def _version(self) -> int:
         version: int = self._database.execute("PRAGMA user_version").fetchone()[0]
@@ -254,8 +274,8 @@ class History:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all that is done in it, or nothing."""
-        with self._explained():
+        """Open a transaction: everything in it takes effect, or nothing."""
+        with self._reporting_errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
@@ -265,8 +285,8 @@ class History:
             self._database.execute("COMMIT")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Give what goes wrong with the file in one line."""
+    def _reporting_errors(self) -> Iterator[None]:
+        """Turn an error of the file into a HistoryError."""
         import sqlite3
 
         try:
@@ -275,31 +295,31 @@ class History:
             raise HistoryError(f"{from_home(self.path)}: {error}") from error
 
 
-class Keeper:
-    """Keeps runs as they end. What cannot be kept is tried again with the next run, and never stops one."""
+class HistoryWriter:
+    """Adds runs as they end. What cannot be written is tried again with the next run, and never stops one."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._waiting: deque[tuple[Record, float]] = deque(maxlen=WAITING_MAX)
-        self._told = False
+        self._pending: deque[tuple[Record, float]] = deque(maxlen=PENDING_MAX)
+        self._has_failed = False
 
-    def keep(self, record: Record) -> str:
-        """Keep a run that is just over; when that fails for the first time, the line to say so."""
+    def add(self, record: Record) -> str:
+        """Add a run that has just ended. Return a line for the user when that fails for the first time."""
         wall_s = (datetime.now(UTC) - datetime.fromisoformat(record.started_at)).total_seconds()
-        self._waiting.append((record, wall_s))
+        self._pending.append((record, wall_s))
         try:
             with History(self._path, create=True) as history:
-                while self._waiting:
-                    history.add(*self._waiting[0])
-                    self._waiting.popleft()
+                while self._pending:
+                    history.add(*self._pending[0])
+                    self._pending.popleft()
         except HistoryError as error:
-            told, self._told = self._told, True
-            return "" if told else f"the history cannot be written: {error}; results are not kept"
+            is_first, self._has_failed = not self._has_failed, True
+            return f"the history cannot be written: {error}; results are not kept" if is_first else ""
         return ""
 
 
 def earlier_times(runs: Sequence[RunSpec]) -> list[float | None]:
-    """Seconds that runs like these took; None where there was none, or where the history cannot be read."""
+    """Return how long runs of the same tasks took, in seconds; None where there are none, or no readable history."""
     try:
         with History() as history:
             return [history.expected_s(run) for run in runs]
@@ -307,14 +327,14 @@ def earlier_times(runs: Sequence[RunSpec]) -> list[float | None]:
         return [None] * len(runs)
 
 
-def _row(*columns: Any) -> HistoryRow:
-    *fields, reference = columns
-    return HistoryRow(**dict(zip(_COLUMNS, fields, strict=True)), reference=bool(reference))
+def _row(summary: bytes, reference: int) -> HistoryRow:
+    record = decode_record(summary)
+    fields = msgspec.structs.asdict(record.summary())
+    return HistoryRow(**fields, reference=bool(reference))
 
 
-def _task_of(run: Record | RunSpec) -> str:
-    """What a run was given to do, and to whom: runs with the same text take about as long."""
-    work: Record | Workload = run.workload if isinstance(run, RunSpec) else run
-    who = (run.backend, run.strategy, run.store, run.embedder, *((run.model, run.precision) if run.strategy else ()))
-    task = (run.scenario, work.operation, work.batch_size, work.items, work.duration_s, work.target_operations_per_s)
-    return msgspec.json.encode((*who, *task, work.clients, work.repeats)).decode()
+def _task_of(run: RunSpec) -> str:
+    """Return what a run had to do, and in which system: runs with the same text take about as long."""
+    system = (run.backend, run.strategy, run.store, run.embedder, *((run.model, run.precision) if run.strategy else ()))
+    task = (run.scenario, run.operation, run.batch_size, run.items, run.duration_s, run.target_operations_per_s)
+    return msgspec.json.encode((*system, *task, run.clients, run.repeats)).decode()

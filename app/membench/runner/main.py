@@ -1,6 +1,6 @@
 """The entry of the measured process: build the backend, warm up, measure, audit, report.
 
-Started by `membench.session` with a `RunSpec` on standard input; messages go to standard output. What the libraries
+`membench.session` starts it with a `RunSpec` on standard input; messages go to standard output. What the libraries
 print goes to standard error, which is the run's log.
 """
 
@@ -15,17 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from membench.machine.facts import environment
-from membench.messages.run import (
-    Auditing,
-    Finished,
-    Frames,
-    Loading,
-    RepeatEnded,
-    RunSpec,
-    Started,
-    WarmingUp,
-    decode_spec,
-)
+from membench.messages.encoding import Frames, decode_spec
+from membench.messages.run import Auditing, Component, Finished, Loading, RepeatEnded, Started, WarmingUp
 from membench.runner import meters
 from membench.runner.audit import Embed, audit
 from membench.runner.channel import Channel
@@ -34,15 +25,8 @@ from membench.runner.load import Clients
 from membench.runner.meters import Meters
 from membench.runner.sampler import INTERVAL_NS, Sampler
 from membench.spec.corpus import Texts, warmup_texts
-from membench_backends.base import (
-    BackendInfo,
-    MakesVectors,
-    MemoryBackend,
-    Parts,
-    Strategy,
-    UnavailableError,
-    VectorStore,
-)
+from membench.spec.run import RunSpec
+from membench_backends.base import MakesVectors, MemoryBackend, Parts, Strategy, UnavailableError
 from membench_backends.registry import backends
 from membench_backends.stores.table import STORES
 
@@ -50,11 +34,11 @@ if TYPE_CHECKING:
     from membench_backends.embedding.engines.onnxruntime import FastEmbedModel
 
 DIMENSIONS_WITHOUT_MODEL = 384
-"""Length of the vectors where no model is loaded: that of the default model."""
+"""Length of vectors where no model is loaded: that of the default model."""
 
 
 def main() -> None:
-    """Run what standard input asks for; the exit code is 0 also for a run that failed in an orderly way."""
+    """Run the spec on standard input. The exit code is 0 also for a run that failed in an orderly way."""
     folder = Path(sys.argv[1])
     with report_to_console(folder) as channel:
         prepare_environment(folder)
@@ -79,10 +63,11 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
         raise UnavailableError(info.unavailable)
     model, strategy = _load_embedder(spec, channel)
     channel.send(Loading(stage=f"opening {spec.backend}"))
-    store = _open_store(spec, folder)
+    store = STORES[spec.store].build(folder) if spec.store else None
     dimensions = model.dimensions if model else DIMENSIONS_WITHOUT_MODEL
-    backend = _build(info, Parts(strategy=strategy, store=store, dimensions=dimensions, folder=folder))
-    texts = Texts(spec.workload.corpus, spec.workload.seed)
+    backend = info.build(Parts(strategy=strategy, store=store, dimensions=dimensions, folder=folder))
+    assert spec.corpus is not None and spec.seed is not None, "a spec states its corpus and its seed"
+    texts = Texts(spec.corpus, spec.seed)
     channel.send(
         Started(
             weights=model.weights if model else None,
@@ -93,9 +78,9 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
         )
     )
     warmup = _warm_up(spec, channel, backend)
-    clients = Clients(spec.workload, backend, texts)
-    for repeat in range(spec.workload.repeats):
-        _measure(clients, repeat, spec.metering, channel)
+    clients = Clients(spec, backend, texts)
+    for repeat in range(spec.repeats):
+        _measure(clients, repeat, channel)
     outcome = None
     if info.capabilities.stores:
         channel.send(Auditing())
@@ -108,52 +93,40 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
 
 
 def _load_embedder(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | None, Strategy | None]:
-    """The strategy with its sessions, and the first of them; neither for a backend that does not embed."""
+    """Return the strategy and the first of its sessions; neither for a backend that does not embed."""
     if spec.embedder == "fixed":
         from membench_backends.embedding.fixed import FixedEmbedder
 
         return None, FixedEmbedder(DIMENSIONS_WITHOUT_MODEL)
-    if spec.strategy is None:
+    if spec.strategy is None or spec.model is None or spec.precision is None:
         return None, None
+    # Imported after the meters are installed: strategies import `queue.SimpleQueue`, which is metered.
     from membench_backends.embedding.engines.onnxruntime import load_model
     from membench_backends.embedding.strategies.catalogue import STRATEGIES, parse_options
 
+    model, precision = spec.model, spec.precision
     sessions: list[FastEmbedModel] = []
 
     def load(threads: int | None = None) -> FastEmbedModel:
-        chosen = spec.threads or threads
-        sessions.append(
-            load_model(spec.model, chosen, lambda stage: channel.send(Loading(stage=stage)), spec.precision)
-        )
+        sessions.append(load_model(model, spec.threads or threads, report_stage, precision))
         return sessions[-1]
 
-    channel.send(Loading(stage=f"loading {spec.model}"))
+    def report_stage(stage: str) -> None:
+        channel.send(Loading(stage=stage))
+
+    report_stage(f"loading {model}")
     strategy = STRATEGIES[spec.strategy].build(load, parse_options(spec.strategy, spec.strategy_options))
     return sessions[0], strategy
 
 
-def _open_store(spec: RunSpec, folder: Path) -> VectorStore | None:
-    if spec.store is None:
-        return None
-    return STORES[spec.store].build(folder)
-
-
-def _build(info: BackendInfo, parts: Parts) -> MemoryBackend:
-    try:
-        return info.build(parts)
-    except ImportError as error:
-        raise UnavailableError(f"{info.name} cannot be imported: {error}") from error
-
-
 def _warm_up(spec: RunSpec, channel: Channel, backend: MemoryBackend) -> list[str]:
-    """Let caches fill, pools start and lazy imports happen before the clock does, with as many callers as will run."""
-    workload = spec.workload
-    texts = warmup_texts(workload.warmup_items)
+    """Fill caches, start pools and trigger lazy imports before the clock starts, with as many callers as will run."""
+    texts = warmup_texts(spec.warmup_items or 0)
     if not texts:
         return texts
     channel.send(WarmingUp(items=len(texts)))
-    with ThreadPoolExecutor(min(workload.clients, len(texts))) as pool:
-        if workload.operation == "add_batch":
+    with ThreadPoolExecutor(min(spec.clients, len(texts))) as pool:
+        if spec.operation == "add_batch":
             outcomes = [pool.submit(backend.add_batch, texts, "warm-up")]
         else:
             outcomes = [pool.submit(backend.add, text, "warm-up") for text in texts]
@@ -163,30 +136,46 @@ def _warm_up(spec: RunSpec, channel: Channel, backend: MemoryBackend) -> list[st
     return texts
 
 
-def _measure(clients: Clients, repeat: int, metering: bool, channel: Channel) -> None:
+def _measure(clients: Clients, repeat: int, channel: Channel) -> None:
     before = sum(log.acknowledged for log in clients.logs)
-    metered = Meters(metering)
-    sampler = Sampler(repeat, clients.logs, metered)  # before the clients start, so that nothing they do is missed
-    under_way = clients.start(repeat)
-    sampler.start(under_way.start_ns)
-    next_ns = under_way.start_ns + INTERVAL_NS
+    metered = Meters(clients.spec.metering, components_of(clients.spec))
+    sampler = Sampler(repeat, clients.logs, metered)  # before the clients start, so that it misses nothing
+    running = clients.start(repeat)
+    sampler.start(running.start_ns)
+    next_ns = running.start_ns + INTERVAL_NS
     operations = 0
-    done = False
-    while not done:
-        done = under_way.wait(next_ns)
-        tick = sampler.tick(time.perf_counter_ns(), last=done)
+    finished = False
+    while not finished:
+        finished = running.wait(next_ns)
+        tick = sampler.tick(time.perf_counter_ns(), last=finished)
         operations += tick.operations
         channel.offer(tick)
         next_ns = max(next_ns + INTERVAL_NS, time.perf_counter_ns())
     metered.stop()
     items = sum(log.acknowledged for log in clients.logs) - before
-    channel.send(RepeatEnded(repeat=repeat, wall_s=under_way.wall_s, operations=operations, items=items))
+    channel.send(RepeatEnded(repeat=repeat, wall_s=running.wall_s, operations=operations, items=items))
+
+
+def components_of(spec: RunSpec) -> dict[str, Component]:
+    """Return the files whose locks belong to the run's strategy or store, by their paths as in a lock's site."""
+    from membench_backends.embedding.strategies.catalogue import STRATEGIES
+
+    components: dict[str, Component] = {}
+    if spec.store:
+        components[_path_of(STORES[spec.store].module)] = "store"
+    if spec.strategy:
+        components[_path_of(STRATEGIES[spec.strategy].module)] = "strategy"
+    return components
+
+
+def _path_of(module: str) -> str:
+    return f"{module.replace('.', '/')}.py"
 
 
 def _expected_vectors(
     spec: RunSpec, backend: MemoryBackend, model: FastEmbedModel | None, strategy: Strategy | None
 ) -> Embed | None:
-    """How the audit finds out what vector a text must have: from the model, one text at a time, or from a table."""
+    """Return how the audit obtains the vector that a text must have: from the model, one text at a time, or a table."""
     if model is not None:
         return lambda texts: model.embed(texts, batch_size=1)
     if spec.embedder == "fixed" and strategy is not None:

@@ -1,15 +1,17 @@
-"""What the threads of a run did besides answering: locks, sleeps, stages, the interpreter's lock, who was busy."""
+"""The meters of a repeat: locks, sleeps, stages, client time, the interpreter's lock, and the process itself."""
 
 from __future__ import annotations
 
+import resource
+import sys
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import perf_counter_ns, process_time_ns
 
 import numpy as np
 
-from membench.messages.run import Contention, LockUse, TimerUse, TimeSplit
+from membench.messages.run import Component, Contention, LockUse, TimerUse, TimeSplit
 from membench.runner import locks, threads, timers
 from membench.runner.gil import GilGauge
 from membench.runner.locks import Usage
@@ -22,51 +24,56 @@ LOCKS_SHOWN = 24
 TIMERS_SHOWN = 8
 NS_PER_S = 1e9
 NS_PER_MS = 1e6
-OURS = "membench/"
-"""Locks and sleeps of the instrument itself are nobody's business."""
+INSTRUMENT = "membench/"
+"""Path prefix of the instrument's own locks and sleeps, which are not reported."""
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in the unit in which the system reports peak memory."""
+BYTES_PER_MB = 1e6
 
 
 def install() -> None:
-    """Meter locks and sleeps from now on. Must come before the first import of what is to be metered."""
+    """Start to meter locks and sleeps. Call it before the first import of what is to be metered."""
     locks.install()
     timers.install()
     threads.install()
 
 
 class Series:
-    """Values by name, added by any thread, drained by one into a histogram that stays small."""
+    """Values by name, which any thread adds and one thread folds into histograms of bounded size."""
 
     def __init__(self) -> None:
         self._values: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
         self._counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
     def add(self, name: str, value: int) -> None:
-        """Note one value."""
+        """Add one value."""
         self._values[name].append(value)
 
     def drain(self) -> None:
-        """Fold what has come in since into the histograms."""
+        """Fold the values added since the last call into the histograms."""
         for name, values in list(self._values.items()):
             count = len(values)
             taken = values[:count]
             del values[:count]
             self._counts[name].update(dict(zip(*fold([taken]), strict=True)))
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self.drain()
-        self._counts.clear()
-
     def mean_and_p99(self) -> dict[str, tuple[float, float]]:
-        """Of each name that has values."""
+        """Return the mean and the 99th percentile of each name that has values."""
         return {name: _mean_and_p99(counts) for name, counts in self._counts.items() if counts}
 
 
 class Meters:
     """The meters of one repeat. Belongs to the sampling thread."""
 
-    def __init__(self, metering: bool) -> None:
+    def __init__(self, metering: bool, components: Mapping[str, Component]) -> None:
+        """Start the meters.
+
+        Args:
+            metering: Whether locks and sleeps are metered.
+            components: The part of the run that creates locks in a file, by the file's path as in a site.
+        """
         self._metering = metering
+        self._components = components
         self._stages, self._gauges = Series(), Series()
         self._gil = GilGauge()
         stages.listen(self._stages.add, self._gauges.add)
@@ -79,20 +86,16 @@ class Meters:
         self._begin_ns = perf_counter_ns()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop the meters."""
         self._gil.stop()
         stages.listen(None, None)
 
     def read(self, logs: list[ClientLog]) -> Contention:
-        """What has happened since the meters were made."""
+        """Return the readings since the meters started."""
         times = [time for log in logs if (time := log.clock.so_far())]
-        busy_ns = threads.busy_ns()
-        used_ns = process_time_ns() - self._cpu_before_ns
-        wall_ns = perf_counter_ns() - self._begin_ns
+        readings = self._readings(times, {str(log.clock.native_id) for log in logs})
         self._stages.drain()
         self._gauges.drain()
-        client_ns = sum(time.cpu_ns + (time.runqueue_ns or 0) for time in times)
-        worker_ns = _grown(self._threads_before, busy_ns, {str(log.clock.native_id) for log in logs})
         return Contention(
             time=self._time_split(added(times), sum(log.idle_ns for log in logs)) if times else None,
             locks=self._lock_uses(),
@@ -101,11 +104,24 @@ class Meters:
                 name: (mean / NS_PER_MS, p99 / NS_PER_MS) for name, (mean, p99) in self._stages.mean_and_p99().items()
             },
             gauges=self._gauges.mean_and_p99(),
-            gil_busy=self._gil.read(),
-            cores_used=used_ns / wall_ns,
-            client_load=client_ns / wall_ns if HAS_SCHEDSTAT else None,
-            worker_load=worker_ns / wall_ns if HAS_SCHEDSTAT else None,
+            readings=readings,
         )
+
+    def _readings(self, times: Sequence[ClientTime], clients: set[str]) -> dict[str, float]:
+        """Return the figures of the process by their names in a record; `clients` are the clients' threads."""
+        busy_ns = threads.busy_ns()
+        wall_ns = perf_counter_ns() - self._begin_ns
+        readings = {
+            "cores_used": (process_time_ns() - self._cpu_before_ns) / wall_ns,
+            "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / BYTES_PER_MB,
+        }
+        if HAS_SCHEDSTAT:
+            client_ns = sum(time.cpu_ns + (time.runqueue_ns or 0) for time in times)
+            readings["client_load"] = client_ns / wall_ns
+            readings["worker_load"] = _growth(self._threads_before, busy_ns, clients) / wall_ns
+        if (gil_busy := self._gil.read()) is not None:
+            readings["gil_busy"] = gil_busy
+        return readings
 
     def _time_split(self, time: ClientTime, idle_ns: int) -> TimeSplit:
         return TimeSplit(
@@ -119,8 +135,11 @@ class Meters:
         )
 
     def _lock_uses(self) -> tuple[LockUse, ...]:
-        uses = [_use(site, use, self._locks_before.get(site)) for site, use in locks.usage().items()
-                if not site.path.startswith(OURS)]  # fmt: skip
+        uses = [
+            _use(site, use, self._locks_before.get(site), self._components.get(site.path))
+            for site, use in locks.usage().items()
+            if not site.path.startswith(INSTRUMENT)
+        ]
         used = [use for use in uses if use.acquisitions or use.contended]
         used.sort(key=lambda use: (use.wait_s, use.hold_s), reverse=True)
         return tuple(used[:LOCKS_SHOWN])
@@ -130,14 +149,14 @@ class Meters:
         slept_ns: Counter[Site] = Counter()
         for (site, thread), (count, total_ns) in timers.slept().items():
             before = self._slept_before.get((site, thread), (0, 0))
-            if thread not in clients and not site.path.startswith(OURS):
+            if thread not in clients and not site.path.startswith(INSTRUMENT):
                 sleeps[site] += count - before[0]
                 slept_ns[site] += total_ns - before[1]
         longest = [(site, total_ns) for site, total_ns in slept_ns.most_common(TIMERS_SHOWN) if sleeps[site]]
         return tuple(TimerUse(str(site), sleeps[site], total_ns / NS_PER_S) for site, total_ns in longest)
 
 
-def _use(site: Site, now: Usage, before: Usage | None) -> LockUse:
+def _use(site: Site, now: Usage, before: Usage | None, component: Component | None) -> LockUse:
     then = before or Usage()
     return LockUse(
         site=str(site),
@@ -148,6 +167,7 @@ def _use(site: Site, now: Usage, before: Usage | None) -> LockUse:
         hold_s=(now.hold_ns - then.hold_ns) / NS_PER_S,
         longest_wait_ms=now.longest_wait_ns / NS_PER_MS,
         longest_queue=now.longest_queue,
+        component=component,
     )
 
 
@@ -165,5 +185,5 @@ def _mean_and_p99(counts: Counter[int]) -> tuple[float, float]:
     return float((values * weights).sum() / total), float(p99)
 
 
-def _grown(before: Mapping[str, int], after: Mapping[str, int], left_out: set[str]) -> int:
-    return sum(busy - before.get(thread, 0) for thread, busy in after.items() if thread not in left_out)
+def _growth(before: Mapping[str, int], after: Mapping[str, int], excluded: set[str]) -> int:
+    return sum(busy - before.get(thread, 0) for thread, busy in after.items() if thread not in excluded)

@@ -1,9 +1,7 @@
-"""Turns what clients note down into ticks: deltas of counts, latencies, CPU and memory."""
+"""The sampler: turns what clients and meters record into ticks."""
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections import Counter
 
 import psutil
@@ -14,14 +12,12 @@ from membench.runner.meters import Meters
 from membench.runner.recorder import ClientLog, fold
 
 INTERVAL_NS = 100_000_000
-CONTENTION_EVERY = 5
-"""Ticks from one look at locks and threads to the next: it costs more than counting, and half a second will do."""
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
-_BYTES_PER_MB = 1e6
+METERS_EVERY = 5
+"""Ticks between two readings of the meters, which cost more than counting."""
 
 
 class Sampler:
-    """Makes the ticks of one repeat."""
+    """The source of the ticks of one repeat."""
 
     def __init__(self, repeat: int, logs: list[ClientLog], meters: Meters) -> None:
         self._repeat = repeat
@@ -33,11 +29,11 @@ class Sampler:
         psutil.cpu_percent(percpu=True)  # the next call counts from here
 
     def start(self, start_ns: int) -> None:
-        """Say when the clients started, before the first tick."""
+        """Set the moment at which the clients started; call it before the first tick."""
         self._start_ns = self._last_ns = start_ns
 
     def tick(self, now_ns: int, last: bool) -> Tick:
-        """What happened since the tick before, or since the start; the last tick of a repeat always tells of locks."""
+        """Return the changes since the previous tick. The last tick of a repeat always has the meters' readings."""
         self._ticks += 1
         drained = [log.drain() for log in self._logs]
         values, counts = fold(drained)
@@ -54,18 +50,12 @@ class Sampler:
             latency_ns=values,
             latency_counts=counts,
             cpu_percent_per_core=tuple(psutil.cpu_percent(percpu=True)),
-            rss_mb=peak_memory_mb(),
             client_items=client_items,
-            client_longest_ns=tuple(max(taken, default=0) for taken in drained),
-            contention=self._meters.read(self._logs) if last or not self._ticks % CONTENTION_EVERY else None,
+            client_longest_ns=tuple(max(latencies, default=0) for latencies in drained),
+            contention=self._meters.read(self._logs) if last or not self._ticks % METERS_EVERY else None,
         )
         self._last_ns, self._items, self._errors = now_ns, items, errors
         return tick
-
-
-def peak_memory_mb() -> float:
-    """The most memory this process has held resident, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / _BYTES_PER_MB
 
 
 def _error_counts(logs: list[ClientLog]) -> Counter[str]:

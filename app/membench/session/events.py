@@ -1,21 +1,19 @@
-"""What a session tells of a plan under way."""
+"""The events of a session: what happens to the runs of a plan."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from membench.messages.run import Message, RunSpec
+from membench.messages.encoding import Message
 from membench.results.record import Record
-
-if TYPE_CHECKING:
-    from membench.session.measurement import Measurement
+from membench.session.measurement import Measurement
+from membench.spec.run import RunSpec
 
 
 class RunStarted(msgspec.Struct, frozen=True):
-    """The process of a run has been started."""
+    """The process of a run has started."""
 
     index: int
     spec: RunSpec
@@ -23,7 +21,7 @@ class RunStarted(msgspec.Struct, frozen=True):
 
 
 class RunMessage(msgspec.Struct, frozen=True):
-    """The runner says something; `measurement` has already taken it into account."""
+    """The runner sent a message, which `measurement` has already taken into account."""
 
     index: int
     message: Message
@@ -31,7 +29,7 @@ class RunMessage(msgspec.Struct, frozen=True):
 
 
 class RunEnded(msgspec.Struct, frozen=True):
-    """The run is over, and its process gone."""
+    """The run has ended, and its process is gone."""
 
     index: int
     record: Record

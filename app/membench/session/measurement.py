@@ -1,4 +1,4 @@
-"""Adds up what a runner reports, and makes the record of it: also of a run that was cut short."""
+"""The accumulator of one run: messages in, figures out. The live view and the record are both made from it."""
 
 from __future__ import annotations
 
@@ -7,52 +7,60 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import msgspec
-from hdrh.histogram import HdrHistogram
 
-from membench.analysis.contention import Summary, summarise
+from membench.analysis.contention import client_time, meter_figures
 from membench.analysis.diagnosis import Diagnosis, diagnose
+from membench.analysis.figures import Figures
 from membench.analysis.statistics import bootstrap_interval, jain_index
 from membench.machine.facts import own_version
-from membench.messages.run import Audit, Contention, Finished, Message, RepeatEnded, RunSpec, Started, Tick
+from membench.messages.encoding import Message
+from membench.messages.run import Audit, Contention, Finished, RepeatEnded, Started, Tick
+from membench.results.latency import NS_PER_MS, Latencies
 from membench.results.limits import Limit, limit_for
-from membench.results.record import Record, Status
-from membench.session.timeline import Windows
+from membench.results.record import Record
+from membench.results.summary import Status
+from membench.session.progress import RunProgress
+from membench.session.timeline import Point, Timeline
+from membench.spec.run import RunSpec
 
-LATENCY_HIGHEST_NS = 3_600_000_000_000
-LATENCY_DIGITS = 3
-NS_PER_MS = 1e6
-PERCENTILES = (50.0, 90.0, 99.0, 99.9)
-
-
-def latency_histogram() -> HdrHistogram:
-    """An empty histogram of nanoseconds, 1 ns to an hour, to three significant digits."""
-    return HdrHistogram(1, LATENCY_HIGHEST_NS, LATENCY_DIGITS)
+ENOUGH_S = 2.0
+"""Measured time from which on a run in progress is diagnosed."""
+DIAGNOSIS_EVERY_S = 1.0
+NS_PER_S = 1e9
 
 
 class Measurement:
-    """The running account of one run. Feed it every message; ask for figures or the record at any time."""
+    """The running account of one run. Feed it every message, and ask for progress or the record at any time."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
         self.started_at = datetime.now(UTC)
         self.started: Started | None = None
         self.audit: Audit | None = None
-        self.latency_counts: Counter[int] = Counter()
-        """Operations by their latency in nanoseconds, to three significant digits."""
         self.errors: Counter[str] = Counter()
         self.acknowledged = 0
         self.measured_s = 0.0
-        self.rss_peak_mb: float | None = None
+        self._timeline = Timeline()
+        self._latency_counts: Counter[int] = Counter()
+        """Operations by latency in nanoseconds, to three significant digits."""
+        self._operations = 0
+        self._busy_ns = 0
+        """Sum of all latencies."""
+        self._latencies = Latencies()
+        """As of the last whole snapshot."""
         self._rates: list[float] = []
         self._repeat_items = 0
         self._repeat_s = 0.0
-        self._windows = Windows()
         self._core_seconds: list[float] = []
         self._client_items: list[float] = []
         self._client_longest_ns: list[int] = []
         self._contention: dict[int, Contention] = {}
+        self._meters: dict[str, Any] = {}
+        self._diagnosis: Diagnosis | None = None
+        self._diagnosed_s = 0.0
 
     def feed(self, message: Message) -> None:
         """Take one message into account."""
@@ -69,168 +77,153 @@ class Measurement:
             case _:
                 pass
 
+    @property
+    def memories_per_s(self) -> float | None:
+        """The median rate of the repeats that ended; before the first ends, the rate so far."""
+        if self._rates:
+            return statistics.median(self._rates)
+        return self._repeat_items / self._repeat_s if self._repeat_s else None
+
+    def progress(self, *, whole: bool = True) -> RunProgress:
+        """Return everything measured so far.
+
+        Args:
+            whole: False keeps the latencies of the last whole snapshot, because sorting takes time from the run.
+        """
+        if whole:
+            self._latencies = Latencies.of(self._latency_counts)
+        figures = self._figures()
+        if self.measured_s >= ENOUGH_S and self.measured_s - self._diagnosed_s >= DIAGNOSIS_EVERY_S and self._meters:
+            self._diagnosis, self._diagnosed_s = diagnose(figures), self.measured_s
+        return RunProgress(
+            figures=figures,
+            points=self._timeline.points,
+            recent=self._timeline.recent,
+            memories_per_s_now=self._timeline.memories_per_s_now,
+            latencies=self._latencies,
+            diagnosis=self._diagnosis,
+        )
+
+    def record(self, status: Status, error: str | None = None, drawn: str | None = None) -> Record:
+        """Return the record of the run, with the status that it ended in.
+
+        Args:
+            status: How the run ended.
+            error: Why it did not end well, in one line.
+            drawn: What the console drew while the run was measured.
+        """
+        self._latencies = Latencies.of(self._latency_counts)
+        figures = self._figures()
+        low, high = bootstrap_interval(self._rates)
+        values = msgspec.structs.asdict(figures) | {
+            "memories_per_s_low": low,
+            "memories_per_s_high": high,
+            "memories_per_s_windows": self._timeline.windows(),
+            "latency_hdr": self._latencies.encode() if self._latencies.total else None,
+        }
+        diagnosis = diagnose(figures) if self._latencies.total else None
+        return Record(
+            **values,
+            started_at=self.started_at.isoformat(timespec="milliseconds"),
+            membench_version=own_version(),
+            status=status,
+            error=error,
+            verdict=diagnosis.verdict if diagnosis else None,
+            verdict_evidence=diagnosis.evidence if diagnosis else None,
+            verdict_advice=diagnosis.advice if diagnosis else None,
+            drawn=drawn,
+            environment=self.started.environment if self.started else {},
+        )
+
     def _add(self, tick: Tick) -> None:
         for value, count in zip(tick.latency_ns, tick.latency_counts, strict=True):
-            self.latency_counts[value] += count
+            self._latency_counts[value] += count
+            self._operations += count
+            self._busy_ns += value * count
         self.errors.update(tick.errors)
         self.acknowledged += tick.items
         self.measured_s += tick.duration_s
-        self._windows.add(tick.duration_s, tick.items)
-        self.rss_peak_mb = tick.rss_mb
+        self._timeline.append(Point(self.measured_s, tick.duration_s, tick.items, tick.cpu_percent_per_core))
         self._repeat_items += tick.items
         self._repeat_s = tick.elapsed_s
-        self._core_seconds = _added(
-            self._core_seconds, [percent * tick.duration_s for percent in tick.cpu_percent_per_core]
-        )
-        self._client_items = _added(self._client_items, tick.client_items)
+        core_seconds = [percent * tick.duration_s for percent in tick.cpu_percent_per_core]
+        self._core_seconds = _sums(self._core_seconds, core_seconds)
+        self._client_items = _sums(self._client_items, tick.client_items)
         if tick.client_longest_ns:
             longest = self._client_longest_ns or [0] * len(tick.client_longest_ns)
             self._client_longest_ns = list(map(max, longest, tick.client_longest_ns))
         if tick.contention:
             self._contention[tick.repeat] = tick.contention
+            self._meters = meter_figures(list(self._contention.values()))
 
-    @property
-    def memories_per_s(self) -> float | None:
-        """Memories a second: the median of the repeats that ended; before that, of what there is."""
-        if self._rates:
-            return statistics.median(self._rates)
-        return self._repeat_items / self._repeat_s if self._repeat_s else None
+    def _figures(self) -> Figures:
+        values = msgspec.structs.asdict(self.spec)
+        for figures in (self._meters, self._rate_figures(), self._latency_figures(), self._audit_figures()):
+            values |= figures
+        if self.started:
+            values |= {
+                "weights": self.started.weights,
+                "threads": self.started.threads,
+                "precision_cosine": self.started.precision_cosine,
+            }
+        if not self.spec.metering:
+            values |= {"locks": None, "timers": None}
+        return Figures(**values)
 
-    @property
-    def cpu_percent_per_core(self) -> tuple[float, ...] | None:
-        """Mean use of each core, 0 to 100."""
-        return tuple(total / self.measured_s for total in self._core_seconds) if self.measured_s else None
-
-    @property
-    def contention(self) -> Summary:
-        """What held the clients up, over all repeats so far."""
-        return summarise(list(self._contention.values()))
-
-    @property
-    def latencies(self) -> HdrHistogram:
-        """All latencies as a histogram, made anew: what looks at them ten times a second reads `latency_counts`."""
-        histogram = latency_histogram()
-        for value, count in self.latency_counts.items():
-            histogram.record_value(value, count)
-        return histogram
-
-    def diagnosis(self) -> Diagnosis:
-        """What seems to hold the run back, by what was measured so far."""
-        return diagnose(self._figures("partial", None, None))
-
-    def record(self, status: Status, error: str | None = None, batch_call: bool | None = None) -> Record:
-        """Everything known by now as a record, with the status that the run ended in."""
-        record = self._figures(status, error, batch_call)
-        low, high = bootstrap_interval(self._rates)
-        record = msgspec.structs.replace(record, memories_per_s_low=low, memories_per_s_high=high)
-        if not self.latency_counts:
-            return record
-        found = diagnose(record)
-        return msgspec.structs.replace(
-            record,
-            **self._latency_figures(),
-            verdict=found.verdict,
-            verdict_evidence=found.evidence,
-            verdict_advice=found.advice,
-        )
-
-    def _latency_figures(self) -> dict[str, float | str]:
-        latencies = self.latencies
-        p50, p90, p99, p99_9 = (latencies.get_value_at_percentile(percentile) / NS_PER_MS for percentile in PERCENTILES)
+    def _rate_figures(self) -> dict[str, Any]:
+        rate, limit = self.memories_per_s, self._limit
         return {
+            "memories_per_s": rate,
+            "memories_per_s_repeats": tuple(self._rates),
+            "measured_s": self.measured_s or None,
+            "cpu_percent_per_core": self._cpu_percent_per_core(),
+            "fairness_jain": jain_index(self._client_items),
+            "client_items": tuple(map(int, self._client_items)) or None,
+            "client_longest_ms": tuple(longest / NS_PER_MS for longest in self._client_longest_ns) or None,
+            "limit_memories_per_s": limit.texts_per_s if limit else None,
+            "limit_share": rate / limit.texts_per_s if limit and rate is not None else None,
+        }
+
+    def _latency_figures(self) -> dict[str, Any]:
+        operations, busy_s = self._operations, self._busy_ns / NS_PER_S
+        if not operations:
+            return {}
+        time = client_time(list(self._contention.values()))
+        open_loop = self.spec.loop == "open"
+        p50, p90, p99, p99_9 = map(self._latencies.percentile_ms, (50.0, 90.0, 99.0, 99.9))
+        return {
+            "operations_per_s": operations / self.measured_s if self.measured_s else None,
             "latency_p50_ms": p50,
             "latency_p90_ms": p90,
             "latency_p99_ms": p99,
             "latency_p99_9_ms": p99_9,
-            "latency_max_ms": latencies.get_max_value() / NS_PER_MS,
-            "latency_hdr": latencies.encode().decode("ascii"),
+            "latency_max_ms": self._latencies.max_ms,
+            "latency_mean_ms": busy_s * 1e3 / operations,
+            "harness_share": max(1 - busy_s / time.wall_s, 0.0) if time and time.wall_s else None,
+            "idle_share": time.idle_s / time.wall_s if time and time.wall_s and open_loop else None,
+            "context_switches_per_operation": time.switches / operations if time and time.switches else None,
         }
 
-    def _figures(self, status: Status, error: str | None, batch_call: bool | None) -> Record:
-        """The record but for its verdict, and for what is worth its while at the end only."""
-        spec, workload, audit = self.spec, self.spec.workload, self.audit
-        contention = self.contention
-        time = contention.time
-        metered = spec.metering and bool(self._contention)
-        operations = self.latency_counts.total()
-        busy_s = sum(value * count for value, count in self.latency_counts.items()) / 1e9
-        record = Record(
-            run_id=spec.run_id,
-            plan_id=spec.plan_id,
-            started_at=self.started_at.isoformat(timespec="milliseconds"),
-            membench_version=own_version(),
-            scenario=spec.scenario,
-            operation=workload.operation,
-            backend=spec.backend,
-            strategy=spec.strategy,
-            strategy_options=spec.strategy_options,
-            store=spec.store,
-            model=spec.model if spec.strategy else None,
-            weights=self.started.weights if self.started else None,
-            precision=spec.precision if spec.strategy else None,
-            precision_cosine=self.started.precision_cosine if self.started else None,
-            embedder=spec.embedder,
-            threads=self.started.threads if self.started else spec.threads,
-            clients=workload.clients,
-            loop="closed" if workload.target_operations_per_s is None else "open",
-            target_operations_per_s=workload.target_operations_per_s,
-            arrivals=workload.arrivals if workload.target_operations_per_s is not None else None,
-            batch_size=workload.batch_size,
-            batch_call=batch_call if workload.operation == "add_batch" else None,
-            repeats=workload.repeats,
-            items=workload.items,
-            duration_s=workload.duration_s,
-            status=status,
-            error=error,
-            memories_per_s=self.memories_per_s,
-            memories_per_s_repeats=tuple(self._rates),
-            memories_per_s_windows=self._windows.rates(),
-            latency_mean_ms=busy_s * 1e3 / operations if operations else None,
-            errors=self.errors.total(),
-            error_kinds=dict(self.errors),
-            acknowledged=audit.acknowledged if audit else self.acknowledged,
-            stored=audit.stored if audit else None,
-            lost=audit.lost if audit else None,
-            duplicated=audit.duplicated if audit else None,
-            corrupted=audit.corrupted if audit else None,
-            measured_s=self.measured_s or None,
-            time_cpu=contention.shares.cpu,
-            time_runqueue=contention.shares.runqueue,
-            time_lock=contention.shares.lock,
-            time_result=contention.shares.result,
-            time_other=contention.shares.other,
-            harness_share=max(1 - busy_s / time.wall_s, 0.0) if time and operations else None,
-            idle_share=time.idle_s / time.wall_s
-            if time and time.wall_s and workload.target_operations_per_s is not None
-            else None,
-            context_switches_per_op=time.switches / operations if time and time.switches and operations else None,
-            stage_ms=contention.stage_ms,
-            stage_p99_ms=contention.stage_p99_ms,
-            locks=[msgspec.structs.asdict(lock) for lock in contention.locks] if metered else None,
-            timers=[msgspec.structs.asdict(timer) for timer in contention.timers] if metered else None,
-            cpu_percent_per_core=self.cpu_percent_per_core,
-            cores_used=contention.cores_used,
-            client_load=contention.client_load,
-            worker_load=contention.worker_load,
-            gil_busy=contention.gil_busy,
-            fairness_jain=jain_index(self._client_items),
-            client_items=tuple(map(int, self._client_items)) or None,
-            client_longest_ms=tuple(longest / NS_PER_MS for longest in self._client_longest_ns) or None,
-            queue_depth_p99=contention.queue_depth_p99,
-            batch_size_mean=contention.batch_size_mean,
-            padding_factor=contention.padding_factor,
-            rss_peak_mb=self.rss_peak_mb,
-            environment=self.started.environment if self.started else {},
-        )
-        if self._limit and record.memories_per_s is not None:
-            share = record.memories_per_s / self._limit.texts_per_s
-            record = msgspec.structs.replace(record, limit_memories_per_s=self._limit.texts_per_s, limit_share=share)
-        return record
+    def _audit_figures(self) -> dict[str, Any]:
+        audit = self.audit
+        counts = {"errors": self.errors.total(), "error_kinds": dict(self.errors), "acknowledged": self.acknowledged}
+        if audit is None:
+            return counts
+        return counts | {
+            "acknowledged": audit.acknowledged,
+            "stored": audit.stored,
+            "lost": audit.lost,
+            "duplicated": audit.duplicated,
+            "corrupted": audit.corrupted,
+        }
+
+    def _cpu_percent_per_core(self) -> tuple[float, ...] | None:
+        return tuple(total / self.measured_s for total in self._core_seconds) if self.measured_s else None
 
     @cached_property
     def _limit(self) -> Limit | None:
         return limit_for(self.spec)
 
 
-def _added(totals: Sequence[float], more: Sequence[float]) -> list[float]:
+def _sums(totals: Sequence[float], more: Sequence[float]) -> list[float]:
     return [a + b for a, b in zip(totals, more, strict=True)] if totals else list(more)

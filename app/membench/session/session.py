@@ -1,4 +1,4 @@
-"""The console's side of a plan: one runner process a run, its messages as they come, and its death survived."""
+"""The console's side of a plan: one runner process per run, its messages, and its death survived."""
 
 from __future__ import annotations
 
@@ -11,36 +11,40 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from membench.messages.run import Failed, Finished, Loading, Message, RunSpec, Tick, WarmingUp, frame
+from membench.messages.encoding import Message, frame
+from membench.messages.run import Failed, Finished, Loading, Tick, WarmingUp
 from membench.plan.matrix import Plan
-from membench.results.record import Record, Status
+from membench.results.record import Record
+from membench.results.summary import Status
 from membench.session.events import Event, RunEnded, RunMessage, RunStarted
 from membench.session.measurement import Measurement
 from membench.session.process import MeasuredProcess
+from membench.spec.run import RunSpec
 from membench.units import format_duration
-from membench_backends.registry import backends
 
 TIMEOUT_S = 60.0
-"""How long a run may go without getting anything done, unless the user says otherwise."""
+"""How long a run may make no progress, unless the user says otherwise."""
 LOADING_TIMEOUT_S = 120.0
-"""The least that loading gets: imports and the first building of a twin take their time on a slow disk."""
-
+"""The least time for loading: imports and the first build of a twin are slow on a slow disk."""
 HEADLESS = "headless"
-"""How a record says that nothing was drawn."""
+"""The `drawn` of a record when nothing was drawn."""
 SELECT_MAX_S = 3600.0
-"""The system waits no longer than some weeks at once; a longer timeout is waited for in parts."""
+"""The longest single wait. The system call cannot wait for more than some weeks, and a timeout may be longer."""
 
 
 class Session:
-    """Runs a plan, one process at a time. `events` belongs to one thread; `stop` and `skip` may come from any."""
+    """The execution of a plan, one process at a time.
+
+    `events` belongs to one thread; `stop` and `skip` may be called from any.
+    """
 
     def __init__(self, plan: Plan, timeout_s: float = TIMEOUT_S, drawn: Callable[[], str] = lambda: HEADLESS) -> None:
-        """Make the session.
+        """Prepare the session.
 
         Args:
             plan: The runs.
-            timeout_s: How long a run may go without getting anything done.
-            drawn: What is drawn at the moment, for the records.
+            timeout_s: How long a run may make no progress.
+            drawn: Returns what the console draws at the moment, for the records.
         """
         self.plan = plan
         self._timeout_s = timeout_s
@@ -53,7 +57,7 @@ class Session:
         self._wake_write = os.fdopen(write_end, "wb", buffering=0)
 
     def events(self) -> Iterator[Event]:
-        """Run the plan. Ends early, with a last record marked partial, when `stop` is called."""
+        """Run the plan. When `stop` is called, the last record is marked partial and the plan ends."""
         with self._wake_read, self._wake_write:
             for index, spec in enumerate(self.plan.runs):
                 if self._stopped:
@@ -62,17 +66,17 @@ class Session:
                 yield from self._run(index, spec)
 
     def stop(self) -> None:
-        """End the run under way, keeping what it measured, and with it the plan. Safe in a signal handler."""
+        """End the current run, keep what it measured, and end the plan. Safe in a signal handler."""
         self._stopped = True
         self._wake()
 
     def skip(self) -> None:
-        """End the run under way, keeping what it measured; the plan goes on with the next."""
+        """End the current run, keep what it measured, and continue with the next."""
         self._skipped = True
         self._wake()
 
     def _wake(self) -> None:
-        with suppress(ValueError):  # closed: the plan is over
+        with suppress(ValueError):  # closed: the plan has ended
             self._wake_write.write(b"!")
 
     def _run(self, index: int, spec: RunSpec) -> Iterator[Event]:
@@ -82,7 +86,7 @@ class Session:
             runner = MeasuredProcess("membench.runner.main", spec.run_id, frame(spec))
         except OSError as error:
             outcome.error = f"the runner cannot be started: {error}"
-            yield RunEnded(index, _record(measurement, outcome))
+            yield RunEnded(index, outcome.record(measurement))
             return
         try:
             yield RunStarted(index, spec, runner.log)
@@ -95,28 +99,26 @@ class Session:
             outcome.error = runner.death()
         if self._drawn() != outcome.drawn:
             outcome.drawn = f"{outcome.drawn}, then {self._drawn()}"
-        yield RunEnded(index, _record(measurement, outcome))
+        yield RunEnded(index, outcome.record(measurement))
 
     def _messages(self, runner: MeasuredProcess, spec: RunSpec, outcome: _Outcome) -> Iterator[Message]:
-        """The runner's messages until it is done, dead, stuck or no longer wanted; `outcome` then says which."""
-        # In an open loop nothing need fall due for a while; ten times the mean gap is hardly ever exceeded.
-        target_operations_per_s = spec.workload.target_operations_per_s
-        progress = _Progress(
-            max(self._timeout_s, 10 / target_operations_per_s) if target_operations_per_s else self._timeout_s
-        )
+        """Yield the runner's messages until it is finished, dead, stuck or cancelled; `outcome` then says which."""
+        # An open loop may have nothing due for a while; ten times the mean gap is hardly ever exceeded.
+        target = spec.target_operations_per_s
+        watchdog = _Watchdog(max(self._timeout_s, 10 / target) if target else self._timeout_s)
         with selectors.DefaultSelector() as selector:
             selector.register(runner, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
             while True:
-                ready = {key.fd for key, _ in selector.select(min(progress.remaining_s(), SELECT_MAX_S))}
+                ready = {key.fd for key, _ in selector.select(min(watchdog.remaining_s(), SELECT_MAX_S))}
                 if self._wake_read.fileno() in ready:
                     self._wake_read.read(4096)
                 if self._stopped or self._skipped:
                     outcome.status, outcome.error = "partial", "ended by the user"
                     return
                 if runner.fileno() not in ready:
-                    if progress.remaining_s() <= 0:
-                        outcome.status, outcome.error = "timeout", progress.complaint()
+                    if watchdog.remaining_s() <= 0:
+                        outcome.status, outcome.error = "timeout", watchdog.error()
                         return
                     continue
                 try:
@@ -124,7 +126,7 @@ class Session:
                 except (EOFError, msgspec.DecodeError):
                     return
                 for message in messages:
-                    progress.see(message)
+                    watchdog.see(message)
                     outcome.see(message)
                     yield message
                 if outcome.status != "crashed":
@@ -133,25 +135,36 @@ class Session:
 
 @dataclass
 class _Outcome:
-    """How a run ended. Until the runner or the console says otherwise, it died."""
+    """How a run ended. Until the runner or the console says otherwise, it crashed."""
 
     status: Status = "crashed"
     error: str | None = None
     drawn: str = HEADLESS
 
     def see(self, message: Message) -> None:
+        """Take a message of the runner into account."""
         if isinstance(message, Failed):
             self.status, self.error = "failed", message.error
         elif isinstance(message, Finished):
             self.status = "ok"
 
+    def record(self, measurement: Measurement) -> Record:
+        """Return the record of the run. A run that lost data, or of which every operation failed, has failed."""
+        status, error = self.status, self.error
+        if status == "ok" and measurement.audit and measurement.audit.problem:
+            status, error = "failed", measurement.audit.problem
+        elif status == "ok" and not measurement.acknowledged and measurement.errors:
+            kind, count = measurement.errors.most_common(1)[0]
+            status, error = "failed", f"every operation failed: {kind} x {count:,}"
+        return measurement.record(status, error, drawn=self.drawn)
+
 
 @dataclass
-class _Progress:
-    """When a run counts as stuck: no operation has returned for too long."""
+class _Watchdog:
+    """The time until a run counts as stuck, because no operation has returned for too long."""
 
     timeout_s: float
-    _doing: str = "starting"
+    _activity: str = "starting"
     _allowed_s: float = field(init=False)
     _since: float = field(default_factory=time.monotonic)
 
@@ -159,35 +172,26 @@ class _Progress:
         self._allowed_s = max(self.timeout_s, LOADING_TIMEOUT_S)
 
     def see(self, message: Message) -> None:
+        """Take a message of the runner into account."""
         match message:
-            case Tick() if self._doing == "measuring" and not (message.operations or message.errors):
+            case Tick() if self._activity == "measuring" and not (message.operations or message.errors):
                 pass
             case Loading(stage=stage):
-                self._begin(stage, max(self.timeout_s, LOADING_TIMEOUT_S))
+                self._restart(stage, max(self.timeout_s, LOADING_TIMEOUT_S))
             case WarmingUp():
-                self._begin("warming up", self.timeout_s)
+                self._restart("warming up", self.timeout_s)
             case Tick():
-                self._begin("measuring", self.timeout_s)
+                self._restart("measuring", self.timeout_s)
             case _:
-                self._begin("auditing", max(self.timeout_s, LOADING_TIMEOUT_S))
+                self._restart("auditing", max(self.timeout_s, LOADING_TIMEOUT_S))
 
     def remaining_s(self) -> float:
+        """Return the seconds until the run counts as stuck."""
         return max(self._since + self._allowed_s - time.monotonic(), 0)
 
-    def complaint(self) -> str:
-        return f"no operation returned for {format_duration(self._allowed_s)} while {self._doing}; see --timeout"
+    def error(self) -> str:
+        """Return what to tell the user about a stuck run."""
+        return f"no operation returned for {format_duration(self._allowed_s)} while {self._activity}; see --timeout"
 
-    def _begin(self, doing: str, allowed_s: float) -> None:
-        self._doing, self._allowed_s, self._since = doing, allowed_s, time.monotonic()
-
-
-def _record(measurement: Measurement, outcome: _Outcome) -> Record:
-    status, error = outcome.status, outcome.error
-    if status == "ok" and measurement.audit and measurement.audit.problem:
-        status, error = "failed", measurement.audit.problem
-    elif status == "ok" and not measurement.acknowledged and measurement.errors:
-        kind, count = measurement.errors.most_common(1)[0]
-        status, error = "failed", f"every operation failed: {kind} x {count:,}"
-    info = backends()[measurement.spec.backend]
-    record = measurement.record(status, error, batch_call=info.capabilities.batch_call)
-    return msgspec.structs.replace(record, drawn=outcome.drawn)
+    def _restart(self, activity: str, allowed_s: float) -> None:
+        self._activity, self._allowed_s, self._since = activity, allowed_s, time.monotonic()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from membench.messages.run import Corpus
+from membench.spec.run import Corpus
 from membench_backends.embedding.words import COMMON_WORDS
 
 TURN_LOG_MEAN = 3.33

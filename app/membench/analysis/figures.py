@@ -1,0 +1,135 @@
+"""The figures of a run: each is declared here once, with its unit, and nowhere else.
+
+The accumulator fills them, the record stores them, and the live view, the tables and the exports read them. A figure
+that does not apply, or is not known yet, is None and never 0.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from membench.messages.run import LockUse, TimerUse
+from membench.spec.run import RunSpec
+
+MeanOfRepeats = Annotated[float | None, Meta(extra={"over_repeats": "mean"})]
+"""A reading of the process (see `Contention.readings`) whose repeats are averaged."""
+HighestOfRepeats = Annotated[float | None, Meta(extra={"over_repeats": "max"})]
+"""A reading of the process of which the highest repeat counts."""
+
+
+class Figures(RunSpec, frozen=True, kw_only=True):
+    """The settings of a run and everything measured under them so far."""
+
+    weights: Literal["real", "twin"] | None = None
+    precision_cosine: float | None = None
+    """Mean cosine of int8 vectors to those of fp32 over a fixed sample of texts; real weights only."""
+    memories_per_s: float | None = None
+    """Memories acknowledged per second: the median over repeats."""
+    memories_per_s_low: float | None = None
+    """The 95 % interval of `memories_per_s`, from two repeats on."""
+    memories_per_s_high: float | None = None
+    memories_per_s_repeats: tuple[float, ...] = ()
+    memories_per_s_windows: tuple[float, ...] | None = None
+    """In ten equal windows of the measured time, start and tail included; None where the run was too short."""
+    operations_per_s: float | None = None
+    """Operations that returned per second of the measured time."""
+    latency_p50_ms: float | None = None
+    """Latencies are those of operations: a batch of 100 is one. In an open loop they start at the planned start."""
+    latency_p90_ms: float | None = None
+    latency_p99_ms: float | None = None
+    latency_p99_9_ms: float | None = None
+    latency_max_ms: float | None = None
+    latency_mean_ms: float | None = None
+    latency_hdr: str | None = None
+    """The whole histogram in nanoseconds: HdrHistogram's compressed V2 encoding, base64."""
+    errors: int | None = None
+    """Operations that raised."""
+    error_kinds: dict[str, int] = msgspec.field(default_factory=dict)
+    """Operations that raised, by type of exception."""
+    measured_s: float | None = None
+    """Wall time of all repeats together."""
+    acknowledged: int | None = None
+    """Memories acknowledged; this and the following counts are memories."""
+    stored: int | None = None
+    lost: int | None = None
+    """Acknowledged, but not stored."""
+    duplicated: int | None = None
+    corrupted: int | None = None
+    client_time_s: float | None = None
+    """Time of all clients together, without the time in which no operation was due. Shares of client time are of it."""
+    time_cpu: float | None = None
+    """Share of client time on a core. The five shares add up to 1."""
+    time_runqueue: float | None = None
+    """Share of client time ready to run, with no core free."""
+    time_lock: float | None = None
+    """Share of client time waiting for a lock."""
+    time_result: float | None = None
+    """Share of client time waiting for a queue, a future or an event."""
+    time_other: float | None = None
+    """Share of client time blocked on anything else: the disk, the interpreter's lock, a clock."""
+    harness_share: float | None = None
+    """Share of client time between operations: the load generator's own."""
+    idle_share: float | None = None
+    """Share of wall time in an open loop until the next operation fell due: 0 once the loop falls behind."""
+    context_switches_per_operation: float | None = None
+    stage_ms: dict[str, float] | None = None
+    """Mean duration of each stage."""
+    stage_p99_ms: dict[str, float] | None = None
+    locks: tuple[LockUse, ...] | None = None
+    """The longest wait first; None where locks were not metered."""
+    timers: tuple[TimerUse, ...] | None = None
+    """Sleep of threads other than clients, the longest first; None where sleeps were not metered."""
+    cpu_percent_per_core: tuple[float, ...] | None = None
+    """Mean use of each core of the machine, 0 to 100."""
+    cores_used: MeanOfRepeats = None
+    """Cores that the run itself kept busy."""
+    client_load: MeanOfRepeats = None
+    """Clients that ran or were ready to run."""
+    worker_load: MeanOfRepeats = None
+    """Other threads of the run that ran or were ready to run."""
+    gil_busy: MeanOfRepeats = None
+    """Share of probes that found the interpreter's lock taken: busy, which is not yet contended."""
+    rss_peak_mb: HighestOfRepeats = None
+    """Peak resident memory of the runner, in 10^6 bytes."""
+    fairness_jain: float | None = None
+    """Jain's index of the memories of each client: 1 is even."""
+    client_items: tuple[int, ...] | None = None
+    """Memories acknowledged to each client."""
+    client_longest_ms: tuple[float, ...] | None = None
+    """The longest latency of each client."""
+    queue_depth_p99: float | None = None
+    """Requests that wait for a batch."""
+    batch_size_mean: float | None = None
+    """Texts per call of the model."""
+    padding_factor: float | None = None
+    """Tokens computed per token of text."""
+    limit_memories_per_s: float | None = None
+    """The best offline rate of this machine for the same model, precision and corpus."""
+    limit_share: float | None = None
+
+    def wait_share(self, lock: LockUse) -> float | None:
+        """Return the share of client time that was spent waiting for a lock."""
+        client_time_s = self.client_time_s
+        if client_time_s is None and self.measured_s is not None:  # a record of schema 1
+            client_time_s = self.measured_s * self.clients * (1 - (self.idle_share or 0.0))
+        return lock.wait_s / client_time_s if client_time_s else None
+
+    def held_share(self, lock: LockUse) -> float | None:
+        """Return the share of the measured time that a lock was held: above 1 where several are made at one line."""
+        return lock.hold_s / self.measured_s if self.measured_s else None
+
+    @property
+    def failed_audit(self) -> bool:
+        """Whether the store does not hold what was acknowledged, so that the rate means nothing."""
+        return bool(self.lost or self.duplicated or self.corrupted)
+
+
+READINGS: dict[str, str] = {
+    field.name: rule
+    for field in msgspec.inspect.type_info(Figures).fields  # type: ignore[attr-defined]
+    if (rule := (getattr(field.type, "extra", None) or {}).get("over_repeats"))
+}
+"""The figures that the runner reads itself, and how their repeats are combined: `mean` or `max`."""

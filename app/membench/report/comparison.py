@@ -1,0 +1,66 @@
+"""Comparisons in words: ratios with their intervals, and conditions that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from membench.analysis.comparison import Ratio, compare
+from membench.analysis.groups import distinct_names, group_by, same_system
+from membench.results.record import Record
+from membench.units import format_rate, plural
+
+CONDITIONS = {
+    **{name: name for name in ("scenario", "operation", "items", "loop", "arrivals", "model", "weights", "precision")},
+    **{"batch": "batch_size", "duration": "duration_s", "rate": "target_operations_per_s", "embedder": "embedder"},
+    "membench-tui": "membench_version",
+}
+"""Conditions that two runs should share, or their ratio says less than it seems to: names and fields."""
+INTERVAL_BASIS = {
+    "repeats": "95 % interval over the repeats of each",
+    "windows": "95 % interval from within each run; --repeats 5 shows how far runs differ",
+    None: "too short for an interval",
+}
+WITHIN_ONE_RUN = "intervals are from within each run; --repeats 5 gives them over repeats"
+
+
+def ratio_text(a_name: str, b_name: str, ratio: Ratio) -> str:
+    """Return `adaptive is 1.86x mutex (1.79 to 1.94)`."""
+    words = f"{a_name} is {format_rate(ratio.value)}x {b_name}"
+    if ratio.low is None or ratio.high is None:
+        return words
+    return f"{words} ({format_rate(ratio.low)} to {format_rate(ratio.high)})"
+
+
+def names_of(records: Sequence[Record]) -> dict[str, str]:
+    """Return a name for each run, by its run ID, that states only what tells it from the others."""
+    return distinct_names(records, [record.started_at.replace("T", " ")[:19] for record in records])
+
+
+def strategy_ratios(records: Sequence[Record]) -> Iterator[str]:
+    """Yield each strategy's ratio to the first one, a line per system; nothing where only one ran."""
+    sound = [record for record in records if record.is_sound and record.strategy]
+    several_stores = len({record.store for record in records}) > 1
+    bases: set[str | None] = set()
+    for first, *others in group_by(sound, same_system).values():
+        names = names_of([first, *others])
+        ratios = {names[other.run_id]: ratio for other in others if (ratio := compare(other, first))}
+        if ratios:
+            words = (ratio_text(name, names[first.run_id], ratio) for name, ratio in ratios.items())
+            how = (first.store if several_stores else None, first.embedding_note(), plural(first.clients, "client"))
+            yield f"{', '.join(filter(None, (first.backend, first.scenario, *how)))}: {', '.join(words)}"
+        bases.update(ratio.basis for ratio in ratios.values())
+    if "windows" in bases:
+        yield WITHIN_ONE_RUN
+
+
+def differences(a: Record, b: Record) -> list[str]:
+    """Return the conditions that differ between two runs, such as `weights: real against twin`."""
+    facts = [(name, getattr(a, field), getattr(b, field)) for name, field in CONDITIONS.items()]
+    if a.environment and b.environment:
+        names = {**a.environment, **b.environment}
+        facts += [(name, a.environment.get(name), b.environment.get(name)) for name in names]
+    return [f"{name}: {_text(one)} against {_text(other)}" for name, one, other in facts if one != other]
+
+
+def _text(value: object) -> str:
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

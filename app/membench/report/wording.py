@@ -1,0 +1,173 @@
+"""The words for facts: the one place where verdicts, advice and errors of a plan are put into sentences.
+
+A template names options by their flags, as in `{--store}`. On the command line that is the flag itself; in the
+dashboard, where Plan has a row of the same name, it is the name of the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from string import Formatter
+from typing import Any
+
+from membench.analysis.diagnosis import Advice
+from membench.analysis.facts import Fact, Value
+from membench.plan.checks import PlanError
+from membench.results.record import Record
+from membench.units import format_latency, format_rate, format_share, plural
+
+_FACTS = {
+    # Evidence of a verdict.
+    "no_operation": "no operation returned",
+    "between_operations": "{share:share} of client time is between operations",
+    "mean_latency": "mean latency {latency_ms:latency}",
+    "rate_achieved": "{share:share} of the target of {target_operations_per_s:g} operations/s",
+    "cores_busy": "cores {share:share} busy",
+    "clients_idle": "clients are idle {share:share} of the time",
+    "threads_ready": "{workers:.1f} worker threads and {clients:.1f} clients ran or were ready to run on {cores} cores",
+    "sessions": "{sessions:sessions} of {threads:threads}",
+    "core_wait": "clients wait for a core {share:share} of their time",
+    "lock_wait": "clients wait for locks {share:share} of their time",
+    "lock_held": "the lock created at {site} is held {share:share} of the time",
+    "longest_wait": "longest wait {latency_ms:latency}",
+    "result_wait": "clients wait for a result {share:share} of their time",
+    "timer_sleeps": "meanwhile {site} sleeps {share:share} of the time, {sleep_ms:.3g} ms at a time",
+    "timer_setting": "the timer is set to {wait_ms:g} ms",
+    "blocked": "clients are blocked {share:share} of their time, but not by a lock, a result or the store",
+    "gil_taken": "{share:share} of the probes found the interpreter's lock (GIL) taken",
+    "client_cores": "clients used {cores_used:.1f} of {cores} cores",
+    "storing": "{share:share} of an operation is spent storing the memory",
+    "stage": "{stage} {latency_ms:latency} on average",
+    "padding": "{padding_factor:padding} padding",
+    "computing": "clients are on a core or waiting for one {share:share} of their time",
+    "other_programs": "other programs used {cores_used:.1f} cores",
+    "rate_only": "{memories_per_s:rate} memories/s, and nothing else is known",
+    # What a step could gain, or why it could not.
+    "gain_at_most": "; the idle cores would give up to {times:.1f}x",
+    "cores_full": "; the cores are full, so fewer and larger calls help, and more concurrent calls do not",
+    "holder_runs_python": (
+        ", but its holder runs Python code, of which one thread runs at a time with or without the lock"
+    ),
+    # Errors and notes of a plan.
+    "nothing_chosen": "no {kind} is chosen; choose at least one",
+    "no_backends": "scenario {scenario} names no backends; choose some with {--backend}",
+    "unknown_name": "unknown {kind} {name!r}; {hint}",
+    "out_of_bounds": "{flag:option} {value}: must be {allowed}",
+    "too_many_operations": "{--rate} x {--duration} exceeds {most:,} operations; lower one of them",
+    "unknown_strategy_option": "{--strategy-option} {key}: {strategies} have no such option; {hint}",
+    "bad_strategy_option": "{--strategy-option}: {reason}",
+    "model_unavailable": "{--model} {model}: {reason}",
+    "too_many_runs": "the plan has more than {most:,} runs; choose fewer values",
+    "nothing_left": "nothing is left to run",
+    "bad_workload": "scenario {scenario}: {reason}",
+    "backend_unavailable": "{backend} is left out: {reason}",
+    "only_embeds": "{backend} is left out: it only embeds, and {--embedder} fixed replaces the embedding",
+    "no_model_to_share": "{--strategy} is ignored: with {--embedder} fixed there is no model to share",
+    "no_list": "{strategy} with {backend} is left out of {operation}: {backend} does not pass a list to its model",
+    "store_warning": "{warning}",
+}
+_CLIENT_TIME = {
+    "time_cpu": "on a core",
+    "time_runqueue": "waiting for a core",
+    "time_lock": "waiting for locks",
+    "time_result": "waiting for results",
+    "time_other": "blocked otherwise",
+}
+_STEPS = {
+    "check_log": "Look at the run's error and its log.",
+    "enable_metering": "Measure {with metering}: this run does not show who waits for locks and results.",
+    "measure_longer": "Measure longer, with {--repeats} {repeats}, and look at the stages.",
+    "measure_a_backend": "This is the ceiling of the load generator itself: measure a backend that does something.",
+    "raise_rate": "Raise {--rate} until the achieved rate falls behind: only then does anything hold it back.",
+    "fewer_threads": "Use fewer threads: with {--threads} {threads} every session keeps to one core.",
+    "fewer_worker_threads": "Use fewer threads in the system under test, at most one per core.",
+    "replace_strategy": "One lock serialises every embedding: try {--strategy} {strategy}, or one that batches",
+    "replace_store": "One lock serialises every call of the store: try {--store} {store}",
+    "shorten_lock": "Calls queue for the lock created at {site}: hold it for less time, or write in batches",
+    "remove_timer": "Start work as soon as a thread is idle, not when a clock says so: shorten or remove the timer.",
+    "less_python": "Python code runs one thread at a time: do less of it per operation, or use processes.",
+    "compare_stores": "Embedding is not the problem: look at the {stage}, or compare {--store} {store}.",
+    "batch_by_length": "Batch texts of similar length: sort by length, or cap the tokens of a batch.",
+    "end_other_programs": "Other programs take the cores that this run needs: end them and measure again.",
+    "cheaper_work": "The {cores} cores are full: only cheaper work helps, such as larger batches or int8.",
+    "more_clients": "Each client keeps one core busy and others idle: use more {--clients}, or more {--threads}.",
+}
+
+
+class Wording(Formatter):
+    """Sentences for facts, in the vocabulary of one front end."""
+
+    def __init__(self, vocabulary: Mapping[str, str], flag_prefix: str) -> None:
+        """Set the vocabulary.
+
+        Args:
+            vocabulary: Words that the front ends do not share, by their placeholders.
+            flag_prefix: What precedes the name of an option: `--`, or nothing.
+        """
+        self._vocabulary = vocabulary
+        self._flag_prefix = flag_prefix
+
+    def fact(self, fact: Fact | str) -> str:
+        """Return a phrase; records of schema 1 have phrases already."""
+        if isinstance(fact, str):
+            return fact
+        if fact.name == "client_time":
+            shares = (f"{format_share(_number(value))} {_CLIENT_TIME[name]}" for name, value in fact.values.items())
+            return f"clients spend {', '.join(shares)}"
+        return self.vformat(_FACTS[fact.name], (), fact.values)
+
+    def advice(self, advice: Advice | str | None) -> str:
+        """Return a sentence; empty where there is no advice."""
+        if advice is None or isinstance(advice, str):
+            return advice or ""
+        step = self.vformat(_STEPS[advice.step], (), advice.options | advice.values)
+        outlook = self.fact(advice.outlook) if advice.outlook else ""
+        return f"{step}{outlook}" if step.endswith(".") else f"{step}{outlook}."
+
+    def evidence(self, record: Record) -> list[str]:
+        """Return the facts that led to a record's verdict, a phrase each."""
+        return [self.fact(fact) for fact in record.verdict_evidence or ()]
+
+    def plan_error(self, error: PlanError) -> str:
+        """Return why a choice cannot be run."""
+        details = "; ".join(map(self.fact, error.details))
+        return self.fact(error.fact) + (f": {details}" if details else "")
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return the value of a placeholder: of the fact, of the vocabulary, or the name of an option."""
+        if field_name.startswith("--"):
+            return self._option(field_name), field_name
+        if field_name in self._vocabulary:
+            return self._vocabulary[field_name], field_name
+        return kwargs[field_name], field_name
+
+    def format_field(self, value: Value, format_spec: str) -> str:
+        """Format a value; the format of a placeholder is one of ours, or one of Python's."""
+        match format_spec:
+            case "share":
+                return format_share(_number(value))
+            case "latency":
+                return format_latency(_number(value))
+            case "rate":
+                return format_rate(_number(value))
+            case "padding":
+                return format_share((_number(value) or 1.0) - 1.0)
+            case "sessions":
+                return "one session per core" if value is None else plural(int(value), "session")
+            case "threads":
+                return plural(int(value or 0), "thread")
+            case "option":
+                return self._option(str(value))
+        formatted: str = super().format_field(value, format_spec)
+        return formatted
+
+    def _option(self, flag: str) -> str:
+        return f"{self._flag_prefix}{flag.removeprefix('--')}"
+
+
+def _number(value: Value) -> float | None:
+    return None if value is None or isinstance(value, str) else float(value)
+
+
+COMMAND_LINE = Wording({"with metering": "without --no-metering"}, "--")
+DASHBOARD = Wording({"with metering": "with metering"}, "")

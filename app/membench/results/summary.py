@@ -1,0 +1,31 @@
+"""What tables show of a run: the same for a run in progress, a record, and a row of the history."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from membench.analysis.figures import Figures
+
+Status = Literal["ok", "failed", "partial", "timeout", "crashed"]
+State = Literal["waiting", "running"] | Status
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in any state. What is unknown is None."""
+
+    figures: Figures
+    """The settings of the run, and the figures known so far."""
+    state: State
+    stage: str = ""
+    """What a run in progress does before it measures."""
+    started_at: str | None = None
+    """UTC, ISO 8601; None before the start."""
+    error: str | None = None
+    verdict: str | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run."""
+        return self.figures.run_id

@@ -1,42 +1,43 @@
-"""The runner's end of the pipe to the console: ticks never wait for it, everything else does."""
+"""The runner's end of the pipe to the console. Ticks never wait for the console; all other messages do."""
 
 from __future__ import annotations
 
 import os
 import select
 
-from membench.messages.run import Message, Tick, frame, merge
+from membench.messages.encoding import Message, frame
+from membench.messages.run import Tick, merge
 
 
 class Channel:
-    """Writes messages to a file descriptor. When the console is slow, ticks are merged into one that waits."""
+    """A writer of messages to a file descriptor. While the console is slow, it merges ticks into a single one."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._unsent = b""
-        self._waiting: Tick | None = None
+        self._pending_tick: Tick | None = None
         os.set_blocking(descriptor, False)
 
     def offer(self, tick: Tick) -> None:
-        """Send a tick if the pipe has room for it now; keep it, merged with what waits, if not."""
-        self._waiting = merge(self._waiting, tick) if self._waiting else tick
-        self._push()
+        """Send a tick if the pipe has room; otherwise merge it into the pending one. Never blocks."""
+        self._pending_tick = merge(self._pending_tick, tick) if self._pending_tick else tick
+        self._write_available()
 
     def send(self, message: Message) -> None:
-        """Send a message, after all that waits, however long the console takes."""
-        while self._unsent or self._waiting:
-            self._wait()
-            self._push()
+        """Send everything pending and then a message; blocks for as long as the console takes."""
+        while self._unsent or self._pending_tick:
+            self._wait_writable()
+            self._write_available()
         self._unsent = frame(message)
         while self._unsent:
-            self._wait()
-            self._push()
+            self._wait_writable()
+            self._write_available()
 
-    def _push(self) -> None:
-        """Write what the pipe takes; a tick is put into a frame only when the frame before it is out."""
+    def _write_available(self) -> None:
+        """Write as much as the pipe accepts. A tick is encoded only after the frame before it has left."""
         while True:
-            if not self._unsent and self._waiting:
-                self._unsent, self._waiting = frame(self._waiting), None
+            if not self._unsent and self._pending_tick:
+                self._unsent, self._pending_tick = frame(self._pending_tick), None
             if not self._unsent:
                 return
             try:
@@ -45,5 +46,5 @@ class Channel:
                 return
             self._unsent = self._unsent[written:]
 
-    def _wait(self) -> None:
+    def _wait_writable(self) -> None:
         select.select([], [self._descriptor], [])

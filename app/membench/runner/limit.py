@@ -1,4 +1,4 @@
-"""The entry of the process that finds a limit: searches, and measures what the cores can multiply.
+"""The process that finds the limit: searches for the best offline rate, and measures the cores' arithmetic.
 
 python -m membench.runner.limit FOLDER LIMIT_SPEC_AS_JSON
 """
@@ -12,22 +12,22 @@ from pathlib import Path
 
 import msgspec
 
-from membench.messages.run import LimitFound, LimitSpec, LimitTried, Loading
+from membench.messages.preparation import LimitFound, LimitSpec, LimitTried
+from membench.messages.run import Loading
 from membench.runner.channel import Channel
-from membench.runner.child import leave, prepare_environment, report_to_console, watch_console
+from membench.runner.child import prepare_environment, run_process, watch_console
 from membench.spec.corpus import Texts
 
 
-def main() -> None:
-    """Find the limit that the arguments ask for, and report to the console."""
-    folder, spec = Path(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=LimitSpec)
-    with report_to_console(folder) as channel:
-        watch_console(folder)
-        prepare_environment(folder)
-        channel.send(_find(spec, channel))
+def find_limit(channel: Channel, folder: Path) -> None:
+    """Find the limit that the arguments specify, and report it to the console."""
+    spec = msgspec.json.decode(sys.argv[2], type=LimitSpec)
+    watch_console(folder)
+    prepare_environment(folder)
+    channel.send(_search(spec, channel))
 
 
-def _find(spec: LimitSpec, channel: Channel) -> LimitFound:
+def _search(spec: LimitSpec, channel: Channel) -> LimitFound:
     from membench_backends.cores import physical_cores
     from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
     from membench_backends.embedding.limit.offline import OfflineSearch, Pass
@@ -41,13 +41,13 @@ def _find(spec: LimitSpec, channel: Channel) -> LimitFound:
     search = OfflineSearch(load, physical_cores(), texts, spec.passes)
     done = 0
 
-    def tell(found: Pass) -> None:
+    def report(result: Pass) -> None:
         nonlocal done
         done += 1
-        channel.send(LimitTried(layout=found.layout, texts_per_s=found.texts_per_s, done=done, total=search.total))
+        channel.send(LimitTried(layout=result.layout, texts_per_s=result.texts_per_s, done=done, total=search.total))
 
-    best = search.run(tell)
-    channel.send(Loading(stage="measuring what the cores can multiply"))
+    best = search.run(report)
+    channel.send(Loading(stage="measuring the peak rate of matrix products"))
     architecture = twin_of(spec.model)
     return LimitFound(
         texts_per_s=best.texts_per_s,
@@ -62,5 +62,4 @@ def _find(spec: LimitSpec, channel: Channel) -> LimitFound:
 
 
 if __name__ == "__main__":
-    main()
-    leave()
+    run_process(find_limit)

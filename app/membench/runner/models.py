@@ -1,4 +1,4 @@
-"""The entry of the process that prepares a model: builds its twin, or fetches its real weights.
+"""The process that prepares a model: builds its speed twin, or downloads its real weights.
 
 python -m membench.runner.models FOLDER (twin | pull) MODEL
 """
@@ -8,30 +8,33 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from membench.messages.run import Loading, Prepared, Progress
+from membench.messages.preparation import Prepared, Progress
+from membench.messages.run import Loading
 from membench.runner.channel import Channel
-from membench.runner.child import leave, prepare_environment, report_to_console, watch_console
+from membench.runner.child import prepare_environment, run_process, watch_console
 from membench_backends.base import UnavailableError
 from membench_backends.embedding.models.architecture import TWINS
 from membench_backends.embedding.models.cache import twin_of, twins_folder
 
 
-def main() -> None:
-    """Do what the arguments ask for, and report to the console."""
-    folder, action, model = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    with report_to_console(folder) as channel:
-        watch_console(folder)
-        prepare_environment(folder, offline=action != "pull")
-        if action == "pull":
-            from membench_backends.embedding.models.pull import pull_model
-
-            weights = pull_model(model, lambda done, total: channel.send(Progress(done=done, total=total)))
-            channel.send(Prepared(weights="real", folder=str(weights)))
-        else:
-            channel.send(Prepared(weights="twin", folder=str(_twin(model, channel))))
+def prepare_model(channel: Channel, folder: Path) -> None:
+    """Do what the arguments specify, and report the result to the console."""
+    action, model = sys.argv[2:]
+    watch_console(folder)
+    prepare_environment(folder, offline=action != "pull")
+    if action == "pull":
+        channel.send(Prepared(weights="real", folder=str(_pull(model, channel))))
+    else:
+        channel.send(Prepared(weights="twin", folder=str(_build_twin(model, channel))))
 
 
-def _twin(model: str, channel: Channel) -> Path:
+def _pull(model: str, channel: Channel) -> Path:
+    from membench_backends.embedding.models.pull import pull_model
+
+    return pull_model(model, lambda done, total: channel.send(Progress(done=done, total=total)))
+
+
+def _build_twin(model: str, channel: Channel) -> Path:
     architecture = twin_of(model)
     if architecture is None:
         raise UnavailableError(f"{model} has no speed twin; there is one of {', '.join(TWINS)}")
@@ -42,5 +45,4 @@ def _twin(model: str, channel: Channel) -> Path:
 
 
 if __name__ == "__main__":
-    main()
-    leave()
+    run_process(prepare_model)

@@ -1,4 +1,4 @@
-"""The runner's end of the pipe: it never waits for a console that does not read, and loses nothing."""
+"""The runner's end of the pipe: ticks never wait for a console that does not read, and none is lost."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from functools import reduce
 
 import pytest
 
-from membench.messages.run import Frames, Loading, RepeatEnded, Tick, decode_message, merge
+from membench.messages.encoding import Frames, decode_message
+from membench.messages.run import Loading, RepeatEnded, Tick, merge
 from membench.runner.channel import Channel
 
-WIDE = 5000
+LATENCIES = 5000
 
 
 @pytest.fixture
@@ -25,10 +26,10 @@ def pipe():
             continue
 
 
-def wide_tick(tick, number):
-    """A tick whose frame is tens of kilobytes, so that a few fill the pipe."""
-    values = tuple(range(number, number + WIDE))
-    return tick(elapsed_s=0.1 * (number + 1), operations=WIDE, latency_ns=values, latency_counts=(1,) * WIDE)
+def large_tick(tick, number):
+    """Return a tick whose frame has tens of kilobytes, so that a few of them fill the pipe."""
+    values = tuple(range(number, number + LATENCIES))
+    return tick(elapsed_s=0.1 * (number + 1), operations=LATENCIES, latency_ns=values, latency_counts=(1,) * LATENCIES)
 
 
 def read_until_closed(descriptor):
@@ -38,21 +39,21 @@ def read_until_closed(descriptor):
     return messages
 
 
-def test_a_tick_is_sent_at_once_when_there_is_room(pipe, tick):
+def test_a_tick_is_sent_immediately_if_the_pipe_has_room(pipe, tick):
     read_end, write_end = pipe
     Channel(write_end).offer(tick())
 
     assert [decode_message(body) for body in Frames().feed(os.read(read_end, 1 << 16))] == [tick()]
 
 
-def test_a_console_that_does_not_read_holds_nothing_up_and_loses_nothing(pipe, tick):
+def test_offering_ticks_to_a_console_that_does_not_read_neither_blocks_nor_loses_any(pipe, tick):
     read_end, write_end = pipe
     channel = Channel(write_end)
-    ticks = [wide_tick(tick, number) for number in range(100)]
-    for each in ticks:  # nobody reads: if this waited, the test would not end
+    ticks = [large_tick(tick, number) for number in range(100)]
+    for each in ticks:  # nothing reads yet: if this blocked, the test would not end
         channel.offer(each)
 
-    last = RepeatEnded(repeat=0, wall_s=10.0, operations=100 * WIDE, items=200)
+    last = RepeatEnded(repeat=0, wall_s=10.0, operations=100 * LATENCIES, items=200)
     received = []
     reader = threading.Thread(target=lambda: received.extend(read_until_closed(read_end)))
     reader.start()
@@ -60,17 +61,17 @@ def test_a_console_that_does_not_read_holds_nothing_up_and_loses_nothing(pipe, t
     os.close(write_end)
     reader.join()
 
-    arrived = [message for message in received if isinstance(message, Tick)]
+    received_ticks = [message for message in received if isinstance(message, Tick)]
     assert received[-1] == last
-    assert 1 < len(arrived) < 20
-    assert sum(each.operations for each in arrived) == 100 * WIDE
-    total, expected = reduce(merge, arrived), reduce(merge, ticks)
+    assert 1 < len(received_ticks) < 20
+    assert sum(each.operations for each in received_ticks) == 100 * LATENCIES
+    total, expected = reduce(merge, received_ticks), reduce(merge, ticks)
     assert (total.latency_ns, total.latency_counts) == (expected.latency_ns, expected.latency_counts)
     assert total.client_items == expected.client_items
     assert total.duration_s == pytest.approx(expected.duration_s)
 
 
-def test_messages_keep_their_order(pipe, tick):
+def test_messages_arrive_in_order(pipe, tick):
     read_end, write_end = pipe
     channel = Channel(write_end)
     sent = [Loading(stage="a"), tick(), Loading(stage="b"), tick(repeat=1)]
@@ -81,7 +82,7 @@ def test_messages_keep_their_order(pipe, tick):
     assert read_until_closed(read_end) == sent
 
 
-def test_a_console_that_is_gone_is_noticed(pipe, tick):
+def test_writing_after_the_console_has_gone_raises(pipe, tick):
     read_end, write_end = pipe
     channel = Channel(write_end)
     os.close(read_end)

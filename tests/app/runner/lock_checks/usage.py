@@ -49,13 +49,8 @@ def check_a_free_lock_has_no_waits():
         with free_lock:
             pass
     usage = usage_of("free_lock")
-    assert (usage.acquisitions, usage.contended, usage.wait_ns, usage.longest_wait_ns, usage.longest_queue) == (
-        100,
-        0,
-        0,
-        0,
-        0,
-    )
+    assert (usage.acquisitions, usage.contended) == (100, 0)
+    assert (usage.wait_ns, usage.longest_wait_ns, usage.longest_queue) == (0, 0, 0)
     assert usage.hold_ns > 0
 
 

@@ -34,13 +34,13 @@ NS_PER_MS = 1_000_000
 
 @dataclass(eq=False)
 class Request:
-    """A text that waits to be embedded; times are in nanoseconds of the virtual clock."""
+    """A text in the queue; times are on the virtual clock."""
 
     since_ns: int
     length: int
-    """Tokens."""
+    """Number of tokens of its text."""
     due_ns: int
-    """When the request has to join the next batch, whatever its length."""
+    """Time at which it is overdue."""
 
 
 Policy = Callable[[Sequence[Request], int, int, BatchCost], list[int]]
@@ -52,17 +52,17 @@ class Outcome:
     """The result of a simulation."""
 
     texts_per_s: float
-    waits_ms: tuple[float, ...]
+    latencies_ms: tuple[float, ...]
     """Latencies of the requests, ascending."""
     padding_factor: float
     """Tokens computed per token of text."""
     longest_batch_ms: float
-    latest_ms: float
-    """The longest time from a request's due time to its answer; negative if every answer came before."""
+    overdue_max_ms: float
+    """The longest time from the moment a request is overdue to its answer; negative if none was."""
 
     def percentile_ms(self, share: float) -> float:
         """Return the latency that this share of the requests does not exceed."""
-        return self.waits_ms[min(int(len(self.waits_ms) * share), len(self.waits_ms) - 1)]
+        return self.latencies_ms[min(int(len(self.latencies_ms) * share), len(self.latencies_ms) - 1)]
 
 
 def first_come(size: int) -> Policy:
@@ -120,7 +120,7 @@ class _Simulation:
         """A heap of end times, batch numbers (no two are equal, so requests are never compared) and batches."""
         self._batches = 0
         self._text_tokens = self._computed_tokens = 0
-        self._longest_batch_ms, self._latest_ms = 0.0, -math.inf
+        self._longest_batch_ms, self._overdue_max_ms = 0.0, -math.inf
 
     def submit(self) -> None:
         """Add a client's next request."""
@@ -142,17 +142,17 @@ class _Simulation:
         self._now_ns, _, batch = heapq.heappop(self._running)
         for request in batch:
             self.latencies_ms.append((self._now_ns - request.since_ns) / NS_PER_MS)
-            self._latest_ms = max(self._latest_ms, (self._now_ns - request.due_ns) / NS_PER_MS)
+            self._overdue_max_ms = max(self._overdue_max_ms, (self._now_ns - request.due_ns) / NS_PER_MS)
             self.submit()
 
     def outcome(self) -> Outcome:
         """Return the result so far."""
         return Outcome(
             texts_per_s=len(self.latencies_ms) / self._now_ns * 1e9,
-            waits_ms=tuple(sorted(self.latencies_ms)),
+            latencies_ms=tuple(sorted(self.latencies_ms)),
             padding_factor=self._computed_tokens / self._text_tokens,
             longest_batch_ms=self._longest_batch_ms,
-            latest_ms=self._latest_ms,
+            overdue_max_ms=self._overdue_max_ms,
         )
 
     def _start(self, batch: list[Request]) -> None:

@@ -108,11 +108,11 @@ def _read_back(backend: MemoryBackend, ignored: set[str], stride: int) -> _Conte
 
 def _attempted_and_failed(clients: Clients) -> tuple[Counter[str], Counter[str]]:
     """Return the texts of all operations, and those of the operations that raised."""
-    failed = Counter(text for log in clients.logs for text in log.failed)
+    failed = Counter(text for log in clients.logs for text in log.failed_texts)
     attempted = Counter(
         text
         for client, log in enumerate(clients.logs)
-        for text in itertools.islice(clients.texts_of(client), log.acknowledged + len(log.failed))
+        for text in itertools.islice(clients.texts_of(client), log.acknowledged + len(log.failed_texts))
     )
     return attempted, failed
 

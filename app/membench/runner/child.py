@@ -27,13 +27,15 @@ def run_process(work: Callable[[Channel, Path], None]) -> NoReturn:
         work: Called with the channel to the console and the process's own folder, the first command-line argument.
     """
     folder = Path(sys.argv[1])
-    with report_to_console(folder) as channel:
+    with _console_channel(folder) as channel:
         work(channel, folder)
-    leave()
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(0)  # without waiting for threads that a library left running
 
 
 @contextmanager
-def report_to_console(folder: Path) -> Iterator[Channel]:
+def _console_channel(folder: Path) -> Iterator[Channel]:
     """Open a channel on standard output, and redirect all other output to standard error, the log.
 
     An exception is reported to the console as one line; the log gets the traceback.
@@ -88,10 +90,3 @@ def prepare_environment(folder: Path, offline: bool = True) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"  # Hugging Face Hub reads its cache only
     else:
         os.environ.pop("HF_HUB_OFFLINE", None)
-
-
-def leave() -> NoReturn:
-    """End the process without waiting for threads that a library left running."""
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(0)

@@ -156,7 +156,7 @@ def add_closed(
         try:
             add(text, user_id)
         except Exception as error:
-            log.fail(error, [text])
+            log.record_failure(error, [text])
             end = clock()
         else:
             end = clock()
@@ -189,10 +189,10 @@ def _call(log: ClientLog, call: Callable[[list[str]], None], batch: list[str], b
     try:
         call(batch)
     except Exception as error:
-        log.fail(error, batch)
+        log.record_failure(error, batch)
     else:
         log.latencies_ns.append(time.perf_counter_ns() - begin_ns)
-        log.list_items += len(batch)
+        log.batch_items += len(batch)
 
 
 def batch_share(items: int, batch_size: int, client: int, clients: int) -> int:

@@ -60,7 +60,7 @@ class Usage:
 
 
 class _LockUsage(Usage):
-    """The usage of one lock. It outlives the lock until `usage` adds it to the site's total."""
+    """The usage of one lock. It outlives the lock until `usage_by_site` adds it to the site's total."""
 
     __slots__ = ("lock", "site", "waiters")
 
@@ -212,7 +212,7 @@ def install() -> None:
     threading.Condition.wait = _timed(threading.Condition.wait)  # type: ignore[method-assign]
 
 
-def usage() -> Mapping[Site, Usage]:
+def usage_by_site() -> Mapping[Site, Usage]:
     """Return the usage of all metered locks so far, by the site that created them. Only one thread may call this."""
     totals: defaultdict[Site, Usage] = defaultdict(Usage)
     for _ in range(len(_lock_usages)):
@@ -227,7 +227,7 @@ def usage() -> Mapping[Site, Usage]:
     return totals
 
 
-def forget_longest() -> None:
+def reset_longest() -> None:
     """Set the longest waits and queues to 0. Unlike the totals, a maximum cannot be computed as a difference."""
     for each in (*_lock_usages.copy(), *_collected_usage.values()):
         each.longest_wait_ns = each.longest_queue = 0

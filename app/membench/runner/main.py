@@ -20,7 +20,7 @@ from membench.messages.run import Auditing, Component, Finished, Loading, Repeat
 from membench.runner import meters
 from membench.runner.audit import Embed, audit
 from membench.runner.channel import Channel
-from membench.runner.child import leave, prepare_environment, report_to_console, watch_console
+from membench.runner.child import prepare_environment, run_process, watch_console
 from membench.runner.load import Clients
 from membench.runner.meters import Meters
 from membench.runner.sampler import INTERVAL_NS, Sampler
@@ -37,16 +37,14 @@ DIMENSIONS_WITHOUT_MODEL = 384
 """Length of vectors where no model is loaded: that of the default model."""
 
 
-def main() -> None:
-    """Run the spec on standard input. The exit code is 0 also for a run that failed in an orderly way."""
-    folder = Path(sys.argv[1])
-    with report_to_console(folder) as channel:
-        prepare_environment(folder)
-        spec = _read_spec()
-        watch_console(folder)
-        if spec.metering:
-            meters.install()
-        _run(spec, channel, folder)
+def run(channel: Channel, folder: Path) -> None:
+    """Run the spec on standard input, and report to the console."""
+    prepare_environment(folder)
+    spec = _read_spec()
+    watch_console(folder)
+    if spec.metering:
+        meters.install()
+    _run(spec, channel, folder)
 
 
 def _read_spec() -> RunSpec:
@@ -184,5 +182,4 @@ def _expected_vectors(
 
 
 if __name__ == "__main__":
-    main()
-    leave()
+    run_process(run)

@@ -15,9 +15,9 @@ from membench.messages.run import Component, Contention, LockUse, TimerUse, Time
 from membench.runner import locks, threads, timers
 from membench.runner.gil import GilGauge
 from membench.runner.locks import Usage
-from membench.runner.recorder import ClientLog, fold
+from membench.runner.recorder import ClientLog, bucket_counts
 from membench.runner.sites import Site
-from membench.runner.threads import HAS_SCHEDSTAT, ClientTime, added
+from membench.runner.threads import HAS_SCHEDSTAT, ClientTime, total_time
 from membench_backends import stages
 
 LOCKS_SHOWN = 24
@@ -55,7 +55,7 @@ class Series:
             count = len(values)
             taken = values[:count]
             del values[:count]
-            self._counts[name].update(dict(zip(*fold([taken]), strict=True)))
+            self._counts[name].update(dict(zip(*bucket_counts([taken]), strict=True)))
 
     def mean_and_p99(self) -> dict[str, tuple[float, float]]:
         """Return the mean and the 99th percentile of each name that has values."""
@@ -77,11 +77,11 @@ class Meters:
         self._stages, self._gauges = Series(), Series()
         self._gil = GilGauge()
         stages.listen(self._stages.add, self._gauges.add)
-        locks.forget_longest()
-        threads.forget_ended()
-        self._locks_before = {site: _copied(use) for site, use in locks.usage().items()}
-        self._slept_before = timers.slept()
-        self._threads_before = threads.busy_ns()
+        locks.reset_longest()
+        threads.clear_ended()
+        self._locks_before = {site: _copied(use) for site, use in locks.usage_by_site().items()}
+        self._slept_before = timers.sleep_totals()
+        self._threads_before = threads.busy_ns_by_thread()
         self._cpu_before_ns = process_time_ns()
         self._begin_ns = perf_counter_ns()
 
@@ -92,12 +92,12 @@ class Meters:
 
     def read(self, logs: list[ClientLog]) -> Contention:
         """Return the readings since the meters started."""
-        times = [time for log in logs if (time := log.clock.so_far())]
+        times = [time for log in logs if (time := log.clock.read())]
         readings = self._readings(times, {str(log.clock.native_id) for log in logs})
         self._stages.drain()
         self._gauges.drain()
         return Contention(
-            time=self._time_split(added(times), sum(log.idle_ns for log in logs)) if times else None,
+            time=self._time_split(total_time(times), sum(log.idle_ns for log in logs)) if times else None,
             locks=self._lock_uses(),
             timers=self._timer_uses({log.clock.thread for log in logs}),
             stage_ms={
@@ -109,7 +109,7 @@ class Meters:
 
     def _readings(self, times: Sequence[ClientTime], clients: set[str]) -> dict[str, float]:
         """Return the figures of the process by their names in a record; `clients` are the clients' threads."""
-        busy_ns = threads.busy_ns()
+        busy_ns = threads.busy_ns_by_thread()
         wall_ns = perf_counter_ns() - self._begin_ns
         readings = {
             "cores_used": (process_time_ns() - self._cpu_before_ns) / wall_ns,
@@ -137,7 +137,7 @@ class Meters:
     def _lock_uses(self) -> tuple[LockUse, ...]:
         uses = [
             _use(site, use, self._locks_before.get(site), self._components.get(site.path))
-            for site, use in locks.usage().items()
+            for site, use in locks.usage_by_site().items()
             if not site.path.startswith(INSTRUMENT)
         ]
         used = [use for use in uses if use.acquisitions or use.contended]
@@ -147,7 +147,7 @@ class Meters:
     def _timer_uses(self, clients: set[int]) -> tuple[TimerUse, ...]:
         sleeps: Counter[Site] = Counter()
         slept_ns: Counter[Site] = Counter()
-        for (site, thread), (count, total_ns) in timers.slept().items():
+        for (site, thread), (count, total_ns) in timers.sleep_totals().items():
             before = self._slept_before.get((site, thread), (0, 0))
             if thread not in clients and not site.path.startswith(INSTRUMENT):
                 sleeps[site] += count - before[0]

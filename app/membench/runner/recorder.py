@@ -25,25 +25,25 @@ class ClientLog:
     """
 
     __slots__ = (
+        "_batched",
         "_drained",
-        "_takes_lists",
+        "batch_items",
         "clock",
         "ended_ns",
         "errors",
-        "failed",
+        "failed_texts",
         "idle_ns",
         "latencies_ns",
-        "list_items",
     )
 
-    def __init__(self, takes_lists: bool) -> None:
+    def __init__(self, batched: bool) -> None:
         self.latencies_ns = array("q")
         """Latencies of the operations that returned since the last drain."""
-        self.list_items = 0
+        self.batch_items = 0
         """Memories acknowledged by operations that carry a batch."""
         self.errors: Counter[str] = Counter()
         """Operations that raised, by type of exception, over all repeats."""
-        self.failed: list[str] = []
+        self.failed_texts: list[str] = []
         """Texts of the operations that raised: attempted, possibly stored, not acknowledged."""
         self.ended_ns = 0
         """When the client's last operation ended."""
@@ -51,7 +51,7 @@ class ClientLog:
         """Time that the client of an open loop has slept in this repeat until its operations fell due."""
         self.clock = ClientClock()
         """How the client spends its time in this repeat."""
-        self._takes_lists = takes_lists
+        self._batched = batched
         self._drained = 0
 
     def drain(self) -> array[int]:
@@ -65,15 +65,15 @@ class ClientLog:
     @property
     def acknowledged(self) -> int:
         """Memories acknowledged by the drained operations. A batch may count one tick before its latency is drained."""
-        return self.list_items if self._takes_lists else self._drained
+        return self.batch_items if self._batched else self._drained
 
-    def fail(self, error: Exception, texts: list[str]) -> None:
+    def record_failure(self, error: Exception, texts: list[str]) -> None:
         """Record an operation that raised, with the texts it carried."""
         self.errors[type(error).__name__] += 1
-        self.failed += texts
+        self.failed_texts += texts
 
 
-def fold(latencies_ns: list[array[int]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def bucket_counts(latencies_ns: list[array[int]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the lowest values of the HdrHistogram buckets that hold latencies, ascending, and the bucket counts."""
     joined = np.concatenate([np.frombuffer(part, np.int64) for part in latencies_ns if part] or [np.empty(0, np.int64)])
     values, counts = np.unique(_bucket_values(joined), return_counts=True)

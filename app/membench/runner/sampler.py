@@ -9,7 +9,7 @@ import psutil
 from membench.messages.run import Tick
 from membench.runner.load import NS_PER_S
 from membench.runner.meters import Meters
-from membench.runner.recorder import ClientLog, fold
+from membench.runner.recorder import ClientLog, bucket_counts
 
 INTERVAL_NS = 100_000_000
 METERS_EVERY = 5
@@ -36,7 +36,7 @@ class Sampler:
         """Return the changes since the previous tick. The last tick of a repeat always has the meters' readings."""
         self._ticks += 1
         drained = [log.drain() for log in self._logs]
-        values, counts = fold(drained)
+        values, counts = bucket_counts(drained)
         items = [log.acknowledged for log in self._logs]
         client_items = tuple(now - before for now, before in zip(items, self._items, strict=True))
         errors = _error_counts(self._logs)

@@ -53,7 +53,7 @@ class ClientClock:
         if self._begin:
             self._total = _difference(self._begin, _read(self.thread, self.native_id, thread_time_ns()))
 
-    def so_far(self) -> ClientTime | None:
+    def read(self) -> ClientTime | None:
         """Return the time since the start; None before it, and while the clock runs if the system cannot read it."""
         begin, total = self._begin, self._total
         if total or not begin or not HAS_SCHEDSTAT:
@@ -64,7 +64,7 @@ class ClientClock:
             return self._total
 
 
-def added(times: list[ClientTime]) -> ClientTime:
+def total_time(times: list[ClientTime]) -> ClientTime:
     """Return the time of several clients together."""
     known = HAS_SCHEDSTAT
     return ClientTime(
@@ -83,7 +83,7 @@ def install() -> None:
         threading.Thread.start = _recording_busy_time(threading.Thread.start)  # type: ignore[method-assign,assignment]
 
 
-def busy_ns() -> dict[str, int]:
+def busy_ns_by_thread() -> dict[str, int]:
     """Return how long each thread of this process, running or ended, has been on a core or waiting for one.
 
     Keys are native identifiers. The result is empty where the system does not report it.
@@ -96,7 +96,7 @@ def busy_ns() -> dict[str, int]:
     return busy
 
 
-def forget_ended() -> None:
+def clear_ended() -> None:
     """Discard the busy time of threads that have ended."""
     _ended_busy_ns.clear()
 

@@ -53,7 +53,7 @@ def result_wait_ns(thread: int) -> int:
     return _result_wait_ns.get(thread, 0)
 
 
-def slept() -> dict[tuple[Site, int], SleepTotal]:
+def sleep_totals() -> dict[tuple[Site, int], SleepTotal]:
     """Return the sleep recorded so far, by site and by the thread's Python identifier."""
     return _sleep_totals.copy()
 

@@ -106,7 +106,7 @@ def test_operations_that_raise_are_counted_and_the_run_goes_on(run):
 
     backend = Recording(every_third)
     done = run(backend, items=30, clients=3)
-    failed = [text for log in done.logs for text in log.failed]
+    failed = [text for log in done.logs for text in log.failed_texts]
 
     assert sum((log.errors for log in done.logs), Counter()) == {"ValueError": 10}
     assert sorted(failed) == sorted(benchmark_text(i) for i in range(0, 30, 3))
@@ -125,7 +125,7 @@ def test_a_list_that_raises_fails_as_one_operation(run, rate):
     )
 
     assert done.logs[0].errors == {"KeyError": 1}
-    assert done.logs[0].failed == [benchmark_text(i) for i in range(10)]
+    assert done.logs[0].failed_texts == [benchmark_text(i) for i in range(10)]
     assert done.logs[0].acknowledged == 20
 
 
@@ -133,13 +133,13 @@ def test_a_list_that_raises_fails_as_one_operation(run, rate):
 def test_a_closed_loop_ends_when_its_time_is_over(operation, monkeypatch):
     clock = iter(range(0, 10**6, 10))
     monkeypatch.setattr(load.time, "perf_counter_ns", lambda: next(clock))
-    log = ClientLog(takes_lists=operation == "add_batch")
+    log = ClientLog(batched=operation == "add_batch")
     if operation == "add":
         load.add_closed(log, lambda text, user: None, "user-0", iter(lambda: "text", None), deadline_ns=100)
         assert list(log.latencies_ns) == [10] * 6  # two looks at the clock an operation; the last is at 110
     else:
         load.call_closed(log, lambda batch: None, iter(lambda: ["a", "b"], None), deadline_ns=100)
-        assert (len(log.latencies_ns), log.list_items) == (4, 8)  # three looks an operation
+        assert (len(log.latencies_ns), log.batch_items) == (4, 8)  # three looks an operation
 
 
 def test_a_constant_rate_starts_an_operation_every_so_often(workload):

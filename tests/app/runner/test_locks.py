@@ -81,7 +81,7 @@ try:
     loguru.logger.info("message")
 except ImportError:
     pass
-print(json.dumps(sorted({site.path.split("/")[0] for site in locks.usage()})))
+print(json.dumps(sorted({site.path.split("/")[0] for site in locks.usage_by_site()})))
 """
 
 

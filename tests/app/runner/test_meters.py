@@ -133,7 +133,7 @@ def test_the_most_waited_for_come_first_and_only_so_many(made, monkeypatch):
 
 def test_sleeps_of_clients_are_their_own_affair(made):
     metered = made()
-    log = ClientLog(takes_lists=False)
+    log = ClientLog(batched=False)
 
     both_there = threading.Barrier(2)  # so that the second does not get the identity of the first
 
@@ -162,7 +162,7 @@ def test_sleeps_of_clients_are_their_own_affair(made):
 @pytest.mark.skipif(not threads.HAS_SCHEDSTAT, reason="this system keeps no account of threads")
 def test_clients_and_workers_are_told_apart(made):
     metered = made()
-    log, done = ClientLog(takes_lists=False), threading.Event()
+    log, done = ClientLog(batched=False), threading.Event()
 
     def client():
         log.clock.start()
@@ -190,7 +190,7 @@ def test_clients_and_workers_are_told_apart(made):
 
 def test_without_metering_only_what_the_system_knows_is_told(made):
     metered = made(metering=False)
-    log = ClientLog(takes_lists=False)
+    log = ClientLog(batched=False)
     log.clock.start()
     log.clock.stop()
     time = metered.read([log]).time
@@ -203,7 +203,7 @@ def test_a_system_without_an_account_of_threads_gives_none(made, monkeypatch):
     for module in (threads, meters):
         monkeypatch.setattr(module, "HAS_SCHEDSTAT", False)
     metered = made()
-    log = ClientLog(takes_lists=False)
+    log = ClientLog(batched=False)
     log.clock.start()
     log.clock.stop()
     told = metered.read([log])

@@ -11,7 +11,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from membench.results.latency import HIGHEST_NS, SIGNIFICANT_DIGITS
-from membench.runner.recorder import ClientLog, fold
+from membench.runner.recorder import ClientLog, bucket_counts
 
 APPENDED = 500_000
 
@@ -24,14 +24,14 @@ def test_buckets_match_hdrhistogram():
     histogram = HdrHistogram(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
     expected = sorted(histogram.get_lowest_equivalent_value(value) for value in values)
 
-    buckets, counts = fold([array("q", values[:7000]), array("q"), array("q", values[7000:])])
+    buckets, counts = bucket_counts([array("q", values[:7000]), array("q"), array("q", values[7000:])])
 
     assert [value for value, count in zip(buckets, counts, strict=True) for _ in range(count)] == expected
     assert list(buckets) == sorted(set(buckets))
 
 
 def test_no_latencies_have_no_buckets():
-    assert fold([array("q"), array("q")]) == ((), ())
+    assert bucket_counts([array("q"), array("q")]) == ((), ())
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def frequent_switches():
 
 
 def test_draining_while_a_client_appends_loses_nothing(frequent_switches):
-    log = ClientLog(takes_lists=False)
+    log = ClientLog(batched=False)
     writer = threading.Thread(target=lambda: [log.latencies_ns.append(i) for i in range(APPENDED)])
     drained = []
     writer.start()
@@ -58,11 +58,11 @@ def test_draining_while_a_client_appends_loses_nothing(frequent_switches):
 
 
 def test_failures_are_counted_by_type_and_keep_their_texts():
-    log = ClientLog(takes_lists=True)
-    log.fail(ValueError("a"), ["one", "two"])
-    log.fail(KeyError("b"), ["three"])
-    log.fail(ValueError("c"), ["four"])
+    log = ClientLog(batched=True)
+    log.record_failure(ValueError("a"), ["one", "two"])
+    log.record_failure(KeyError("b"), ["three"])
+    log.record_failure(ValueError("c"), ["four"])
 
     assert log.errors == {"ValueError": 2, "KeyError": 1}
-    assert log.failed == ["one", "two", "three", "four"]
+    assert log.failed_texts == ["one", "two", "three", "four"]
     assert log.acknowledged == 0

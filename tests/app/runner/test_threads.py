@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from membench.runner import threads
-from membench.runner.threads import ClientClock, ClientTime, added
+from membench.runner.threads import ClientClock, ClientTime, total_time
 
 ROOT = Path(__file__).parents[3]
 needs_schedstat = pytest.mark.skipif(not threads.HAS_SCHEDSTAT, reason="this system has no statistics of threads")
@@ -46,7 +46,7 @@ for thread in clients: thread.start()
 time.sleep(0.4)
 lock.release(); answer.set_result(1); event.set()
 for thread in clients: thread.join()
-print(json.dumps({name: clock.so_far()._asdict() for name, clock in clocks.items()}))
+print(json.dumps({name: clock.read()._asdict() for name, clock in clocks.items()}))
 """
 
 
@@ -108,14 +108,14 @@ def clock_of(work):
 
 
 def test_a_clock_that_has_not_started_has_no_time():
-    assert ClientClock().so_far() is None
+    assert ClientClock().read() is None
 
 
 def test_a_stopped_clock_does_not_advance():
     clock = clock_of(lambda: None)
 
-    assert clock.so_far() == clock.so_far()
-    assert clock.so_far().wall_ns > 0
+    assert clock.read() == clock.read()
+    assert clock.read().wall_ns > 0
 
 
 @needs_schedstat
@@ -131,11 +131,11 @@ def test_another_thread_can_read_a_running_clock():
     thread = threading.Thread(target=run)
     thread.start()
     started.wait()
-    earlier, later = clock.so_far(), clock.so_far()
+    earlier, later = clock.read(), clock.read()
     end.set()
     thread.join()
 
-    assert 0 < earlier.wall_ns < later.wall_ns < clock.so_far().wall_ns
+    assert 0 < earlier.wall_ns < later.wall_ns < clock.read().wall_ns
 
 
 def test_a_clock_restarts_at_zero():
@@ -144,7 +144,7 @@ def test_a_clock_restarts_at_zero():
         clock.start()
         time.sleep(length_s)
         clock.stop()
-        wall_ns.append(clock.so_far().wall_ns)
+        wall_ns.append(clock.read().wall_ns)
 
     assert wall_ns[0] >= 0.2e9 > wall_ns[1]
 
@@ -152,12 +152,12 @@ def test_a_clock_restarts_at_zero():
 def test_unavailable_statistics_are_unknown(monkeypatch):
     monkeypatch.setattr(threads, "HAS_SCHEDSTAT", False)
     clock = clock_of(lambda: sum(range(200_000)))
-    time = clock.so_far()
+    time = clock.read()
 
     assert time.runqueue_ns is time.switches is None
     assert 0 < time.cpu_ns <= 1.05 * time.wall_ns  # two clocks, read one after the other
-    assert added([time, time]) == ClientTime(2 * time.wall_ns, 2 * time.cpu_ns, None, 0, 0, None)
-    assert threads.busy_ns() == {}
+    assert total_time([time, time]) == ClientTime(2 * time.wall_ns, 2 * time.cpu_ns, None, 0, 0, None)
+    assert threads.busy_ns_by_thread() == {}
 
 
 def test_a_running_clock_is_unknown_where_the_cpu_time_of_other_threads_cannot_be_read(monkeypatch):
@@ -165,20 +165,20 @@ def test_a_running_clock_is_unknown_where_the_cpu_time_of_other_threads_cannot_b
     clock = ClientClock()
     clock.start()
 
-    assert clock.so_far() is None
+    assert clock.read() is None
 
 
 def test_the_times_of_clients_add_up():
     time = ClientTime(10, 4, 1, 3, 2, 5)
 
-    assert added([time, time, time]) == ClientTime(30, 12, 3, 9, 6, 15)
+    assert total_time([time, time, time]) == ClientTime(30, 12, 3, 9, 6, 15)
 
 
 @needs_schedstat
 def test_the_busy_time_of_ended_threads_is_kept_until_it_is_cleared(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", threading.Thread.start)  # restores what `install` replaces
     threads.install()
-    threads.forget_ended()
+    threads.clear_ended()
     native_id, raised = Future(), []
     monkeypatch.setattr(threading, "excepthook", lambda arguments: raised.append(arguments.exc_type))
 
@@ -193,10 +193,10 @@ def test_the_busy_time_of_ended_threads_is_kept_until_it_is_cleared(monkeypatch)
     thread.start()
     thread.join()
 
-    assert threads.busy_ns()[str(native_id.result())] >= 0.05e9
+    assert threads.busy_ns_by_thread()[str(native_id.result())] >= 0.05e9
     assert raised == [KeyError]
-    threads.forget_ended()
+    threads.clear_ended()
     end = time.monotonic() + 10
     while Path(f"/proc/self/task/{native_id.result()}").exists() and time.monotonic() < end:
         time.sleep(0.001)  # the system keeps a thread for a moment after Python has joined it
-    assert str(native_id.result()) not in threads.busy_ns()
+    assert str(native_id.result()) not in threads.busy_ns_by_thread()

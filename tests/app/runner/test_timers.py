@@ -15,7 +15,7 @@ from membench.runner import timers
 def sleeps_by_line():
     """Return the number of sleeps and the nanoseconds slept at each line of this file."""
     totals = {}
-    for (site, _), (count, total_ns) in timers.slept().items():
+    for (site, _), (count, total_ns) in timers.sleep_totals().items():
         if site.path.endswith("test_timers.py"):
             before = totals.get(site.line, (0, 0))
             totals[site.line] = before[0] + count, before[1] + total_ns
@@ -34,10 +34,10 @@ def test_a_sleep_is_recorded_with_its_site_and_length():
 
 @pytest.mark.parametrize(("argument", "error"), [(-1, ValueError), ("1", TypeError), (None, TypeError)])
 def test_an_invalid_sleep_raises_the_usual_error_and_is_not_recorded(argument, error):
-    before = timers.slept()
+    before = timers.sleep_totals()
     with pytest.raises(error):
         timers._timed_sleep(argument)
-    assert timers.slept() == before
+    assert timers.sleep_totals() == before
 
 
 def test_only_a_wait_that_times_out_is_a_sleep():
@@ -57,7 +57,7 @@ def test_only_a_wait_that_times_out_is_a_sleep():
 
 def test_a_call_that_does_not_block_is_not_recorded():
     metered_queue = timers._TimedQueue()
-    before_ns, before = timers.result_wait_ns(threading.get_ident()), timers.slept()
+    before_ns, before = timers.result_wait_ns(threading.get_ident()), timers.sleep_totals()
     for get in (
         metered_queue.get_nowait,
         lambda: metered_queue.get(False),
@@ -67,7 +67,7 @@ def test_a_call_that_does_not_block_is_not_recorded():
             get()
 
     assert timers.result_wait_ns(threading.get_ident()) == before_ns
-    assert timers.slept() == before
+    assert timers.sleep_totals() == before
 
 
 def test_sleeps_are_recorded_by_thread():
@@ -83,7 +83,7 @@ def test_sleeps_are_recorded_by_thread():
     for times in (2, 5):
         threading.Thread(target=sleep_repeatedly, args=(times,)).start()
     barrier.wait()
-    recorded = {thread: total.sleeps for (_, thread), total in timers.slept().items() if thread in sleeps_of}
+    recorded = {thread: total.sleeps for (_, thread), total in timers.sleep_totals().items() if thread in sleeps_of}
 
     assert recorded == sleeps_of
 

@@ -123,7 +123,7 @@ def check_locks_work_in_a_forked_child():
         event._at_fork_reinit()
         with held, condition:
             _use_locks(lock)
-            locks.usage()
+            locks.usage_by_site()
         os._exit(0 if not event.is_set() else 1)
     done.set()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -52,5 +52,5 @@ def join_all(threads):
 
 def usage_of(name):
     """Return the usage of the locks that the checks assign to a name."""
-    (usage,) = [usage for site, usage in locks.usage().items() if site.name == name]
+    (usage,) = [usage for site, usage in locks.usage_by_site().items() if site.name == name]
     return usage

@@ -116,7 +116,7 @@ def check_the_longest_wait_and_queue_can_be_reset():
     peak_lock.acquire()
     assert usage_of("peak_lock").longest_wait_ns > 0
     wait_ns = usage_of("peak_lock").wait_ns
-    locks.forget_longest()
+    locks.reset_longest()
     assert (usage_of("peak_lock").longest_wait_ns, usage_of("peak_lock").longest_queue) == (0, 0)
     assert usage_of("peak_lock").wait_ns == wait_ns
 
@@ -140,11 +140,11 @@ def check_collected_locks_take_no_memory():
         gc.collect()
         return sum(isinstance(each, locks.Usage) for each in gc.get_objects())
 
-    locks.usage()
+    locks.usage_by_site()
     before = usages()
     for _ in range(20_000):
         short_lived_lock = threading.RLock()
     del short_lived_lock
     assert usages() >= before + 20_000
-    locks.usage()
+    locks.usage_by_site()
     assert usages() <= before + 50

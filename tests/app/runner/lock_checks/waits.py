@@ -38,6 +38,8 @@ def check_sleeps_are_recorded_by_site():
     for _ in range(3):
         time.sleep(0.002)
     line = check_sleeps_are_recorded_by_site.__code__.co_firstlineno + 2
-    totals = {site.line: total for (site, _), total in timers.slept().items() if site.path == Path(__file__).name}
+    totals = {
+        site.line: total for (site, _), total in timers.sleep_totals().items() if site.path == Path(__file__).name
+    }
     assert totals[line].sleeps == 3
     assert totals[line].slept_ns >= 0.006e9

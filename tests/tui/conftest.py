@@ -46,7 +46,7 @@ async def nothing_left_to_do(min_sleep: float = 0.0, max_sleep: float = 0.0) -> 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A dashboard that looks the same on every machine and draws at once."""
-    twin = WeightsOnDisk("twin", None, 266.0, True, "speed twin, cached")
+    twin = WeightsOnDisk("twin", None, True, "speed twin, cached")
     for module in (membench.tui.app, membench.tui.plan.summary):
         monkeypatch.setattr(module, "weights_on_disk", lambda model: twin)
     monkeypatch.setattr(membench.tui.app, "describe", lambda: "Test CPU, 2 cores")

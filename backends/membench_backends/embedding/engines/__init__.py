@@ -1,1 +1,1 @@
-"""What executes an embedding model: one module per engine."""
+"""Engines, which execute an embedding model: one module per engine."""

@@ -1,4 +1,4 @@
-"""Loading an embedding model: FastEmbed's own class, with the real weights or with a speed twin's."""
+"""ONNX Runtime as FastEmbed ships it: FastEmbed's own class, with real weights or those of a speed twin."""
 
 from __future__ import annotations
 
@@ -18,41 +18,39 @@ from membench_backends.stages import gauge, mark, now_ns
 
 if TYPE_CHECKING:
     from membench_backends.base import Vector
-    from membench_backends.embedding.models.quantise import Quantised
+    from membench_backends.embedding.models.quantise import QuantisedModel
 
 _NAME_FOR_GRAPH = {"model_optimized.onnx": "BAAI/bge-small-en-v1.5", "model.onnx": "BAAI/bge-large-en-v1.5"}
-"""FastEmbed finds the graph in a folder by the model's name; these two are embedded alike: [CLS], normalised."""
-
-
+"""FastEmbed derives the graph's file name from the model's name. Both of these models pool by [CLS] and normalise."""
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
-"""What a BERT-like graph may ask for; not every one asks for all."""
+"""Possible inputs of a BERT-like graph; a graph may lack some of them."""
 
 
 class FastEmbedModel:
-    """A loaded FastEmbed model; follows `membench_backends.base.Model`."""
+    """A loaded FastEmbed model; implements `membench_backends.base.TokenModel`."""
 
     def __init__(
         self, text_embedding: TextEmbedding, weights: Weights, threads: int, precision_cosine: float | None = None
     ) -> None:
         self.text_embedding = text_embedding
-        """For a system that embeds through FastEmbed itself."""
+        """FastEmbed's own model, for a system that calls FastEmbed directly."""
         self._loaded = cast(Any, text_embedding).model
-        _listen_to_tokenizer(self._loaded)
+        _meter_tokenizer(self._loaded)
         self._input_names = {node.name for node in self._loaded.model.get_inputs()} & _INPUTS
         self.weights: Weights = weights
         self.threads = threads
         """Intra-op threads of the session."""
         self.precision_cosine = precision_cosine
-        """Mean cosine of its vectors with those of fp32; None where it is fp32 itself, or a twin."""
-        # FastEmbed knows the dimensions by the model's name only, which says nothing about a folder.
+        """Mean cosine of its vectors with those of fp32; None for fp32 itself and for a twin."""
+        # FastEmbed looks the dimensions up by the model's name, which may be wrong for a folder.
         self.dimensions = len(next(iter(text_embedding.embed(["dimensions"]))))
 
     def embed(self, texts: Sequence[str], batch_size: int = 256) -> Vector:
         """Embed texts in the order given, in the calling thread.
 
         Args:
-            texts: What to embed.
-            batch_size: Texts a call of the session; each call pads its texts to its longest.
+            texts: The texts to embed.
+            batch_size: Texts per call of the session; each call pads its texts to the longest of them.
 
         Returns:
             Unit vectors, shape (len(texts), dimensions), float32.
@@ -63,7 +61,7 @@ class FastEmbedModel:
         return vectors
 
     def tokenise(self, text: str) -> Sequence[int]:
-        """The tokens of a text, special ones included, cut at what the model can take."""
+        """Return the tokens of a text with special tokens, truncated to the model's maximum length."""
         begin = now_ns()
         tokens: Sequence[int] = self._loaded.tokenizer.encode(text).ids
         mark("tokenise", begin)
@@ -81,17 +79,17 @@ class FastEmbedModel:
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        known = {name: inputs[name] for name in self._input_names}
-        given = self._loaded._preprocess_onnx_input(known)
-        return OnnxOutputContext(self._loaded._run_model(given), mask, ids)
+        expected = {name: inputs[name] for name in self._input_names}
+        preprocessed = self._loaded._preprocess_onnx_input(expected)
+        return OnnxOutputContext(self._loaded._run_model(preprocessed), mask, ids)
 
     def finish(self, output: OnnxOutputContext, row: int) -> Vector:
         """Pool and normalise one text of a batch, as FastEmbed does: shape (dimensions,), float32."""
-        own = slice(row, row + 1)
+        only = slice(row, row + 1)
         mask, ids = output.attention_mask, output.input_ids
         assert mask is not None and ids is not None
-        alone = OnnxOutputContext(output.model_output[own], mask[own], ids[own])
-        vector: Vector = next(iter(self._loaded._post_process_onnx_output(alone)))
+        single = OnnxOutputContext(output.model_output[only], mask[only], ids[only])
+        vector: Vector = next(iter(self._loaded._post_process_onnx_output(single)))
         return vector
 
 
@@ -101,21 +99,21 @@ def load_model(
     progress: Callable[[str], None],
     precision: Literal["fp32", "int8"] = "fp32",
 ) -> FastEmbedModel:
-    """Load a model: its real weights if they are on this machine, else its twin, built now if need be.
+    """Load a model: its real weights if they are on this machine, otherwise its twin, which is built if missing.
 
     Args:
-        model: A FastEmbed model name, or a folder with the model's files.
-        threads: Intra-op threads of the session; None is ONNX Runtime's default, one a core.
-        progress: Gets a line for each stage that takes time.
-        precision: Of its matrix products; int8 is made from the fp32 graph when it is first asked for.
+        model: The name of a FastEmbed model, or a folder with a model's files.
+        threads: Intra-op threads of the session; None is ONNX Runtime's default of one per core.
+        progress: Receives a line before each slow stage.
+        precision: Precision of the matrix products; int8 is quantised from the fp32 graph on first use.
 
     Raises:
-        UnavailableError: There are no weights for it here, or they do not load or cannot be quantised.
+        UnavailableError: There are no weights on this machine, or they do not load or cannot be quantised.
     """
     folder, weights = _weights(model, progress)
     cosine = None
     if precision == "int8":
-        folder, cosine = _in_int8(model, folder, weights, progress)
+        folder, cosine = _quantise(model, folder, weights, progress)
     progress(f"loading {model}")
     return FastEmbedModel(_load(model, folder, threads), weights, threads or physical_cores(), cosine)
 
@@ -128,22 +126,22 @@ def _load(model: str, folder: Path, threads: int | None) -> TextEmbedding:
         raise UnavailableError(f"{model} does not load from {folder}: {_first_line(error)}") from error
 
 
-def _in_int8(model: str, folder: Path, weights: Weights, progress: Callable[[str], None]) -> Quantised:
-    from membench_backends.embedding.models.quantise import quantised
+def _quantise(model: str, folder: Path, weights: Weights, progress: Callable[[str], None]) -> QuantisedModel:
+    from membench_backends.embedding.models.quantise import quantise
 
-    def embed(place: Path, texts: tuple[str, ...]) -> Vector:
-        return np.stack(list(_load(model, place, None).embed(texts, batch_size=1)))
+    def embed(model_folder: Path, texts: tuple[str, ...]) -> Vector:
+        return np.stack(list(_load(model, model_folder, None).embed(texts, batch_size=1)))
 
     source = source_of(model)
     graph = source.model_file if source else _graph_in(folder)
-    return quantised(model, folder, folder / graph, weights, embed, progress)
+    return quantise(model, folder, folder / graph, weights, embed, progress)
 
 
-def _listen_to_tokenizer(loaded: Any) -> None:
-    """Have each batch tell its size, its tokens, and those that only fill it up to its longest text."""
+def _meter_tokenizer(loaded: Any) -> None:
+    """Report the duration of tokenisation and, for each batch, its size and its tokens with and without padding."""
     tokenize = loaded.tokenize
 
-    def told(documents: list[str], **options: Any) -> list[Any]:
+    def metered_tokenize(documents: list[str], **options: Any) -> list[Any]:
         begin = now_ns()
         encoded: list[Any] = tokenize(documents, **options)
         mark("tokenise", begin)
@@ -152,16 +150,16 @@ def _listen_to_tokenizer(loaded: Any) -> None:
         gauge("padded_tokens", sum(len(text.ids) for text in encoded))
         return encoded
 
-    loaded.tokenize = told
+    loaded.tokenize = metered_tokenize
 
 
 def _weights(model: str, progress: Callable[[str], None]) -> tuple[Path, Weights]:
-    found = weights_on_disk(model)
-    if found.weights is None or found.folder is None:
-        raise UnavailableError(found.note)
+    on_disk = weights_on_disk(model)
+    if on_disk.weights is None or on_disk.folder is None:
+        raise UnavailableError(on_disk.note)
     architecture = twin_of(model)
-    if found.ready or architecture is None:
-        return found.folder, found.weights
+    if on_disk.ready or architecture is None:
+        return on_disk.folder, on_disk.weights
     from membench_backends.embedding.models.twin import build_twin
 
     progress(f"building the speed twin of {model}, once")

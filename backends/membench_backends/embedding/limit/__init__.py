@@ -1,1 +1,1 @@
-"""The best embedding rate of a machine when every text is known beforehand."""
+"""The limit of a machine: its best offline embedding rate, when every text is known in advance."""

@@ -1,4 +1,4 @@
-"""How texts that are all known are laid out for the cores; light, because the console shows it."""
+"""Layouts for embedding known texts on several cores; imports nothing heavy, because the console shows them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import NamedTuple
 
 
 class Layout(NamedTuple):
-    """One way to go through texts that are all known."""
+    """One way to embed texts that are all known in advance."""
 
     batchers: int
     """Batches that run at the same time."""
     threads: int
     """Intra-op threads of a session."""
     sessions: int
-    """Sessions that the batchers share: one, or one each."""
+    """Number of sessions: one that all batchers share, or one per batcher."""
     token_budget: int
-    """Most tokens of a batch, padding included; a longer text is a batch of its own."""
+    """Maximum tokens of a batch, padding included; a longer text is a batch of its own."""
 
 
 def cut(lengths: Sequence[int], token_budget: int) -> list[slice]:
-    """Cut ascending lengths into batches of at most so many tokens, padding included, each as large as may be."""
+    """Split ascending lengths into the largest batches of at most `token_budget` tokens, padding included."""
     batches = []
     begin = 0
     for end, length in enumerate(lengths):

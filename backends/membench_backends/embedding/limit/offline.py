@@ -1,8 +1,8 @@
-"""The best embedding rate when every text is known beforehand: what no strategy for live callers can beat.
+"""The best embedding rate when every text is known in advance, an upper bound for every strategy with live callers.
 
-All texts are sorted by length and cut into batches of a token budget, so that next to nothing is padding; batchers take
-them, the longest first, so that they finish together. How many batchers, threads and sessions, and which budget, is
-searched for.
+The texts are sorted by length and split into batches of a token budget, so that there is almost no padding. Batchers
+run the longest batches first, so that they finish at the same time. A search finds the best number of batchers, threads
+and sessions, and the best budget.
 """
 
 from __future__ import annotations
@@ -23,52 +23,55 @@ if TYPE_CHECKING:
     from membench_backends.base import LoadTokenModel, TokenModel
 
 BUDGETS = (64, 128, 256, 512, 1024)
-"""Tokens of a batch, padding included."""
+"""Token budgets to try."""
 FIRST_BUDGET = 256
-SHORT_SHARE = 4
-"""The layouts are told apart on every so many-th text,"""
+"""The budget with which numbers of batchers, threads and sessions are compared."""
+SHORT_STEP = 4
+"""Short passes take every fourth text of the sample."""
 SHORT_PASSES = 2
-"""and by the better of so many passes: a busy machine makes a pass slower, never faster."""
-CREWS = 2
+"""Short passes per layout, of which the faster one counts: a busy machine can only slow a pass down."""
+SPLITS = 2
+"""The best splits of the cores that are tried with every budget."""
 FINALISTS = 3
+"""The best layouts that are measured on the whole sample."""
 
 
 class Pass(msgspec.Struct, frozen=True):
-    """One way through all texts of a sample."""
+    """The result of embedding all texts of a sample once."""
 
     layout: Layout
     texts_per_s: float
-    """Texts a second, from text to vector."""
+    """Texts per second, from text to vector."""
     padding_factor: float
-    """Tokens computed for one token of text."""
+    """Tokens computed per token of text."""
 
 
-class Best(msgspec.Struct, frozen=True):
-    """The best layout, and what it gave in each of its passes."""
+class BestLayout(msgspec.Struct, frozen=True):
+    """The best layout, with the rate of each of its passes."""
 
     layout: Layout
     passes_texts_per_s: tuple[float, ...]
     padding_factor: float
     tokens: tuple[int, ...]
-    """Lengths of the texts of the sample."""
+    """Token counts of the texts of the sample."""
 
     @property
     def texts_per_s(self) -> float:
-        """Texts a second: the median over passes."""
+        """Texts per second: the median of the passes."""
         return statistics.median(self.passes_texts_per_s)
 
 
 class OfflineSearch:
-    """Looks for the best layout over a sample of texts; bounded, for it tries one axis after the other."""
+    """A search for the best layout on a sample of texts; bounded, because it varies one dimension at a time."""
 
     def __init__(self, load: LoadTokenModel, cores: int, texts: Sequence[str], passes: int) -> None:
-        """Say what to search with.
+        """Prepare a search.
 
         Args:
-            load: Loads a session with so many threads.
-            cores: What batchers and threads share.
+            load: Loads a session with a given number of threads.
+            cores: Cores to divide among batchers and threads.
             texts: The sample.
-            passes: How often each finalist goes through the whole sample.
+            passes: Passes of each finalist over the whole sample.
         """
         self._load = load
         self._cores = cores
@@ -78,21 +81,21 @@ class OfflineSearch:
 
     @property
     def total(self) -> int:
-        """Passes that there will be, the short ones included."""
-        crews = self._crews()
-        short = len(crews) + min(CREWS, len(crews)) * len(BUDGETS)
-        return short * SHORT_PASSES + FINALISTS * self._passes
+        """Number of passes of a search, including short ones."""
+        splits = self._splits()
+        layouts = len(splits) + min(SPLITS, len(splits)) * len(BUDGETS)
+        return layouts * SHORT_PASSES + FINALISTS * self._passes
 
-    def run(self, tried: Callable[[Pass], None]) -> Best:
-        """Search: first batchers, threads and sessions, then the budget, then the finalists over the whole sample."""
-        short = self._texts[::SHORT_SHARE]
-        self._go(self._crews()[0], short)  # the first pass of all warms up
-        crews = self._ranked(self._crews(), short, tried)[:CREWS]
-        layouts = [crew._replace(token_budget=budget) for crew in crews for budget in BUDGETS]
-        finalists = self._ranked(layouts, short, tried)[:FINALISTS]
-        finals = self._in_turn(finalists, self._texts, self._passes, tried)
+    def run(self, report: Callable[[Pass], None]) -> BestLayout:
+        """Try splits of the cores, then token budgets, then the finalists on the whole sample; report every pass."""
+        short = self._texts[::SHORT_STEP]
+        self._pass(self._splits()[0], short)  # a warm-up
+        splits = self._ranked(self._splits(), short, report)[:SPLITS]
+        layouts = [split._replace(token_budget=budget) for split in splits for budget in BUDGETS]
+        finalists = self._ranked(layouts, short, report)[:FINALISTS]
+        finals = self._alternate(finalists, self._texts, self._passes, report)
         best = max(finals.values(), key=lambda passes: statistics.median(map(_rate, passes)))
-        return Best(
+        return BestLayout(
             layout=best[0].layout,
             passes_texts_per_s=tuple(map(_rate, best)),
             padding_factor=best[0].padding_factor,
@@ -100,36 +103,36 @@ class OfflineSearch:
         )
 
     def again(self, layout: Layout) -> Pass:
-        """One more pass with a layout over the whole sample."""
-        return self._go(layout, self._texts)
+        """Make one more pass with a layout over the whole sample."""
+        return self._pass(layout, self._texts)
 
-    def _crews(self) -> list[Layout]:
-        """Every way to fill the cores with batchers and threads, sessions shared or one each."""
+    def _splits(self) -> list[Layout]:
+        """Return every split of the cores into batchers and threads, with one session and with one per batcher."""
         layouts = []
         for threads in (count for count in range(1, self._cores + 1) if self._cores % count == 0):
             batchers = self._cores // threads
             layouts += [Layout(batchers, threads, sessions, FIRST_BUDGET) for sessions in sorted({1, batchers})]
         return layouts
 
-    def _ranked(self, layouts: Sequence[Layout], texts: Sequence[str], tried: Callable[[Pass], None]) -> list[Layout]:
-        """The layouts, the fastest first."""
-        passes = self._in_turn(layouts, texts, SHORT_PASSES, tried)
+    def _ranked(self, layouts: Sequence[Layout], texts: Sequence[str], report: Callable[[Pass], None]) -> list[Layout]:
+        """Return the layouts, fastest first."""
+        passes = self._alternate(layouts, texts, SHORT_PASSES, report)
         return sorted(layouts, key=lambda layout: max(map(_rate, passes[layout])), reverse=True)
 
-    def _in_turn(
-        self, layouts: Sequence[Layout], texts: Sequence[str], times: int, tried: Callable[[Pass], None]
+    def _alternate(
+        self, layouts: Sequence[Layout], texts: Sequence[str], times: int, report: Callable[[Pass], None]
     ) -> dict[Layout, list[Pass]]:
-        """Some passes with each layout, in turn, so that a machine that slows down slows all of them down."""
+        """Make several passes with each layout, alternating between them so that drift affects all of them alike."""
         passes: dict[Layout, list[Pass]] = {layout: [] for layout in layouts}
         for layout in list(layouts) * times:
-            found = self._go(layout, texts)
-            passes[layout].append(found)
-            tried(found)
+            result = self._pass(layout, texts)
+            passes[layout].append(result)
+            report(result)
         return passes
 
-    def _go(self, layout: Layout, texts: Sequence[str]) -> Pass:
+    def _pass(self, layout: Layout, texts: Sequence[str]) -> Pass:
         models = [self._model(layout.threads, session) for session in range(layout.sessions)]
-        return go_through(texts, layout, models)
+        return embed_all(texts, layout, models)
 
     def _model(self, threads: int, session: int) -> TokenModel:
         loaded = self._models.setdefault(threads, [])
@@ -138,8 +141,8 @@ class OfflineSearch:
         return loaded[session]
 
 
-def go_through(texts: Sequence[str], layout: Layout, models: Sequence[TokenModel]) -> Pass:
-    """Embed all texts once, as fast as the layout can: tokenise, sort, run the batches, pool and normalise."""
+def embed_all(texts: Sequence[str], layout: Layout, models: Sequence[TokenModel]) -> Pass:
+    """Embed all texts once with a layout: tokenise, sort, run the batches, pool and normalise."""
     begin = time.perf_counter()
     with ThreadPoolExecutor(layout.batchers) as pool:
         shares = [islice(texts, batcher, None, layout.batchers) for batcher in range(layout.batchers)]
@@ -149,14 +152,18 @@ def go_through(texts: Sequence[str], layout: Layout, models: Sequence[TokenModel
         waiting: SimpleQueue[slice] = SimpleQueue()
         for batch in reversed(batches):
             waiting.put(batch)
-        list(pool.map(lambda batcher: _work(models[batcher % len(models)], tokens, waiting), range(layout.batchers)))
-    taken_s = time.perf_counter() - begin
-    useful = sum(map(len, tokens))
-    computed = sum((batch.stop - batch.start) * len(tokens[batch.stop - 1]) for batch in batches)
-    return Pass(layout, len(texts) / taken_s, computed / useful)
+        list(
+            pool.map(
+                lambda batcher: _run_batches(models[batcher % len(models)], tokens, waiting), range(layout.batchers)
+            )
+        )
+    elapsed_s = time.perf_counter() - begin
+    text_tokens = sum(map(len, tokens))
+    computed_tokens = sum((batch.stop - batch.start) * len(tokens[batch.stop - 1]) for batch in batches)
+    return Pass(layout, len(texts) / elapsed_s, computed_tokens / text_tokens)
 
 
-def _work(model: TokenModel, tokens: Sequence[Sequence[int]], waiting: SimpleQueue[slice]) -> None:
+def _run_batches(model: TokenModel, tokens: Sequence[Sequence[int]], waiting: SimpleQueue[slice]) -> None:
     while True:
         try:
             batch = waiting.get_nowait()
@@ -167,5 +174,5 @@ def _work(model: TokenModel, tokens: Sequence[Sequence[int]], waiting: SimpleQue
             model.finish(output, row)
 
 
-def _rate(found: Pass) -> float:
-    return found.texts_per_s
+def _rate(result: Pass) -> float:
+    return result.texts_per_s

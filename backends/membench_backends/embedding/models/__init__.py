@@ -1,1 +1,1 @@
-"""Model weights on disk: real weights, speed twins, and quantised graphs."""
+"""Model files on disk: real weights, speed twins and quantised graphs."""

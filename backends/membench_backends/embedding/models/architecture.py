@@ -1,4 +1,4 @@
-"""The shapes that a speed twin can have, and the key its files are cached under; light enough for the console."""
+"""The architectures of speed twins, and their cache keys; imports nothing heavy, because the console reads it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import json
 import msgspec
 
 SEED = 20_251_210
-"""Seed of a twin's weights."""
+"""Seed of a twin's random weights."""
 BUILDER = 1
-"""Raise when `twin.py` writes other files for the same architecture: caches built before are then left alone."""
+"""Version of the builder. Increase it when `twin.py` writes different files, to rebuild cached twins."""
 
 
 class Architecture(msgspec.Struct, frozen=True):
     """The dimensions of a BERT encoder."""
 
     name: str
-    """Of the architecture, for people."""
+    """Display name."""
     layers: int
     hidden: int
-    """Width of a token's vector, and so length of an embedding."""
+    """Length of a token vector and of an embedding."""
     heads: int
     intermediate: int
-    """Width inside the feed-forward block."""
+    """Width of the feed-forward block."""
     vocabulary: int = 30_522
     positions: int = 512
-    """Longest input in tokens, [CLS] and [SEP] included."""
+    """Maximum tokens of an input, including [CLS] and [SEP]."""
     token_types: int = 2
 
     @property
     def parameters(self) -> int:
-        """How many weights the encoder has, without the pooler, which an embedding does not need."""
+        """Number of weights of the encoder, without the pooler, which embedding does not use."""
         embeddings = (self.vocabulary + self.positions + self.token_types) * self.hidden
         attention = 4 * self.hidden * (self.hidden + 1)
         feed_forward = 2 * self.hidden * self.intermediate + self.hidden + self.intermediate
@@ -39,10 +39,10 @@ class Architecture(msgspec.Struct, frozen=True):
         return embeddings + normalisation + self.layers * (attention + feed_forward + 2 * normalisation)
 
     def flop(self, tokens: int) -> int:
-        """Floating-point operations of one text of so many tokens, a multiply-add being two; matrix products only.
+        """Return the floating-point operations of the matrix products for one text; a multiply-add counts as two.
 
-        A token meets four matrices of hidden x hidden and two of hidden x intermediate in each layer, and in attention
-        every other token twice.
+        In each layer, a token is multiplied with four matrices of hidden x hidden and two of hidden x intermediate, and
+        attention multiplies it with every token twice.
         """
         matrices = 8 * self.hidden * self.hidden + 4 * self.hidden * self.intermediate
         attention = 4 * self.hidden * tokens
@@ -50,7 +50,7 @@ class Architecture(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Names the twin's content: the same for the same architecture, seed and builder, on every machine."""
+        """Hash of the architecture, seed and builder version, which determine the twin's content on every machine."""
         content = json.dumps([msgspec.structs.asdict(self), SEED, BUILDER], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -58,7 +58,7 @@ class Architecture(msgspec.Struct, frozen=True):
 BGE_SMALL = Architecture(name="bge-small-en-v1.5", layers=12, hidden=384, heads=12, intermediate=1536)
 """https://huggingface.co/BAAI/bge-small-en-v1.5/blob/main/config.json"""
 TINY = Architecture(name="tiny", layers=2, hidden=32, heads=2, intermediate=64)
-"""For tests: loads in milliseconds and goes through the same code."""
+"""An architecture for tests: loads in milliseconds through the same code."""
 
 TWINS = {"BAAI/bge-small-en-v1.5": BGE_SMALL}
-"""FastEmbed model names that have a twin."""
+"""Architectures by the FastEmbed name of the model that they stand in for."""

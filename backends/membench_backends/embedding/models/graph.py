@@ -1,8 +1,8 @@
-"""The ONNX graph of a BERT encoder, unfused, with random weights.
+"""The unfused ONNX graph of a BERT encoder with random weights.
 
-It is written in the form that a PyTorch export has, because ONNX Runtime recognises attention by its exact shape: opset
-12 (later versions of Reshape and Unsqueeze no longer match), LayerNorm spelled out, a softmax over axis 3 and a mask of
--10,000. `onnxruntime/core/optimizer/attention_fusion.cc` has the pattern.
+The graph has the form of a PyTorch export, because ONNX Runtime recognises attention by its exact pattern: opset 12
+(the later Reshape and Unsqueeze do not match), LayerNorm as single operations, a softmax over axis 3 and a mask of
+-10,000. The pattern is in `onnxruntime/core/optimizer/attention_fusion.cc`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from membench_backends.embedding.models.architecture import Architecture
 
 OPSET = 12
-"""The newest in which ONNX Runtime fuses the whole attention block."""
+"""The newest opset with which ONNX Runtime fuses the whole attention block."""
 _IR_VERSION = 7
-"""The file format that goes with opset 12."""
+"""The version of the file format that belongs to opset 12."""
 _DEVIATION = 0.02
-"""Of the weights: BERT's own initialisation, https://arxiv.org/abs/1810.04805."""
+"""Standard deviation of the weights, as in BERT's initialisation: https://arxiv.org/abs/1810.04805."""
 _MASKED = -10_000.0
 _EPSILON = 1e-12
 
 
 def encoder(architecture: Architecture, seed: int) -> ModelProto:
-    """The encoder: token ids to token vectors.
+    """Return the encoder, which maps token ids to token vectors.
 
     Inputs `input_ids`, `attention_mask` and `token_type_ids` are int64, shape (batch, sequence); the output
     `last_hidden_state` is float32, shape (batch, sequence, hidden).
@@ -40,9 +40,9 @@ def encoder(architecture: Architecture, seed: int) -> ModelProto:
 
 
 def optimise(graph: Path, optimised: Path) -> None:
-    """Write the graph as ONNX Runtime fuses it, so that a session of it loads fast."""
+    """Write the graph with ONNX Runtime's fusions applied, so that a session loads it quickly."""
     options = onnxruntime.SessionOptions()
-    # One level more would lay weights out for this machine's processor.
+    # The next level would lay the weights out for this machine's processor.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(optimised)
     options.intra_op_num_threads = 1
@@ -50,7 +50,7 @@ def optimise(graph: Path, optimised: Path) -> None:
 
 
 class _Encoder:
-    """Collects nodes and initializers; every method that adds a node returns the name of its output."""
+    """Builds the graph; every method that adds a node returns the name of its output."""
 
     def __init__(self, architecture: Architecture, seed: int) -> None:
         self._shape = architecture
@@ -59,7 +59,7 @@ class _Encoder:
         self._initializers: dict[str, TensorProto] = {}
 
     def model(self) -> ModelProto:
-        """Build everything; call once."""
+        """Build the model; call this once."""
         mask = self._mask()
         hidden = self._embeddings()
         for layer in range(self._shape.layers):
@@ -82,13 +82,13 @@ class _Encoder:
             [helper.make_tensor_value_info(name, TensorProto.INT64, tokens) for name in inputs],
             [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, vectors)],
             list(self._initializers.values()),
-            # Adding position vectors of unknown length hides that the length is the input's, and SkipLayerNormalization
-            # is fused only where both sides are known to have the same shape.
+            # SkipLayerNormalization is fused only if both operands are known to have the same shape. The position
+            # vectors have an unknown length, so shape inference cannot tell the shape of the sum.
             value_info=[helper.make_tensor_value_info("embeddings.sum", TensorProto.FLOAT, vectors)],
         )
 
     def _mask(self) -> str:
-        """0 where there is a token and -10,000 where there is padding, shape (batch, 1, 1, sequence)."""
+        """Add the mask: 0 for a token and -10,000 for padding, shape (batch, 1, 1, sequence)."""
         rows = self._node("Unsqueeze", ["attention_mask"], "mask.rows", axes=[1])
         heads = self._node("Unsqueeze", [rows], "mask.heads", axes=[2])
         present = self._node("Cast", [heads], "mask.present", to=TensorProto.FLOAT)
@@ -105,7 +105,7 @@ class _Encoder:
         return self._layer_norm(placed, "embeddings.norm")
 
     def _positions(self) -> str:
-        """0 to the sequence's length, shape (1, sequence)."""
+        """Add the positions from 0 to the sequence length, shape (1, sequence)."""
         every = self._constant("positions.all", np.arange(self._shape.positions, dtype=np.int64)[np.newaxis])
         axis = self._constant("positions.axis", np.array([1], dtype=np.int64))
         start = self._constant("positions.start", np.array([0], dtype=np.int64))
@@ -137,22 +137,22 @@ class _Encoder:
         return self._node("Reshape", [together, merged], f"{name}.merged")
 
     def _split(self, hidden: str, name: str, order: list[int]) -> str:
-        """A projection of the hidden states, cut into heads."""
+        """Add a projection of the hidden states, split into heads."""
         heads = self._shape.heads
         shape = self._constant("split", np.array([0, 0, heads, self._shape.hidden // heads], dtype=np.int64))
         projected = self._linear(hidden, name, self._shape.hidden)
-        cut = self._node("Reshape", [projected, shape], f"{name}.cut")
-        return self._node("Transpose", [cut], f"{name}.heads", perm=order)
+        split = self._node("Reshape", [projected, shape], f"{name}.cut")
+        return self._node("Transpose", [split], f"{name}.heads", perm=order)
 
     def _linear(self, source: str, name: str, columns: int, rows: int | None = None) -> str:
         weight = self._weight(f"{name}.weight", rows or self._shape.hidden, columns)
-        # A bias of zeros would be optimised away, and the real model's is not.
+        # The bias is random because one of zeros would be optimised away, unlike the real model's.
         bias = self._weight(f"{name}.bias", columns)
         product = self._node("MatMul", [source, weight], f"{name}.product")
         return self._node("Add", [product, bias], name)
 
     def _gelu(self, source: str, name: str) -> str:
-        """GELU by the error function: 0.5 x (1 + erf(x / sqrt 2))."""
+        """Add GELU, as the error function defines it: 0.5 x (1 + erf(x / sqrt 2))."""
         scaled = self._node("Div", [source, self._scalar("root_two", 2**0.5)], f"{name}.scaled")
         error = self._node("Erf", [scaled], f"{name}.erf")
         raised = self._node("Add", [error, self._scalar("one", 1.0)], f"{name}.raised")

@@ -1,6 +1,6 @@
-"""Folders of files that are made once and kept: each appears whole or not at all.
+"""Atomic publication of folders that are built once and cached.
 
-That holds whoever else makes the same folder at the same time, and whenever a maker is killed.
+A folder appears with all its files or not at all, even if several processes build it at the same time or one is killed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _BUILDING = ".building-"
 
 
 def publish(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
-    """Have a folder made, unless it is there and whole.
+    """Build a folder unless it exists and is complete.
 
     Args:
-        folder: Where it is to appear; the folders above it are made.
-        write: Writes the files into the empty folder it is given, and returns what the manifest says of them.
+        folder: The folder to create; missing parents are created as well.
+        write: Writes the files into the empty folder that it receives, and returns the manifest's other entries.
 
     Raises:
         OSError: The files cannot be written.
@@ -38,7 +38,7 @@ def publish(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
     _remove_leftovers(folder.parent)
     if is_complete(folder):
         return
-    building = _workplace(folder.parent)
+    building = _new_building_folder(folder.parent)
     try:
         manifest = write(building)
         manifest["files"] = {
@@ -47,38 +47,38 @@ def publish(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
             if path.is_file()
         }
         (building / MANIFEST).write_text(json.dumps(manifest, indent=2))
-        _move(building, folder)
+        _move_into_place(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _workplace(cache: Path) -> Path:
-    """An empty folder that says whose it is, in the file system of the cache so that it can be renamed into it."""
+def _new_building_folder(cache: Path) -> Path:
+    """Create an empty folder named after this process, inside the cache so that it can be renamed into place."""
     return cache / tempfile.mkdtemp(prefix=f"{_BUILDING}{os.getpid()}-", dir=cache)
 
 
-def _move(building: Path, folder: Path) -> None:
-    """Rename into place, over a damaged folder but never over a whole one, which somebody may be loading."""
-    with _alone_in(folder.parent):
+def _move_into_place(building: Path, folder: Path) -> None:
+    """Rename a folder into place. It replaces a damaged one, but never a complete one, which may be in use."""
+    with _locked(folder.parent):
         if is_complete(folder):
             return
         if folder.exists():
-            aside = _workplace(folder.parent)
+            aside = _new_building_folder(folder.parent)
             folder.rename(aside / "damaged")
             shutil.rmtree(aside, ignore_errors=True)
         building.rename(folder)
 
 
 @contextmanager
-def _alone_in(cache: Path) -> Iterator[None]:
-    """One process at a time; the lock goes when its holder does, however that ends."""
+def _locked(cache: Path) -> Iterator[None]:
+    """Hold the lock of the cache; the system releases it when the process ends, even if it is killed."""
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _remove_leftovers(cache: Path) -> None:
-    """Remove what makers that were killed have left; a live one's folder is not touched."""
+    """Remove the folders of processes that were killed while building; those of running processes stay."""
     for path in cache.glob(f"{_BUILDING}*"):
         owner = path.name.removeprefix(_BUILDING).partition("-")[0]
         if owner.isdecimal() and not psutil.pid_exists(int(owner)):

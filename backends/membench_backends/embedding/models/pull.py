@@ -1,4 +1,4 @@
-"""Fetching real weights from the Hugging Face hub into FastEmbed's cache; the only thing here that uses the network."""
+"""Downloads of real weights from the Hugging Face hub into FastEmbed's cache. Nothing else here uses the network."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from membench_backends.embedding.models.cache import fastembed_cache
 from membench_backends.embedding.models.sources import SOURCES, Source, source_of
 
 Progress = Callable[[int, int], None]
-"""Gets bytes there and bytes in all; the second grows while files are still being found."""
+"""Receives the bytes downloaded and the total, which grows while the hub is still listing files."""
 
 _HUB = "https://huggingface.co"
-_OFFLINE_SWITCHES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _CONNECT_TIMEOUT_S = 3.0
 _PROBE_TIMEOUT_S = 4.0
-"""For the connection and the look-up of its name together, which has no timeout of its own."""
+"""Limits the connection together with the name lookup, which has no timeout of its own."""
 
 
 def pull_model(model: str, progress: Progress) -> Path:
-    """Download a model's real weights, or what of them is not yet there; give the folder they are in.
+    """Download the missing files of a model's real weights, and return their folder.
 
     Raises:
-        UnavailableError: FastEmbed has no such model, or the hub cannot be reached or does not deliver.
+        UnavailableError: FastEmbed has no such model, the hub cannot be reached, or the download fails.
     """
     source = source_of(model)
     if source is None:
@@ -52,7 +52,7 @@ def _download(source: Source, progress: Progress) -> Path:
 
     cache = fastembed_cache()
     cache.mkdir(parents=True, exist_ok=True)
-    # The usual way, through the constructor, would also load the model, hide the reason of a failure and try it again.
+    # FastEmbed's constructor would also load the model, hide the reason for a failure, and retry.
     folder = TextEmbedding.download_files_from_huggingface(
         source.repository,
         str(cache),
@@ -63,7 +63,7 @@ def _download(source: Source, progress: Progress) -> Path:
 
 
 def _progress_bar(progress: Progress) -> type[Any]:
-    """A tqdm class, as the hub's client asks for, that reports bytes and draws nothing."""
+    """Return a tqdm class, as the hub's client expects, that reports bytes and draws nothing."""
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
     class Bar(tqdm):  # type: ignore[misc]
@@ -72,7 +72,7 @@ def _progress_bar(progress: Progress) -> type[Any]:
             super().__init__(*args, **{**options, "disable": False, "file": io.StringIO()})
 
         def display(self, *_: Any, **__: Any) -> bool:
-            # Of the bars for bytes one counts what has arrived and one what is written: the same, a moment later.
+            # Two bars count bytes, those received and those written: the same bytes, a moment apart.
             if self.unit == "B" and self.total:
                 progress(int(self.n), int(self.total))
             return True
@@ -82,8 +82,8 @@ def _progress_bar(progress: Progress) -> type[Any]:
 
 @contextmanager
 def _online() -> Iterator[None]:
-    """Lift the offline switches, also for a client that is imported already and has read them."""
-    switches = {name: os.environ.pop(name) for name in _OFFLINE_SWITCHES if name in os.environ}
+    """Disable offline mode, including in a hub client that has already read the environment variables."""
+    variables = {name: os.environ.pop(name) for name in _OFFLINE_VARIABLES if name in os.environ}
     from huggingface_hub import constants
 
     offline = constants.HF_HUB_OFFLINE
@@ -92,14 +92,14 @@ def _online() -> Iterator[None]:
         yield
     finally:
         constants.HF_HUB_OFFLINE = offline
-        os.environ.update(switches)
+        os.environ.update(variables)
 
 
 def _probe(hub: str) -> None:
-    """Find out in seconds that there is no network; the hub's client takes most of a minute.
+    """Detect a missing network within seconds; the hub's client would take most of a minute.
 
     Raises:
-        UnavailableError: Nothing answers.
+        UnavailableError: The hub cannot be reached.
     """
     answers: SimpleQueue[str | None] = SimpleQueue()
     address = _address(hub)
@@ -109,11 +109,11 @@ def _probe(hub: str) -> None:
     except Empty:
         problem = "no answer"
     if problem:
-        raise UnavailableError(f"{hub} cannot be reached ({problem}); models are downloaded only with a network")
+        raise UnavailableError(f"{hub} cannot be reached ({problem}); downloading a model needs a network")
 
 
 def _connect(address: tuple[str, int]) -> str | None:
-    """Open and close a connection; what went wrong, if anything."""
+    """Open and close a connection; return the reason if that fails."""
     try:
         socket.create_connection(address, timeout=_CONNECT_TIMEOUT_S).close()
     except OSError as error:
@@ -122,7 +122,7 @@ def _connect(address: tuple[str, int]) -> str | None:
 
 
 def _address(hub: str) -> tuple[str, int]:
-    """Host and port to connect to: the hub's own, or those of the proxy that leads there."""
+    """Return the host and port to connect to: those of the hub, or of the proxy for it."""
     target = urlsplit(hub)
     proxy = getproxies().get(target.scheme)
     if proxy and not proxy_bypass(target.hostname or ""):

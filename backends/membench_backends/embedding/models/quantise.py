@@ -1,7 +1,7 @@
-"""A model in int8: its matrix products in whole numbers, made once from its fp32 graph and kept in our own cache.
+"""Dynamic quantisation to int8. The quantised model is made once from the fp32 graph, and cached.
 
-Dynamic quantisation: weights are rounded once, activations at each call, by the range they have in that call. A text's
-vector therefore depends a little on the texts that share its batch.
+Weights are rounded once, and activations in each call, by their range in that call. The vector of a text therefore
+depends slightly on the other texts in its batch.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from membench_backends.base import Vector
 
 RECIPE = 1
-"""Raise when other files are written for the same graph: what was made before is then made anew."""
+"""Version of the quantisation. Increase it when the same graph gives different files, to rebuild cached models."""
 _UNFUSED = "model.onnx"
 _OPERATORS = ["MatMul", "Gemm", "Attention"]
-"""What is rounded. The embedding tables are not: to look a vector up takes no time, and rounding it costs accuracy."""
+"""Operators to quantise. Embedding tables are excluded: a lookup takes no time, and rounding costs accuracy."""
 _INTEGER_OPERATORS = {"DynamicQuantizeLinear", "MatMulInteger", "QAttention", "QLinearMatMul", "MatMulNBits"}
 
 SAMPLE = tuple(
@@ -57,43 +57,43 @@ SAMPLE = tuple(
         "fixed the bug in the search index?",
     )
 )
-"""64 texts, 5 to 30 tokens long, over which int8 is compared with fp32."""
+"""64 texts of 5 to 30 tokens, on which int8 is compared with fp32."""
 
 
-class Quantised(NamedTuple):
-    """A model in int8, on disk."""
+class QuantisedModel(NamedTuple):
+    """A model in int8 on disk."""
 
     folder: Path
-    """Has the same files as the model's own folder, so that it loads the same way."""
+    """Contains files of the same names as the model's own folder, so that it loads the same way."""
     cosine: float | None
-    """The mean, over the sample, of the cosine of a text's vector with that of fp32; None for a twin."""
+    """Mean cosine of the int8 and fp32 vectors of the sample; None for a twin."""
 
 
-def quantised(
+def quantise(
     model: str,
     folder: Path,
     graph: Path,
     weights: Weights,
     embed: Callable[[Path, tuple[str, ...]], Vector],
     progress: Callable[[str], None],
-) -> Quantised:
-    """A model in int8, made now unless it is in the cache.
+) -> QuantisedModel:
+    """Quantise a model to int8 unless the result is in the cache.
 
     Args:
-        model: What the user calls it.
-        folder: Where its files are.
-        graph: The file in the folder that would be run in fp32. An unfused `model.onnx` beside it is taken instead:
-            rounded before it is fused, it runs faster.
-        weights: Whether vectors mean something, and are to be compared.
-        embed: Embeds texts, one by one, with the model in a folder.
-        progress: Gets a line when there is something to make.
+        model: The model's name, for messages.
+        folder: The folder of the fp32 model.
+        graph: The graph file that fp32 runs. If there is an unfused `model.onnx` in the same place, that is quantised
+            instead: a graph that is rounded before it is fused runs faster.
+        weights: The kind of weights; only the vectors of real ones are compared with fp32.
+        embed: Embeds texts one by one with the model in a folder.
+        progress: Receives a line before a model is quantised.
 
     Raises:
-        UnavailableError: It cannot be made, or not be written.
+        UnavailableError: The model cannot be quantised, or the result cannot be written.
     """
     source = graph.with_name(_UNFUSED) if graph.with_name(_UNFUSED).is_file() else graph
-    made = int8_folder(source)
-    if not is_complete(made):
+    int8 = int8_folder(source)
+    if not is_complete(int8):
         progress(f"quantising {model} to int8, once")
 
         def write(building: Path) -> dict[str, Any]:
@@ -102,32 +102,38 @@ def quantised(
             cosine = None
             if weights == "real":
                 cosine = _mean_cosine(embed(folder, SAMPLE), embed(building, SAMPLE))
-            return {"weights": weights, "precision": "int8", "recipe": RECIPE, "source": str(source), "cosine": cosine}
+            return {
+                "weights": weights,
+                "precision": "int8",
+                "recipe": RECIPE,
+                "source": str(source),
+                "cosine": cosine,
+            }
 
-        _publish(model, made, source, write)
-    return Quantised(made, json.loads((made / MANIFEST).read_bytes())["cosine"])
+        _publish(model, int8, source, write)
+    return QuantisedModel(int8, json.loads((int8 / MANIFEST).read_bytes())["cosine"])
 
 
 def int8_folder(source: Path) -> Path:
-    """Where the int8 form of a graph is kept: another one for another file, also of the same name."""
+    """Return the cache folder for a graph in int8; a changed file of the same name gets another folder."""
     file = source.resolve()
-    state = file.stat()
-    content = json.dumps([str(file), state.st_size, state.st_mtime_ns, RECIPE])
+    status = file.stat()
+    content = json.dumps([str(file), status.st_size, status.st_mtime_ns, RECIPE])
     return cache_folder() / "int8" / hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _publish(model: str, made: Path, source: Path, write: Callable[[Path], dict[str, Any]]) -> None:
+def _publish(model: str, int8: Path, source: Path, write: Callable[[Path], dict[str, Any]]) -> None:
     try:
-        publish(made, write)
+        publish(int8, write)
     except UnavailableError:
         raise
     except OSError as error:
         raise UnavailableError(
-            f"{model} in int8 cannot be written to {made.parent}: {error.strerror or error}; "
+            f"{model} in int8 cannot be written to {int8.parent}: {error.strerror or error}; "
             "name a folder with 300 MB free in XDG_CACHE_HOME"
         ) from error
     except Exception as error:
-        logging.getLogger(__name__).exception("quantising %s has failed", source)
+        logging.getLogger(__name__).exception("quantising %s failed", source)
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UnavailableError(
             f"{model} cannot be quantised from {source}: {reason}; use --precision fp32, or a folder with its unfused "
@@ -142,8 +148,8 @@ def _copy_tokenizer(folder: Path, building: Path) -> None:
 
 
 def _write_graph(source: Path, target: Path) -> None:
-    """Round, then fuse: the other way round the products inside attention stay apart from what follows them."""
-    graph = widened(onnx.load(str(source)))
+    """Round the graph, then fuse it. In the other order, the products inside attention would not be fused."""
+    graph = widen(onnx.load(str(source)))
     before = _integer_nodes(graph)
     target.parent.mkdir(parents=True, exist_ok=True)
     rounded = target.with_name("rounded.onnx")
@@ -152,20 +158,19 @@ def _write_graph(source: Path, target: Path) -> None:
         str(rounded),
         op_types_to_quantize=_OPERATORS,
         weight_type=QuantType.QInt8,
-        # Each column has a scale of its own. Seven bits keep two products within the sixteen that processors
-        # without VNNI add them up in; beyond those they are cut off.
         per_channel=True,
+        # Seven bits: processors without VNNI add two products in 16 bits, where 8-bit weights would saturate.
         reduce_range=True,
         extra_options={"DefaultTensorType": TensorProto.FLOAT},
     )
     if _integer_nodes(onnx.load(str(rounded), load_external_data=False)) == before:
-        raise ValueError("no matrix product in it is left to quantise")
+        raise ValueError("it has no matrix product to quantise")
     optimise(rounded, target)
     rounded.unlink()
 
 
-def widened(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model itself, with 32-bit floats where it had those of 16 bits, which cannot be quantised."""
+def widen(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Convert a model's 16-bit floats, which cannot be quantised, to 32 bits in place, and return the model."""
     graph = model.graph
     for tensor in graph.initializer:
         _widen(tensor)
@@ -190,6 +195,6 @@ def _integer_nodes(model: onnx.ModelProto) -> int:
     return sum(node.op_type in _INTEGER_OPERATORS for node in model.graph.node)
 
 
-def _mean_cosine(one: Vector, other: Vector) -> float:
-    """Of unit vectors, row by row."""
-    return float(np.einsum("ij,ij->i", one, other).mean())
+def _mean_cosine(vectors: Vector, reference: Vector) -> float:
+    """Return the mean cosine of unit vectors with those of the same row in `reference`."""
+    return float(np.einsum("ij,ij->i", vectors, reference).mean())

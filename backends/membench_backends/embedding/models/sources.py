@@ -1,4 +1,4 @@
-"""Where FastEmbed takes its models from, so that the console can look into its cache without importing it."""
+"""The repositories that FastEmbed downloads models from, listed here so that the console need not import FastEmbed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 
 class Source(NamedTuple):
-    """A repository of the Hugging Face hub, and which of its files is the model."""
+    """A repository of the Hugging Face hub, and the files of the model in it."""
 
     repository: str
     model_file: str
     data_file: str | None = None
-    """The weights, where they are not in the model file itself."""
+    """The weights, if they are not in the model file itself."""
 
 
 SOURCES: dict[str, Source] = {
@@ -58,9 +58,9 @@ SOURCES: dict[str, Source] = {
     "Qwen/Qwen3-Embedding-0.6B": Source("Qdrant/Qwen3-Embedding-0.6B-onnx", "onnx/model.onnx", "onnx/model.onnx_data"),
     "Qwen/Qwen3-Embedding-0.6B-Q": Source("Qdrant/Qwen3-Embedding-0.6B-onnx", "onnx/model_quantized.onnx"),
 }
-"""The transformers among FastEmbed's text models, by the name that FastEmbed gives them (as of FastEmbed 0.9.1)."""
+"""FastEmbed's transformer text models, by FastEmbed's name (as of FastEmbed 0.9.1)."""
 
 
 def source_of(name: str) -> Source | None:
-    """The source of a model; like FastEmbed, whatever the case of its name."""
+    """Return the source of a model, or None if FastEmbed does not have it; ignores case, as FastEmbed does."""
     return next((source for known, source in SOURCES.items() if known.lower() == name.lower()), None)

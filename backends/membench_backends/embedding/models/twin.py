@@ -1,6 +1,6 @@
-"""A model's speed twin: the same architecture with random weights, for a machine without the real ones.
+"""Speed twins: models of the same architecture with random weights, for machines without the real ones.
 
-It takes as long as the real model for the same text; what its vectors say about similarity means nothing.
+A twin takes as long as the real model for the same text. The similarities of its vectors are meaningless.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def build_twin(architecture: Architecture, cache: Path) -> Path:
-    """The folder of a twin, built now unless it is there and whole.
+    """Build a twin unless it is in the cache, and return its folder.
 
-    `model.onnx` is the unfused graph, `model_optimized.onnx` the one to run.
+    `model.onnx` is the unfused graph, and `model_optimized.onnx` the fused graph to run.
 
     Raises:
-        UnavailableError: The cache cannot be written.
+        UnavailableError: The cache cannot be written to.
     """
     folder = cache / architecture.key
     try:

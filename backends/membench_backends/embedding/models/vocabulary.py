@@ -1,4 +1,4 @@
-"""The twin's WordPiece tokenizer: as many entries as BERT's, so that English is cut into about as many tokens."""
+"""The twin's WordPiece tokenizer. It has as many entries as BERT's and splits English into about as many tokens."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from membench_backends.embedding.models.architecture import Architecture
 
-_SPECIALS = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
-"""At the ids that they have in BERT's vocabulary, which keeps its first 999 entries for specials."""
+_SPECIAL_TOKENS = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
+"""Special tokens by id, as in BERT's vocabulary, which reserves its first 999 entries for them."""
 _RESERVED = 999
 _ENDINGS = """
 ing ed s es er ers est ly ness ment ments tion tions sion ation ity ities al able ible ful less ous ive ize ized
@@ -31,13 +31,13 @@ ic ical ally ance ence ant ent ary ory ure age ate ated ates ating ting ted ter 
 ned ner ping ped per ring red rer sing sed ser ving ved ver king ked ker ging ged ger ies ied ier iest ily
 """
 _WHOLE_ENDINGS = ("s", "d", "ed", "er")
-"""Common words with these are mostly tokens of their own in BERT's vocabulary too."""
+"""In BERT's vocabulary too, most common words with these endings are single tokens."""
 _TYPOGRAPHY = "‘’“”–—…•·°×÷±€£¥§©®"
 _VOWELS = frozenset("aeiouy")
 
 
 def write_tokenizer(architecture: Architecture, folder: Path) -> None:
-    """Write the tokenizer's files, as FastEmbed reads them, into a folder."""
+    """Write the tokenizer's files into a folder, in the form that FastEmbed reads."""
     tokenizer = Tokenizer(WordPiece(vocabulary(architecture.vocabulary), unk_token="[UNK]"))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()
@@ -47,7 +47,7 @@ def write_tokenizer(architecture: Architecture, folder: Path) -> None:
         special_tokens=[("[CLS]", 101), ("[SEP]", 102)],
     )
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    special = {f"{token[1:-1].lower()}_token": token for token in _SPECIALS.values()}
+    special = {f"{token[1:-1].lower()}_token": token for token in _SPECIAL_TOKENS.values()}
     settings = {
         "special_tokens_map.json": special,
         "tokenizer_config.json": {**special, "do_lower_case": True, "model_max_length": architecture.positions},
@@ -58,10 +58,10 @@ def write_tokenizer(architecture: Architecture, folder: Path) -> None:
 
 
 def vocabulary(size: int) -> dict[str, int]:
-    """Tokens and their ids, the same on every machine.
+    """Return `size` tokens with their ids, the same on every machine.
 
     Raises:
-        ValueError: The size has no room for what must be in it, or asks for more than there is.
+        ValueError: The size is too small for the required tokens, or larger than the number of available ones.
     """
     tokens = list(islice(dict.fromkeys(_tokens()), size))
     if len(tokens) < size or size < _RESERVED + len(set(_characters())) + len(COMMON_WORDS):
@@ -70,7 +70,7 @@ def vocabulary(size: int) -> dict[str, int]:
 
 
 def _tokens() -> Iterator[str]:
-    """The most useful first; some come more than once."""
+    """Yield tokens in order of usefulness, some of them repeatedly."""
     yield from _reserved()
     yield from _characters()
     yield from COMMON_WORDS
@@ -80,7 +80,7 @@ def _tokens() -> Iterator[str]:
     yield from (f"##{first}{second}" for first, second in product(string.digits, repeat=2))
     pairs = ["".join(letters) for letters in product(string.ascii_lowercase, repeat=2)]
     triples = ["".join(letters) for letters in product(string.ascii_lowercase, repeat=3)]
-    # Syllables first: the vocabulary has no room for every triple, and few words hold three consonants in a row.
+    # Triples with a vowel first: not every triple fits, and few words have three consonants in a row.
     triples.sort(key=_VOWELS.isdisjoint)
     for piece in (*pairs, *triples):
         yield piece
@@ -90,11 +90,11 @@ def _tokens() -> Iterator[str]:
 def _reserved() -> Iterator[str]:
     unused = count()
     for index in range(_RESERVED):
-        yield _SPECIALS[index] if index in _SPECIALS else f"[unused{next(unused)}]"
+        yield _SPECIAL_TOKENS[index] if index in _SPECIAL_TOKENS else f"[unused{next(unused)}]"
 
 
 def _characters() -> Iterator[str]:
-    """Every character alone and inside a word, so that no English text holds an unknown one."""
+    """Yield every character, alone and inside a word, so that no English text has an unknown token."""
     printable = [*string.punctuation, *string.digits, *string.ascii_lowercase, *_TYPOGRAPHY]
     yield from printable
     yield from (f"##{character}" for character in printable)

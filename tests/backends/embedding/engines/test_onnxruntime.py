@@ -18,10 +18,10 @@ from membench_backends.embedding.models.cache import twin_folder
 BGE = "BAAI/bge-small-en-v1.5"
 
 
-def nothing(_: str) -> None: ...
+def ignore(_: str) -> None: ...
 
 
-def test_a_tiny_twin_is_a_real_fastembed_model(tiny_model: FastEmbedModel) -> None:
+def test_a_twin_is_loaded_by_fastembeds_own_class(tiny_model: FastEmbedModel) -> None:
     assert isinstance(tiny_model.text_embedding, TextEmbedding)
     assert (tiny_model.dimensions, tiny_model.weights, tiny_model.threads) == (TINY.hidden, "twin", 1)
 
@@ -36,15 +36,15 @@ def test_vectors_are_unit_float32_and_in_order(tiny_model: FastEmbedModel, texts
     assert len({vector.tobytes() for vector in vectors.round(4)}) == len(texts)
 
 
-def test_no_texts_give_no_vectors(tiny_model: FastEmbedModel) -> None:
+def test_an_empty_list_gives_no_vectors(tiny_model: FastEmbedModel) -> None:
     assert tiny_model.embed([]).shape == (0, TINY.hidden)
 
 
-def test_a_text_longer_than_the_model_takes_is_cut(tiny_model: FastEmbedModel) -> None:
+def test_a_text_beyond_the_maximum_length_is_truncated(tiny_model: FastEmbedModel) -> None:
     assert tiny_model.embed(["memory " * 2000]).shape == (1, TINY.hidden)
 
 
-def test_many_threads_may_embed_at_once(tiny_model: FastEmbedModel, texts: list[str]) -> None:
+def test_several_threads_can_embed_at_the_same_time(tiny_model: FastEmbedModel, texts: list[str]) -> None:
     expected = tiny_model.embed(texts)
     with ThreadPoolExecutor(8) as threads:
         for vectors in threads.map(lambda _: tiny_model.embed(texts), range(64)):
@@ -57,23 +57,25 @@ def test_a_long_list_starts_no_process(tiny_model: FastEmbedModel) -> None:
     assert psutil.Process().children(recursive=True) == before
 
 
-def test_the_full_twin_gives_the_same_in_batches_and_one_by_one(full_model_folder: Path, texts: list[str]) -> None:
-    model = load_model(str(full_model_folder), 2, nothing)
+def test_the_full_twin_gives_the_same_vectors_in_batches_and_one_by_one(
+    full_model_folder: Path, texts: list[str]
+) -> None:
+    model = load_model(str(full_model_folder), 2, ignore)
     assert model.dimensions == BGE_SMALL.hidden
     one_by_one = np.stack([model.embed([text])[0] for text in texts])
     np.testing.assert_allclose(model.embed(texts), one_by_one, atol=1e-5)
 
 
-def test_a_folder_with_the_unfused_graph_only_is_enough(tmp_path: Path, tiny_model_folder: Path) -> None:
+def test_a_folder_with_only_the_unfused_graph_loads(tmp_path: Path, tiny_model_folder: Path) -> None:
     folder = tmp_path / "unfused"
     folder.mkdir()
     for name in ("model.onnx", "tokenizer.json", "tokenizer_config.json"):
         shutil.copy(tiny_model_folder / name, folder)
-    model = load_model(str(folder), 1, nothing)
+    model = load_model(str(folder), 1, ignore)
     assert (model.dimensions, model.weights) == (TINY.hidden, "real")
 
 
-def test_a_model_without_weights_gets_its_twin_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_twin_of_a_model_without_weights_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(load_model.__globals__["twin_of"].__globals__["TWINS"], BGE, TINY)
     stages: list[str] = []
     assert load_model(BGE, None, stages.append).weights == "twin"
@@ -84,20 +86,20 @@ def test_a_model_without_weights_gets_its_twin_once(monkeypatch: pytest.MonkeyPa
     assert stages == [f"loading {BGE}"]
 
 
-def test_threads_have_the_cores_for_default(tiny_model_folder: Path) -> None:
-    model = load_model(str(tiny_model_folder), None, nothing)
+def test_threads_default_to_the_physical_cores(tiny_model_folder: Path) -> None:
+    model = load_model(str(tiny_model_folder), None, ignore)
     assert model.threads == physical_cores()
 
 
-def test_a_model_that_is_not_here_says_how_to_get_it() -> None:
+def test_a_missing_model_names_the_command_that_downloads_it() -> None:
     with pytest.raises(UnavailableError, match="models pull --model thenlper/gte-base"):
-        load_model("thenlper/gte-base", None, nothing)
+        load_model("thenlper/gte-base", None, ignore)
 
 
-def test_a_file_that_is_no_graph_is_named(tmp_path: Path, tiny_model_folder: Path) -> None:
+def test_an_invalid_graph_file_is_reported(tmp_path: Path, tiny_model_folder: Path) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(tiny_model_folder, folder, ignore=shutil.ignore_patterns("membench.json"))
-    (folder / "model_optimized.onnx").write_bytes(b"no graph")
+    (folder / "model_optimized.onnx").write_bytes(b"not a graph")
     with pytest.raises(UnavailableError, match="does not load from") as error:
-        load_model(str(folder), 1, nothing)
+        load_model(str(folder), 1, ignore)
     assert "\n" not in str(error.value)

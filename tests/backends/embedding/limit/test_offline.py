@@ -6,7 +6,7 @@ import pytest
 
 from membench_backends.embedding.engines.onnxruntime import FastEmbedModel
 from membench_backends.embedding.limit.layout import Layout, cut
-from membench_backends.embedding.limit.offline import FINALISTS, OfflineSearch, Pass, go_through
+from membench_backends.embedding.limit.offline import FINALISTS, OfflineSearch, Pass, embed_all
 from membench_backends.embedding.limit.peak import peak_gflop_per_s
 from membench_backends.embedding.models.architecture import BGE_SMALL
 
@@ -19,18 +19,18 @@ class TestCut:
         assert [index for batch in batches for index in range(batch.start, batch.stop)] == list(range(300))
         assert all((batch.stop - batch.start) * lengths[batch.stop - 1] <= 128 for batch in batches)
 
-    def test_a_batch_is_as_large_as_may_be(self) -> None:
+    def test_batches_are_as_large_as_the_budget_allows(self) -> None:
         assert cut([16] * 20, 128) == [slice(0, 8), slice(8, 16), slice(16, 20)]
 
-    def test_a_text_over_the_budget_goes_alone(self) -> None:
+    def test_a_text_over_the_budget_is_a_batch_of_its_own(self) -> None:
         assert cut([4, 200, 300], 128) == [slice(0, 1), slice(1, 2), slice(2, 3)]
 
-    def test_nothing_is_no_batch(self) -> None:
+    def test_no_texts_give_no_batches(self) -> None:
         assert cut([], 128) == []
 
 
-class Counting:
-    """A model that counts the texts it was given."""
+class CountingModel:
+    """A model that counts the texts that it runs and finishes."""
 
     def __init__(self, model: FastEmbedModel) -> None:
         self._model = model
@@ -50,35 +50,33 @@ class Counting:
 
 @pytest.mark.parametrize("layout", [Layout(1, 1, 1, 64), Layout(2, 1, 1, 64), Layout(3, 1, 3, 256)])
 def test_a_pass_embeds_every_text_once(tiny_model: FastEmbedModel, texts: list[str], layout: Layout) -> None:
-    models = [Counting(tiny_model) for _ in range(layout.sessions)]
-    found = go_through(texts, layout, models)  # type: ignore[arg-type]
+    models = [CountingModel(tiny_model) for _ in range(layout.sessions)]
+    result = embed_all(texts, layout, models)  # type: ignore[arg-type]
     assert sum(model.run for model in models) == sum(model.finished for model in models) == len(texts)
-    assert found.texts_per_s > 0
-    assert found.padding_factor >= 1
+    assert result.texts_per_s > 0
+    assert result.padding_factor >= 1
 
 
-def test_the_search_is_bounded_and_gives_the_best_of_its_finalists(
-    tiny_model: FastEmbedModel, texts: list[str]
-) -> None:
-    tried: list[Pass] = []
+def test_the_search_is_bounded_and_returns_the_best_finalist(tiny_model: FastEmbedModel, texts: list[str]) -> None:
+    passes: list[Pass] = []
     search = OfflineSearch(lambda threads=None: tiny_model, cores=4, texts=texts * 4, passes=3)
-    best = search.run(tried.append)
-    assert len(tried) == search.total
-    finals = tried[-3 * FINALISTS :]
-    assert len({found.layout for found in finals}) == FINALISTS
-    assert list(best.passes_texts_per_s) == [found.texts_per_s for found in finals if found.layout == best.layout]
-    assert {found.layout.batchers * found.layout.threads for found in tried} == {4}, "the cores are filled, no more"
+    best = search.run(passes.append)
+    assert len(passes) == search.total
+    finals = passes[-3 * FINALISTS :]
+    assert len({result.layout for result in finals}) == FINALISTS
+    assert list(best.passes_texts_per_s) == [result.texts_per_s for result in finals if result.layout == best.layout]
+    assert {result.layout.batchers * result.layout.threads for result in passes} == {4}, "every layout uses all cores"
     assert len(best.tokens) == len(texts) * 4
 
 
-def test_the_operations_of_a_text_are_those_of_its_matrices() -> None:
-    # 42.47 MFLOP a token and 18,432 for every token that it meets: 0.684 GFLOP for 16 tokens.
+def test_the_operations_of_a_text_are_those_of_its_matrix_products() -> None:
+    # 42.47 MFLOP per token and 18,432 FLOP per pair of tokens: 0.684 GFLOP for 16 tokens.
     assert BGE_SMALL.flop(16) == pytest.approx(0.684e9, rel=1e-3)
     assert BGE_SMALL.flop(2) > 2 * BGE_SMALL.flop(1)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_the_peak_is_a_rate(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_peak_rate_is_positive_and_plausible(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("membench_backends.embedding.limit.peak.WINDOW_S", 0.01)
     monkeypatch.setattr("membench_backends.embedding.limit.peak.WINDOWS", 1)
     assert peak_gflop_per_s(precision, cores=1) > 0.1  # type: ignore[arg-type]

@@ -32,7 +32,7 @@ print(json.dumps({"folder": str(folder), "reports": reports, "offline": os.envir
 
 
 class Hub(BaseHTTPRequestHandler):
-    """As much of the Hugging Face hub as a download needs, with the files of one folder."""
+    """The part of the Hugging Face hub that a download needs, with the files of one folder."""
 
     folder: Path
 
@@ -86,33 +86,35 @@ def hub(tiny_model_folder: Path) -> Iterator[str]:
     server.server_close()
 
 
-def test_without_a_network_it_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_network_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
     with pytest.raises(UnavailableError, match=f"{NOWHERE} cannot be reached") as error:
         pull_model(BGE, lambda *_: None)
     assert "\n" not in str(error.value)
 
 
-def test_a_model_that_does_not_exist_is_refused_before_the_network_is_asked() -> None:
+def test_an_unknown_model_is_refused_without_using_the_network() -> None:
     with pytest.raises(UnavailableError, match="no/such is not a text model of FastEmbed"):
         pull_model("no/such", lambda *_: None)
 
 
-def test_the_weights_arrive_with_progress(hub: str, monkeypatch: pytest.MonkeyPatch, tiny_model_folder: Path) -> None:
+def test_pull_downloads_the_weights_and_reports_progress(
+    hub: str, monkeypatch: pytest.MonkeyPatch, tiny_model_folder: Path
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", hub)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
     result = subprocess.run([sys.executable, "-c", PULL, BGE], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
-    told = json.loads(result.stdout)
-    found = weights_on_disk(BGE)
-    assert (found.weights, str(found.folder)) == ("real", told["folder"])
-    assert (found.folder / "model_optimized.onnx").read_bytes() == (
+    output = json.loads(result.stdout)
+    on_disk = weights_on_disk(BGE)
+    assert (on_disk.weights, str(on_disk.folder)) == ("real", output["folder"])
+    assert (on_disk.folder / "model_optimized.onnx").read_bytes() == (
         tiny_model_folder / "model_optimized.onnx"
     ).read_bytes()
-    done, total = told["reports"][-1]
+    done, total = output["reports"][-1]
     assert done == total > (tiny_model_folder / "model_optimized.onnx").stat().st_size
-    assert told["offline"] == "1"
+    assert output["offline"] == "1"
     assert result.stderr == ""
     model = load_model(BGE, 1, lambda _: None)
     assert (model.weights, model.dimensions) == ("real", TINY.hidden)

@@ -24,14 +24,14 @@ from membench_backends.embedding.models.architecture import TINY
 from membench_backends.embedding.models.twin import build_twin
 print(build_twin(TINY, Path(sys.argv[1])))
 """
-STOP_HALF_WAY = """
+PAUSE = """
 import sys
 from membench_backends.embedding.models import twin
-whole = twin.write_tokenizer
+original = twin.write_tokenizer
 def write_tokenizer(architecture, folder):
     print(folder, flush=True)
     sys.stdin.readline()
-    whole(architecture, folder)
+    original(architecture, folder)
 twin.write_tokenizer = write_tokenizer
 """
 
@@ -41,9 +41,9 @@ def start(script: str, cache: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def start_and_stop_half_way(cache: Path) -> tuple[subprocess.Popen[str], Path]:
-    """A builder that waits for a line of input when the graphs are written, and the folder it works in."""
-    builder = start(STOP_HALF_WAY + BUILD, cache)
+def start_and_pause(cache: Path) -> tuple[subprocess.Popen[str], Path]:
+    """Start a builder that waits for input once the graphs are written; return it with the folder it writes to."""
+    builder = start(PAUSE + BUILD, cache)
     assert builder.stdout is not None
     return builder, Path(builder.stdout.readline().strip())
 
@@ -52,24 +52,24 @@ def operators(graph: Path) -> Counter[str]:
     return Counter(node.op_type for node in onnx.load(str(graph)).graph.node)
 
 
-def weights_in(graph: Path) -> int:
-    """Numbers in the graph's matrices and vectors; a lone number is a constant of a formula."""
+def count_weights(graph: Path) -> int:
+    """Count the numbers in the graph's matrices and vectors; a scalar is a constant of a formula."""
     tensors = onnx.load(str(graph)).graph.initializer
     return sum(int(np.prod(t.dims)) for t in tensors if t.data_type == onnx.TensorProto.FLOAT and t.dims)
 
 
 def test_the_architecture_has_the_parameters_of_bge_small() -> None:
-    # 33,360,000 of the published model less its pooler, which is no part of an embedding.
+    # The published model has 33,360,000, including a pooler that embedding does not use.
     assert BGE_SMALL.parameters == 33_360_000 - 384 * 385
 
 
-def test_keys_tell_architectures_apart() -> None:
+def test_architectures_have_different_keys() -> None:
     assert BGE_SMALL.key != TINY.key
 
 
-def test_the_files_hold_every_parameter(full_model_folder: Path) -> None:
-    assert weights_in(full_model_folder / "model.onnx") == BGE_SMALL.parameters
-    assert weights_in(full_model_folder / "model_optimized.onnx") == BGE_SMALL.parameters
+def test_both_graphs_contain_every_parameter(full_model_folder: Path) -> None:
+    assert count_weights(full_model_folder / "model.onnx") == BGE_SMALL.parameters
+    assert count_weights(full_model_folder / "model_optimized.onnx") == BGE_SMALL.parameters
     manifest = json.loads((full_model_folder / "membench.json").read_text())
     assert (manifest["weights"], manifest["parameters"]) == ("twin", BGE_SMALL.parameters)
 
@@ -89,7 +89,7 @@ def test_the_graph_to_quantise_is_not_fused(tiny_model_folder: Path) -> None:
     assert "Attention" not in unfused
 
 
-def test_both_graphs_compute_the_same(tiny_model_folder: Path) -> None:
+def test_both_graphs_compute_the_same_vectors(tiny_model_folder: Path) -> None:
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
     inputs = {
         "input_ids": np.array([[101, 2000, 2001, 2002, 102], [101, 3000, 102, 0, 0]]),
@@ -102,21 +102,21 @@ def test_both_graphs_compute_the_same(tiny_model_folder: Path) -> None:
     np.testing.assert_allclose(unfused[mask == 1], fused[mask == 1], atol=1e-5)
 
 
-def test_the_same_weights_every_time(tmp_path: Path, tiny_model_folder: Path) -> None:
-    again = build_twin(TINY, tmp_path)
-    assert again.name == tiny_model_folder.name
+def test_a_twin_is_built_identically_every_time(tmp_path: Path, tiny_model_folder: Path) -> None:
+    rebuilt = build_twin(TINY, tmp_path)
+    assert rebuilt.name == tiny_model_folder.name
     for name in ("model.onnx", "tokenizer.json", "membench.json"):
-        assert (again / name).read_bytes() == (tiny_model_folder / name).read_bytes()
+        assert (rebuilt / name).read_bytes() == (tiny_model_folder / name).read_bytes()
 
 
-def test_a_whole_twin_is_not_built_again(tiny_model_folder: Path) -> None:
+def test_a_complete_twin_is_not_rebuilt(tiny_model_folder: Path) -> None:
     before = (tiny_model_folder / "model.onnx").stat()
     assert build_twin(TINY, tiny_model_folder.parent) == tiny_model_folder
     after = (tiny_model_folder / "model.onnx").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_builders_at_the_same_time_all_succeed(tmp_path: Path) -> None:
+def test_concurrent_builders_all_succeed(tmp_path: Path) -> None:
     builders = [start(BUILD, tmp_path) for _ in range(3)]
     folders = {builder.communicate(timeout=120)[0].strip() for builder in builders}
     assert [builder.returncode for builder in builders] == [0, 0, 0]
@@ -125,31 +125,31 @@ def test_builders_at_the_same_time_all_succeed(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".building-*"))
 
 
-def test_a_builder_leaves_another_ones_work_alone(tmp_path: Path) -> None:
-    slower, workplace = start_and_stop_half_way(tmp_path)
+def test_a_builder_leaves_the_files_of_another_alone(tmp_path: Path) -> None:
+    slower, building = start_and_pause(tmp_path)
     folder = build_twin(TINY, tmp_path)
     assert is_complete(folder)
-    assert (workplace / "model.onnx").exists()
-    in_use = (folder / "model.onnx").stat().st_ino
-    output, _ = slower.communicate("go on\n", timeout=120)
+    assert (building / "model.onnx").exists()
+    inode = (folder / "model.onnx").stat().st_ino
+    output, _ = slower.communicate("continue\n", timeout=120)
     assert (slower.returncode, output.strip()) == (0, str(folder))
     assert is_complete(folder)
-    assert (folder / "model.onnx").stat().st_ino == in_use
-    assert not workplace.exists()
+    assert (folder / "model.onnx").stat().st_ino == inode
+    assert not building.exists()
 
 
-def test_a_killed_builder_leaves_nothing_that_counts(tmp_path: Path) -> None:
-    builder, workplace = start_and_stop_half_way(tmp_path)
+def test_a_killed_builder_leaves_no_twin(tmp_path: Path) -> None:
+    builder, building = start_and_pause(tmp_path)
     builder.kill()
     builder.communicate(timeout=120)
-    assert workplace.exists()
+    assert building.exists()
     assert not (tmp_path / TINY.key).exists()
     assert is_complete(build_twin(TINY, tmp_path))
-    assert not workplace.exists()
+    assert not building.exists()
 
 
 @pytest.mark.parametrize("name", ["model_optimized.onnx", "tokenizer.json", "membench.json"])
-def test_a_damaged_twin_is_built_again(tmp_path: Path, name: str) -> None:
+def test_a_damaged_twin_is_rebuilt(tmp_path: Path, name: str) -> None:
     folder = build_twin(TINY, tmp_path)
     (folder / name).write_bytes(b"{}")
     assert not is_complete(folder)
@@ -158,7 +158,7 @@ def test_a_damaged_twin_is_built_again(tmp_path: Path, name: str) -> None:
     assert not list(tmp_path.glob(".building-*"))
 
 
-def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnavailableError, match=r"file/twins.*XDG_CACHE_HOME"):
         build_twin(TINY, tmp_path / "file" / "twins")

@@ -24,12 +24,12 @@ def tokenizer(tiny_model_folder: Path) -> Tokenizer:
     return Tokenizer.from_file(str(tiny_model_folder / "tokenizer.json"))
 
 
-def test_common_words_are_many_and_each_is_there_once() -> None:
+def test_common_words_are_distinct_lower_case_words() -> None:
     assert len(COMMON_WORDS) == len(set(COMMON_WORDS)) >= 1000
     assert all(word.isascii() and word.isalpha() and word.islower() for word in COMMON_WORDS)
 
 
-def test_the_vocabulary_is_as_large_as_berts_with_specials_in_the_same_places() -> None:
+def test_the_vocabulary_has_the_size_and_special_tokens_of_berts() -> None:
     tokens = vocabulary(30_522)
     assert sorted(tokens.values()) == list(range(30_522))
     specials = {"[PAD]": 0, "[unused0]": 1, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, "[unused993]": 998}
@@ -37,7 +37,7 @@ def test_the_vocabulary_is_as_large_as_berts_with_specials_in_the_same_places() 
 
 
 @pytest.mark.parametrize("size", [100, 10_000_000])
-def test_a_size_that_cannot_be_had_is_refused(size: int) -> None:
+def test_an_impossible_size_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=str(size)):
         vocabulary(size)
 
@@ -54,14 +54,14 @@ def test_common_words_are_one_token_each(tokenizer: Tokenizer) -> None:
     assert len(tokenizer.encode(" ".join(COMMON_WORDS), add_special_tokens=False).ids) == len(COMMON_WORDS)
 
 
-def test_english_is_cut_about_as_finely_as_by_berts_vocabulary(tokenizer: Tokenizer) -> None:
+def test_english_is_split_about_as_finely_as_by_berts_vocabulary(tokenizer: Tokenizer) -> None:
     encoded = tokenizer.encode(PARAGRAPH, add_special_tokens=False)
     assert 1.05 <= len(encoded.tokens) / len(PARAGRAPH.split()) <= 1.6
     assert "[UNK]" not in encoded.tokens
 
 
 @pytest.mark.parametrize("text", [string.printable, "xqzjkvbw zzzzzzzz qqq1234567890x", "naïve café – “quoted”…"])
-def test_nothing_that_is_typed_is_unknown(tokenizer: Tokenizer, text: str) -> None:
+def test_typed_text_has_no_unknown_token(tokenizer: Tokenizer, text: str) -> None:
     tokens = tokenizer.encode(text, add_special_tokens=False).tokens
     assert tokens
     assert "[UNK]" not in tokens

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from membench.analysis.figures import Figures
+from membench.spec.run import RunSpec
 from membench.units import plural
 from membench_backends.embedding.strategies.catalogue import STRATEGIES
 from membench_backends.options import option_text
@@ -41,7 +42,7 @@ def same_but_clients(run: Figures) -> str:
     return " · ".join(filter(None, (*parts, *options)))
 
 
-def changed_options(run: Figures) -> dict[str, object]:
+def changed_options(run: RunSpec) -> dict[str, object]:
     """Return the options of the strategy that differ from their defaults."""
     if run.strategy not in STRATEGIES:
         return {}

@@ -1,35 +1,43 @@
-"""What can be chosen on the Plan: lists of items to tick, and settings with a few values each."""
+"""What Plan offers: lists of items to tick, and a row of values for every other option.
+
+What an option is for and which values it takes comes from its declaration in `membench.plan.options`; this module adds
+the values worth offering and what each of them means.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
-from membench.plan.matrix import DEFAULT_SCENARIOS, SHIPPED, THREADS_MAX, Choice, chosen_strategies
-from membench.plan.scenarios import CLIENTS_MAX, ITEMS_MAX, Reference, Scenario
+from membench.plan.options import SHIPPED, Choice, allowed_values, run_options
+from membench.plan.scenarios import Reference, Scenario
 from membench.units import format_rate, parse_duration, plural
 from membench_backends.base import BackendInfo
-from membench_backends.embedding.strategies.catalogue import AUTO, STRATEGIES, StrategyInfo, option_fields
+from membench_backends.embedding.strategies.catalogue import STRATEGIES, StrategyInfo, option_fields
+from membench_backends.options import AUTO, OptionField, option_text
 from membench_backends.registry import backends, built_in, version_of
 from membench_backends.stores.table import STORES
 
 AS_SCENARIO = "as scenario"
 MEMORIES = " memories"
-REPEATS_MAX = 100
-RATE_MAX = 1e6
-BRIEF = 28
-"""Columns for a few words beside a strategy's name."""
+PER_SECOND = "/s"
+CLIENT_COUNTS = (1, 2, 4, 8, 16, 20, 32, 64)
+NOTE_COLUMNS = 28
+"""Columns for a note beside a strategy's name."""
+
+Names = tuple[str, ...]
 
 
 class Item(msgspec.Struct, frozen=True):
     """One thing to tick."""
 
     name: str
-    beside: str = ""
-    """A few words at the right of its name."""
+    note: str = ""
+    """A few words to the right of the name."""
     about: tuple[str, ...] = ()
-    """What to know before ticking it: a line each."""
+    """What to know before ticking it, line by line."""
     unavailable: str = ""
     """Why it cannot be ticked; empty when it can."""
 
@@ -41,53 +49,49 @@ class ChoiceList(msgspec.Struct, frozen=True):
     title: str
     items: tuple[Item, ...]
     when_empty: str
-    """What happens when nothing is ticked."""
-
-
-Names = tuple[str, ...]
+    """What applies when nothing is ticked."""
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """A row of the form: a few values by name, of which one is chosen, or several where that makes a matrix."""
+    """A row of the form: values by name, of which one is chosen, or several where that makes a matrix."""
 
     title: str
     values: tuple[Item, ...]
     """The first is the default."""
     about: str
     read: Callable[[Choice], Names]
-    """The names of a choice's values."""
+    """Returns the names of a choice's values."""
     write: Callable[[Names], dict[str, object]]
-    """Fields of a choice, from names."""
+    """Returns the fields of a choice for names."""
     several: bool = False
     first_alone: bool = False
-    """The first value cannot be chosen beside another one."""
-    other: Callable[[str], str] | None = None
-    """The name of a value that is typed; raises a ValueError for what cannot be one. None: there are no others."""
-    others: str = ""
-    """What can be typed, in words."""
+    """Whether the first value excludes the others."""
+    parse: Callable[[str], str] | None = None
+    """Returns the name of a typed value, or raises a ValueError; None where no other values exist."""
+    allowed: str = ""
+    """The values that can be typed, in words."""
 
 
 def choice_lists(catalogue: Mapping[str, Scenario], *, complete: bool = True) -> tuple[ChoiceList, ...]:
-    """The lists of the form, in the order of their panels.
+    """Return the lists of the form, in the order of their panels.
 
     Args:
         catalogue: The scenarios to choose from.
-        complete: With what takes a while to find out: versions, and backends that other distributions bring.
+        complete: Whether to include what takes time to find: versions, and the backends of other distributions.
     """
     known = (backends() if complete else built_in()).values()
-    shown = tuple(_backend(info, version_of(info) if complete else None) for info in known)
+    systems = tuple(_backend(info, version_of(info) if complete else None) for info in known)
     scenarios = tuple(_scenario(name, scenario) for name, scenario in catalogue.items())
     return (
         ChoiceList("scenarios", "Scenario", scenarios, "choose at least one"),
-        ChoiceList("backends", "Backend", shown, "the scenario's own"),
+        ChoiceList("backends", "Backend", systems, "the scenario's own"),
         ChoiceList("strategies", "Strategy", tuple(_strategies(known)), "as backends ship"),
     )
 
 
 def ticks_of(choice: Choice, catalogue: Mapping[str, Scenario], lists: Iterable[ChoiceList]) -> dict[str, Names]:
-    """What is ticked in each list to make a choice; what is not known, or cannot run here, is left out."""
-    named = DEFAULT_SCENARIOS if choice.scenarios is None else choice.scenarios
-    scenarios = tuple(name for name in named if name in catalogue)
+    """Return the ticks of each list that make a choice, without names that are unknown or cannot run here."""
+    scenarios = tuple(name for name in choice.effective_scenarios if name in catalogue)
     if choice.scenarios is None and not scenarios:
         scenarios = tuple(catalogue)[:1]
     own = {tuple(catalogue[name].backends) for name in scenarios}
@@ -95,7 +99,7 @@ def ticks_of(choice: Choice, catalogue: Mapping[str, Scenario], lists: Iterable[
     wanted = {
         "scenarios": scenarios,
         "backends": choice.backends or shared,
-        "strategies": chosen_strategies(choice),
+        "strategies": choice.effective_strategies,
     }
     return {
         panel.key: tuple(item.name for item in panel.items if item.name in wanted[panel.key] and not item.unavailable)
@@ -106,13 +110,13 @@ def ticks_of(choice: Choice, catalogue: Mapping[str, Scenario], lists: Iterable[
 def _scenario(name: str, scenario: Scenario) -> Item:
     about = [f"{scenario.summary} {scenario.shows}"]
     if scenario.references:
-        first, *others = map(reference_in_words, scenario.references)
+        first, *others = map(reference_text, scenario.references)
         about += [f"Published: {first}", *(f"· {other}" for other in others)]
     return Item(name, brief_extent(scenario), tuple(about))
 
 
 def brief_extent(scenario: Scenario) -> str:
-    """How much a scenario does, in the few columns beside its name: `20 clients, 100 adds`, `1 client, 100 at once`."""
+    """Return how much a scenario does: `20 clients, 100 adds`, `1 client, 100 at once`."""
     if scenario.duration:
         amount = f"{parse_duration(scenario.duration):g} s"
     elif scenario.operation == "add_batch" and scenario.batch_size == scenario.items:
@@ -122,12 +126,12 @@ def brief_extent(scenario: Scenario) -> str:
     return f"{plural(scenario.clients, 'client')}, {amount}"
 
 
-def reference_in_words(reference: Reference) -> str:
-    """`AgentMem 14.3 ops/s, measured (its benchmark of 2025-12-10 on macOS)`."""
-    amount = format_rate(reference.memories_per_s)
+def reference_text(reference: Reference) -> str:
+    """Return `AgentMem 14.3 memories/s, measured (its benchmark of 2025-12-10 on macOS)`."""
+    rate = format_rate(reference.memories_per_s)
     if reference.memories_per_s_high is not None:
-        amount += f"–{format_rate(reference.memories_per_s_high)}"
-    return f"{reference.system} {amount} ops/s, {reference.kind} ({reference.source})"
+        rate += f"–{format_rate(reference.memories_per_s_high)}"
+    return f"{reference.system} {rate} memories/s, {reference.kind} ({reference.source})"
 
 
 def _backend(info: BackendInfo, version: str | None) -> Item:
@@ -139,210 +143,223 @@ def _strategies(known: Iterable[BackendInfo]) -> Iterable[Item]:
     shipped = [f"· {info.name}: {', '.join(info.default_strategies)}" for info in known if info.capabilities.embeds]
     yield Item(SHIPPED, "what each backend uses", ("Each backend with the strategies that it ships with:", *shipped))
     for name, info in STRATEGIES.items():
-        yield Item(name, brief(info.summary), (f"{info.summary[0].upper()}{info.summary[1:]}.", *_options(info)))
+        about = (f"{info.summary[0].upper()}{info.summary[1:]}.", *_strategy_options(info))
+        yield Item(name, brief(info.summary), about)
 
 
-def _options(info: StrategyInfo) -> Iterable[str]:
+def _strategy_options(info: StrategyInfo) -> Iterable[str]:
     fields = option_fields(info.name)
     yield "o changes its options:" if fields else "It has no options."
     for option in fields:
-        yield f"· {option.name}: {option.description}; {option_value(option.default)} by default"
-
-
-def option_value(value: object) -> str:
-    """An option's value as a person writes it: `auto`, `20`, `false`."""
-    if isinstance(value, float):
-        return f"{value:g}"
-    return AUTO if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        yield f"· {option.name}: {option.description}; {option_text(option.default)} by default"
 
 
 def brief(summary: str) -> str:
-    """As many clauses of a summary as there is room for beside a name."""
+    """Return as many clauses of a summary as fit beside a name."""
     ends = [at for at, letter in enumerate(summary) if letter in ":,"] + [len(summary)]
-    return summary[: max((end for end in ends if end <= BRIEF), default=len(summary))]
+    return summary[: max((end for end in ends if end <= NOTE_COLUMNS), default=len(summary))]
 
 
 def settings(catalogue: Mapping[str, Scenario]) -> tuple[Setting, ...]:
-    """The settings of the form: first those that make a matrix, then those that hold for every run."""
-    return (_clients(), _threads(), _precision(), _store(), _loop(catalogue), _length(), _repeats(), _embedder())
+    """Return the rows of the form: first those that make a matrix, then those that apply to every run."""
+    options = run_options()
+    return (
+        _clients(options["clients"]),
+        _threads(options["threads"]),
+        _precision(options["precisions"]),
+        _store(options["stores"]),
+        _loop(options["target_operations_per_s"], catalogue),
+        _length(options["duration_s"], options["items"]),
+        _repeats(options["repeats"]),
+        _embedder(options["embedder"]),
+    )
 
 
-def _clients() -> Setting:
+def _clients(option: OptionField) -> Setting:
+    counts = {str(count): f"{plural(count, 'caller')} at once, whatever the scenario says." for count in CLIENT_COUNTS}
     return Setting(
         "clients",
-        _items({AS_SCENARIO: "Each scenario says how many."}, (1, 2, 4, 8, 16, 20, 32, 64), _callers),
-        "Concurrent callers, as agents that share one memory layer.",
+        _items({AS_SCENARIO: "Each scenario says how many.", **counts}),
+        f"{option.description} They stand for agents that share one memory layer.",
         lambda choice: tuple(map(str, choice.clients)) or (AS_SCENARIO,),
-        lambda names: {"clients": tuple(int(name) for name in names if name != AS_SCENARIO)},
+        lambda names: {"clients": () if names == (AS_SCENARIO,) else option.parse(names)},
         several=True,
         first_alone=True,
-        other=lambda text: str(_whole(text, CLIENTS_MAX)),
-        others=f"whole numbers from 1 to {CLIENTS_MAX:,}, with commas between them",
+        parse=lambda text: _parsed(option, text),
+        allowed=_several_of(option),
     )
 
 
-def _callers(number: int) -> str:
-    return f"{plural(number, 'caller')} at once, whatever the scenario says."
-
-
-def _threads() -> Setting:
+def _threads(option: OptionField) -> Setting:
+    counts = {str(count): "" for count in (1, 2, 4, 8)}
     return Setting(
         "threads",
-        _items({AUTO: "As the library or the strategy decides: as a rule, one for each core."}, (1, 2, 4, 8)),
-        "Threads that one session of the model uses for one call.",
-        lambda choice: tuple(AUTO if count is None else str(count) for count in choice.threads),
-        lambda names: {"threads": tuple(None if name == AUTO else int(name) for name in names)},
+        _items({AUTO: "As the library or the strategy decides: usually one per core.", **counts}),
+        option.description,
+        lambda choice: tuple(map(option_text, choice.threads)),
+        lambda names: {"threads": option.parse(names)},
         several=True,
-        other=lambda text: text if text == AUTO else str(_whole(text, THREADS_MAX)),
-        others=f"whole numbers from 1 to {THREADS_MAX:,}, with commas between them",
+        parse=lambda text: _parsed(option, text),
+        allowed=_several_of(option),
     )
 
 
-def _precision() -> Setting:
+def _precision(option: OptionField) -> Setting:
     meanings = {
         "fp32": "32-bit floats, as published.",
-        "int8": "8-bit integers: quicker where the processor has instructions for them; vectors differ a little.",
+        "int8": "8-bit integers: faster where the processor has instructions for them; vectors differ slightly.",
     }
     return Setting(
         "precision",
-        _items(meanings),
-        "What the model computes in.",
+        _items({name: meanings.get(name, "") for name in option.choices}),
+        option.description,
         lambda choice: tuple(choice.precisions),
         lambda names: {"precisions": names},
         several=True,
     )
 
 
-def _store() -> Setting:
+def _store(option: OptionField) -> Setting:
     stores = tuple(
-        Item(name, "" if store.thread_safe else "!", tuple(filter(None, (store.summary, store.warning))), why)
+        Item(name, "" if store.thread_safe else "!", tuple(filter(None, (store.summary, store.warning))), reason)
         for name, store in STORES.items()
-        for why in (store.unavailable,)
+        for reason in (store.unavailable,)
     )
     return Setting(
         "store",
         stores,
-        "Where vectors are kept.",
+        option.description,
         lambda choice: tuple(name for name in choice.stores if name in STORES),
         lambda names: {"stores": names},
         several=True,
     )
 
 
-def _loop(catalogue: Mapping[str, Scenario]) -> Setting:
+def _loop(option: OptionField, catalogue: Mapping[str, Scenario]) -> Setting:
     closed = AS_SCENARIO if any(scenario.rate for scenario in catalogue.values()) else "closed"
-    meanings = {closed: "A closed loop, unless the scenario has a rate: a client's next operation starts when its last "
-                        "one ends."}  # fmt: skip
+    closed_loop = "A closed loop, unless the scenario has a rate: each operation starts when the last one ends."
     rates = {
-        f"{rate}/s": f"An open loop: {rate} operations a second fall due, all clients together, whether or not the "
-        "last ones have ended; latency counts from then."
+        f"{rate}{PER_SECOND}": f"An open loop: {rate} operations per second fall due for all clients together, whether "
+        "or not earlier ones have ended. Latency counts from then."
         for rate in (20, 50, 100, 200, 500)
     }
+
+    def parse(text: str) -> str:
+        return f"{_value_of(option, text.removesuffix(PER_SECOND).replace(',', '')):.10g}{PER_SECOND}"
+
+    def rate_of(names: Names) -> float | None:
+        return None if names == (closed,) else float(names[0].removesuffix(PER_SECOND))
+
+    def name_of(choice: Choice) -> Names:
+        rate = choice.target_operations_per_s
+        return (closed if rate is None else f"{rate:.10g}{PER_SECOND}",)
+
     return Setting(
         "loop",
-        _items(meanings | rates),
-        "When operations start.",
-        lambda choice: (
-            closed if choice.target_operations_per_s is None else f"{choice.target_operations_per_s:.10g}/s",
-        ),
-        lambda names: {"target_operations_per_s": None if names == (closed,) else float(names[0].removesuffix("/s"))},
-        other=_rate,
-        others="operations a second, all clients together",
+        _items({closed: closed_loop, **rates}),
+        option.description,
+        name_of,
+        lambda names: {"target_operations_per_s": rate_of(names)},
+        parse=parse,
+        allowed=f"operations per second: {allowed_values(option.name)}",
     )
 
 
-def _length() -> Setting:
-    meanings = {AS_SCENARIO: "Each scenario says how long, or how many memories."}
-    lengths = {f"{seconds} s": f"Every run is measured for {plural(seconds, 'second')}." for seconds in (1, 3, 10, 30)}
-    counts = {_memories(items): f"Every run ends after {_memories(items)}." for items in (100,)}
+def _length(duration: OptionField, items: OptionField) -> Setting:
+    seconds = {f"{count} s": f"Measure every run for {plural(count, 'second')}." for count in (1, 3, 10, 30)}
+
+    def parse(text: str) -> str:
+        count = text.removesuffix(MEMORIES).rstrip()
+        if count[-1:].isdigit():
+            return _memories(_value_of(items, count.replace(",", "")))
+        return _seconds(parse_duration(text))
+
+    def read(choice: Choice) -> Names:
+        if choice.items is not None:
+            return (_memories(choice.items),)
+        return (AS_SCENARIO if choice.duration_s is None else _seconds(choice.duration_s),)
+
+    def write(names: Names) -> dict[str, object]:
+        (name,) = names
+        counted = name.endswith(MEMORIES)
+        return {
+            items.name: items.parse(name.removesuffix(MEMORIES).replace(",", "")) if counted else None,
+            duration.name: None if counted or name == AS_SCENARIO else parse_duration(name),
+        }
+
     return Setting(
         "length",
-        _items(meanings | lengths | counts),
-        "How long a run is: a time, or a number of memories.",
-        _lengths_of,
-        _length_fields,
-        other=_length_name,
-        others="a time with its unit, such as 500ms, 5s or 2m, or a number of memories",
+        _items(
+            {
+                AS_SCENARIO: "Each scenario says how long, or how many memories.",
+                **seconds,
+                _memories(100): "Every run ends after 100 memories.",
+            }
+        ),
+        "When a run ends: after a time, or after a number of memories.",
+        read,
+        write,
+        parse=parse,
+        allowed="a time with its unit, such as 500ms, 5s or 2m, or a number of memories",
     )
 
 
-def _lengths_of(choice: Choice) -> Names:
-    if choice.items is not None:
-        return (_memories(choice.items),)
-    return (AS_SCENARIO if choice.duration_s is None else _seconds(choice.duration_s),)
-
-
-def _length_fields(names: Names) -> dict[str, object]:
-    items, duration_s = None, None
-    if names[0].endswith(MEMORIES):
-        items = _whole(names[0].removesuffix(MEMORIES), ITEMS_MAX)
-    elif names[0] != AS_SCENARIO:
-        duration_s = parse_duration(names[0])
-    return {"items": items, "duration_s": duration_s}
-
-
-def _length_name(text: str) -> str:
-    count = text.removesuffix(MEMORIES).rstrip()
-    return _memories(_whole(count, ITEMS_MAX)) if count[-1:].isdigit() else _seconds(parse_duration(text))
-
-
-def _memories(items: int) -> str:
-    return f"{items:,}{MEMORIES}"
+def _memories(count: int) -> str:
+    return f"{count:,}{MEMORIES}"
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.10g} s"
 
 
-def _repeats() -> Setting:
+def _repeats(option: OptionField) -> Setting:
+    counts = {str(count): f"{count} repeats in one process; their spread gives an interval." for count in (3, 5, 10)}
     return Setting(
         "repeats",
-        _items(
-            {"1": "Measured once."},
-            (3, 5, 10),
-            lambda count: f"Measured {count} times in one process; the spread gives an interval.",
-        ),
-        "How often each run is measured.",
+        _items({"1": "Measure once.", **counts}),
+        option.description,
         lambda choice: (str(choice.repeats or 1),),
-        lambda names: {"repeats": None if names == ("1",) else int(names[0])},
-        other=lambda text: str(_whole(text, REPEATS_MAX)),
-        others=f"a whole number from 1 to {REPEATS_MAX}",
+        lambda names: {"repeats": None if names == ("1",) else option.parse(names[0])},
+        parse=lambda text: str(_value_of(option, text)),
+        allowed=allowed_values(option.name),
     )
 
 
-def _embedder() -> Setting:
+def _embedder(option: OptionField) -> Setting:
     meanings = {
         "model": "The embedding model.",
-        "fixed": "A table of ready vectors in place of the model: what remains is the pipeline's own cost.",
+        "fixed": "A table of ready vectors instead of the model: what remains is the cost of the rest.",
     }
     return Setting(
         "embedder",
-        _items(meanings),
-        "Where vectors come from.",
+        _items({name: meanings.get(name, "") for name in option.choices}),
+        option.description,
         lambda choice: (choice.embedder,),
         lambda names: {"embedder": names[0]},
     )
 
 
-def _items(
-    meanings: Mapping[str, str], numbers: Iterable[int] = (), meaning: Callable[[int], str] | None = None
-) -> tuple[Item, ...]:
-    counted = {str(number): meaning(number) if meaning else "" for number in numbers}
-    return tuple(Item(name, about=tuple(filter(None, (about,)))) for name, about in {**meanings, **counted}.items())
+def _items(meanings: Mapping[str, str]) -> tuple[Item, ...]:
+    return tuple(Item(name, about=tuple(filter(None, (meaning,)))) for name, meaning in meanings.items())
 
 
-def _whole(text: str, most: int) -> int:
-    digits = text.replace(",", "")
-    if not digits.isdecimal() or not 1 <= int(digits) <= most:
-        raise ValueError(f"{text!r} is no whole number from 1 to {most:,}")
-    return int(digits)
+def _parsed(option: OptionField, text: str) -> str:
+    """Return the name of one typed value of an option that takes several."""
+    (value,) = _value_of(option, (text,))
+    return option_text(value)
 
 
-def _rate(text: str) -> str:
+def _value_of(option: OptionField, text: object) -> Any:
+    """Return the value of a text.
+
+    Raises:
+        ValueError: The value is not allowed; a sentence that says what is.
+    """
     try:
-        rate = float(text.removesuffix("/s").replace(",", ""))
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= RATE_MAX:
-        raise ValueError(f"{text!r} is no rate above 0 and up to {RATE_MAX:,.0f} operations a second")
-    return f"{rate:.10g}/s"
+        return option.parse(text)
+    except ValueError as error:
+        raise ValueError(f"It {error}.") from error
+
+
+def _several_of(option: OptionField) -> str:
+    return f"{allowed_values(option.name)}; several with commas between them"

@@ -1,57 +1,59 @@
-"""A plan in words: how many runs, how long, with what weights, and what the runs are."""
+"""A plan in words: how many runs, how long they take, with which weights, and what they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
 from textual.content import Content
 
-from membench.messages.run import RunSpec, Workload
+from membench.analysis.groups import changed_options
+from membench.plan.checks import PlanError
 from membench.plan.matrix import Plan, expected_s
 from membench.plan.presets import BUILT_IN
+from membench.report.wording import DASHBOARD
 from membench.results.history import earlier_times
+from membench.spec.run import RunSpec
 from membench.tui.common.words import FAINT, shortened
-from membench.tui.plan.choices import option_value
 from membench.units import format_duration, plural
 from membench_backends.embedding.models.cache import WeightsOnDisk, weights_on_disk
-from membench_backends.embedding.strategies.catalogue import STRATEGIES
+from membench_backends.options import option_text
 
 GAP = "  "
-COLUMNS_TO_DROP = (5, 3)
-"""Of a group's line, where there is too little room: how much each run does, then the store."""
-LEAST = 12
-"""Columns that a cell keeps when it is cut."""
+OPTIONAL_COLUMNS = (5, 3)
+"""Columns of a group's line that are dropped where room is short: how much each run does, then the store."""
+CELL_MIN = 12
+"""Columns to which a cell can be cut."""
 
 
 def headline(plan: Plan) -> str:
-    """`12 runs, about 40 s, from earlier runs`."""
+    """Return `12 runs, about 40 s, from earlier runs`."""
     earlier = earlier_times(plan.runs)
-    total = sum(likely_s(run, took_s) for run, took_s in zip(plan.runs, earlier, strict=True))
+    total_s = sum(likely_s(run, took_s) for run, took_s in zip(plan.runs, earlier, strict=True))
     unknown = earlier.count(None)
     basis = "a first guess" if unknown == len(earlier) else f"{'partly ' if unknown else ''}from earlier runs"
-    return f"{plural(len(plan.runs), 'run')}, about {format_duration(total)}, {basis}"
+    return f"{plural(len(plan.runs), 'run')}, about {format_duration(total_s)}, {basis}"
 
 
 def likely_s(run: RunSpec, took_s: float | None) -> float:
-    """Seconds that a run will take, from those that the like of it took."""
+    """Return how long a run will take, given how long earlier runs of its task took."""
     return expected_s(run) if took_s is None else took_s
 
 
-def plan_in_words(plan: Plan, width: int, height: int, warnings: Sequence[str] = ()) -> Content:
-    """The plan with everything that a reader must know before it runs; each of its runs, where there is room."""
+def plan_text(plan: Plan, width: int, height: int, warnings: Sequence[str] = ()) -> Content:
+    """Return what a user must know before the plan runs, and each of its runs where there is room."""
+    notes = [DASHBOARD.fact(note) for note in plan.notes]
     lines = [_with_keys(f"{headline(plan)}.", width)]
     lines += [Content.styled(line, FAINT) for line in model_lines(plan)]
-    lines += [Content.styled(f"! {line}", "$warning") for line in (*plan.notes, *warnings)]
+    lines += [Content.styled(f"! {line}", "$warning") for line in (*notes, *warnings)]
     lines += [Content(""), *(Content(line) for line in group_lines(plan, width))]
     if len(lines) + 1 + len(plan.runs) <= height:
         lines += [Content(""), *(Content.styled(line, FAINT) for line in run_lines(plan, width))]
     return Content("\n").join(lines)
 
 
-def _with_keys(words: str, width: int) -> Content:
-    """The first line, with as many keys behind it as there is room for."""
-    line = Content.styled(words, "bold")
+def _with_keys(text: str, width: int) -> Content:
+    """Return the first line, followed by as many keys as fit."""
+    line = Content.styled(text, "bold")
     for hint in (
         Content.assemble(("   enter", "bold $accent"), " runs it"),
         Content.assemble(("   p", "bold $accent"), " presets"),
@@ -64,7 +66,7 @@ def _with_keys(words: str, width: int) -> Content:
 
 
 def run_lines(plan: Plan, width: int) -> list[str]:
-    """A line for each run, in their order: `1  single-add · agentmem · mutex · local · 1 client  4 s`."""
+    """Return a line per run, in order: `1  single-add · agentmem · mutex · local · 1 client  4 s`."""
     digits = len(str(len(plan.runs)))
     times = [format_duration(likely_s(*pair)) for pair in zip(plan.runs, earlier_times(plan.runs), strict=True)]
     room = width - digits - max(map(len, times)) - 2 * len(GAP)
@@ -76,40 +78,41 @@ def run_lines(plan: Plan, width: int) -> list[str]:
     ]
 
 
-def refusal_in_words(problem: str) -> Content:
-    """Why there is no plan."""
-    return Content.assemble(("✗ ", "bold $error"), (f"{problem[:1].upper()}{problem[1:]}", "$error"))
+def error_text(error: PlanError) -> Content:
+    """Return why a choice makes no plan."""
+    text = DASHBOARD.plan_error(error)
+    return Content.assemble(("✗ ", "bold $error"), (f"{text[:1].upper()}{text[1:]}", "$error"))
 
 
 def model_lines(plan: Plan) -> list[str]:
-    """A line for each model: `bge-small-en-v1.5, fp32: speed twin, cached; similarities mean nothing.`."""
+    """Return a line per model: `bge-small-en-v1.5, fp32: speed twin, cached; similarities are meaningless.`."""
     precisions: dict[str, dict[str, None]] = {}
     for run in plan.runs:
-        if run.strategy:
+        if run.model and run.precision:
             precisions.setdefault(run.model, {})[run.precision] = None
-    return [model_in_words(model, weights_on_disk(model), found) for model, found in precisions.items()]
+    return [model_text(model, weights_on_disk(model), names) for model, names in precisions.items()]
 
 
-def model_in_words(model: str, found: WeightsOnDisk, precisions: Iterable[str]) -> str:
-    """What a model is here, and what its figures mean."""
-    meaning = "; similarities mean nothing" if found.weights == "twin" else ""
-    return f"{model.rpartition('/')[2]}, {' and '.join(precisions)}: {found.note}{meaning}."
+def model_text(model: str, weights: WeightsOnDisk, precisions: Iterable[str]) -> str:
+    """Return the weights that runs of a model use, and what their figures mean."""
+    meaning = "; similarities are meaningless" if weights.weights == "twin" else ""
+    return f"{model.rpartition('/')[2]}, {' and '.join(precisions)}: {weights.note}{meaning}."
 
 
 def group_lines(plan: Plan, width: int) -> list[str]:
-    """A line for each scenario and backend: `concurrent-add  agentmem  mutex, queue  20 clients  2 runs`."""
+    """Return a line per scenario and backend: `concurrent-add  agentmem  mutex, queue  20 clients  2 runs`."""
     groups: dict[tuple[str, str], list[RunSpec]] = {}
     for run in plan.runs:
         groups.setdefault((run.scenario, run.backend), []).append(run)
-    rows = [(scenario, backend, *_told(runs)) for (scenario, backend), runs in groups.items()]
+    rows = [(scenario, backend, *_cells(runs)) for (scenario, backend), runs in groups.items()]
     columns = [index for index, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
-    for dropped in COLUMNS_TO_DROP:
+    for dropped in OPTIONAL_COLUMNS:
         if dropped in columns and _width(rows, columns) > width:
             columns.remove(dropped)
     widths = {column: max(len(row[column]) for row in rows) for column in columns}
     while sum(widths.values()) + len(GAP) * (len(columns) - 1) > width:
         widest = max(columns, key=lambda column: widths[column])
-        if widths[widest] <= LEAST:
+        if widths[widest] <= CELL_MIN:
             break
         widths[widest] -= 1
     return [GAP.join(shortened(row[n], widths[n]).ljust(widths[n]) for n in columns).rstrip() for row in rows]
@@ -119,23 +122,23 @@ def _width(rows: Sequence[tuple[str, ...]], columns: Sequence[int]) -> int:
     return sum(max(len(row[column]) for row in rows) for column in columns) + len(GAP) * (len(columns) - 1)
 
 
-def _told(runs: Sequence[RunSpec]) -> tuple[str, str, str, str, str]:
-    """What the runs of a scenario and a backend are: how they embed, stores, clients, extent, number."""
-    clients = dict.fromkeys(run.workload.clients for run in runs)
+def _cells(runs: Sequence[RunSpec]) -> tuple[str, str, str, str, str]:
+    """Return how the runs of a scenario and backend embed, their stores, clients, extent and number."""
+    clients = dict.fromkeys(run.clients for run in runs)
     return (
         _embedding(runs),
         ", ".join(dict.fromkeys(run.store for run in runs if run.store)),
         f"{', '.join(map(str, clients))} {'client' if max(clients) == 1 else 'clients'}",
-        extent_in_words(runs[0].workload),
+        extent_text(runs[0]),
         plural(len(runs), "run"),
     )
 
 
 def _embedding(runs: Sequence[RunSpec]) -> str:
-    """`mutex, queue (size 128); int8; 1, 2 threads`."""
-    strategies = dict.fromkeys(strategy_in_words(run) for run in runs if run.strategy)
-    precisions = dict.fromkeys(run.precision for run in runs if run.strategy)
-    threads = dict.fromkeys(str(run.threads or "auto") for run in runs if run.strategy)
+    """Return `mutex, queue (size 128); int8; 1, 2 threads`."""
+    strategies = dict.fromkeys(strategy_text(run) for run in runs if run.strategy)
+    precisions = dict.fromkeys(run.precision for run in runs if run.precision)
+    threads = dict.fromkeys(option_text(run.threads) for run in runs if run.strategy)
     parts = [", ".join(strategies)]
     if any(precision != "fp32" for precision in precisions):
         parts.append(" and ".join(precisions))
@@ -146,26 +149,24 @@ def _embedding(runs: Sequence[RunSpec]) -> str:
     return "; ".join(filter(None, parts))
 
 
-def strategy_in_words(run: RunSpec) -> str:
-    """`queue`, or `queue (size 128)` where its options are not the defaults."""
-    assert run.strategy is not None
-    defaults = msgspec.structs.asdict(STRATEGIES[run.strategy].options())
-    changed = {name: option_value(value) for name, value in run.strategy_options.items() if value != defaults.get(name)}
-    return f"{run.strategy} ({options_in_words(changed)})" if changed else run.strategy
+def strategy_text(run: RunSpec) -> str:
+    """Return `queue`, or `queue (size 128)` where an option differs from its default."""
+    changed = {name: option_text(value) for name, value in changed_options(run).items()}
+    return f"{run.strategy} ({options_text(changed)})" if changed else str(run.strategy)
 
 
-def options_in_words(changed: dict[str, str]) -> str:
-    """`size 128, wait 5 ms`."""
-    words = (
+def options_text(changed: dict[str, str]) -> str:
+    """Return `size 128, wait 5 ms`."""
+    parts = (
         (name.removesuffix("_ms").replace("_", " "), value, name.endswith("_ms")) for name, value in changed.items()
     )
-    return ", ".join(f"{name} {value}{' ms' * in_ms}" for name, value, in_ms in words)
+    return ", ".join(f"{name} {value}{' ms' * in_ms}" for name, value, in_ms in parts)
 
 
-def extent_in_words(workload: Workload) -> str:
-    """`100 memories`, `3 s at 50/s, 3 times`."""
-    parts = [f"{workload.duration_s:g} s" if workload.duration_s else plural(workload.items or 0, "memory", "memories")]
-    if workload.target_operations_per_s:
-        parts.append(f"at {workload.target_operations_per_s:g}/s")
-    times = f", {workload.repeats} times" if workload.repeats > 1 else ""
+def extent_text(run: RunSpec) -> str:
+    """Return `100 memories`, `3 s at 50/s, 3 times`."""
+    parts = [f"{run.duration_s:g} s" if run.duration_s else plural(run.items or 0, "memory", "memories")]
+    if run.target_operations_per_s:
+        parts.append(f"at {run.target_operations_per_s:g}/s")
+    times = f", {run.repeats} times" if run.repeats > 1 else ""
     return " ".join(parts) + times

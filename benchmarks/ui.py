@@ -76,7 +76,7 @@ def _report_keys() -> None:
 
 def _report(figure: str, value: float, unit: str, bound: float | None = None) -> None:
     verdict = "" if bound is None else f"   at most {bound:g}: {'pass' if value <= bound else 'MISS'}"
-    print(f"{figure:<47} {value:8.2f} {unit:<12}{verdict}", flush=True)
+    print(f"{figure:<47} {value:8.2f} {unit:<12}{verdict}".rstrip(), flush=True)
 
 
 def first_paints_s() -> list[tuple[float, float]]:

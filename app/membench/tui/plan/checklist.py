@@ -199,7 +199,7 @@ class CheckList(OptionList, inherit_bindings=False):
 
     def _prompt(self, item: Item) -> Content:
         room = self.size.width - self.styles.scrollbar_size_vertical - self._name_width - 6
-        beside = "missing" if item.unavailable else self.changed.get(item.name, item.beside)
+        beside = "missing" if item.unavailable else self.changed.get(item.name, item.note)
         beside = shortened(beside, room) if room >= BESIDE_LEAST or len(beside) <= room else ""
         name = item.name.ljust(self._name_width + 2) if beside else item.name
         if item.unavailable:

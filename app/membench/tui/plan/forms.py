@@ -14,8 +14,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from membench.tui.plan.choices import Names, Setting, option_value
+from membench.tui.plan.choices import Names, Setting
 from membench_backends.embedding.strategies.catalogue import OptionField, option_fields, parse_options
+from membench_backends.options import option_text
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -93,7 +94,7 @@ def strategy_form(strategy: str, values: Mapping[str, str]) -> Form:
             except ValueError:
                 raise ValueError(f"It must be {option.allowed}.") from None
 
-        default = option_value(option.default)
+        default = option_text(option.default)
         takes = f"{option.allowed[0].upper()}{option.allowed[1:]}; {default} by default."
         return Field(option.name, option.description, takes, values.get(option.name, default), check)
 
@@ -104,7 +105,7 @@ def changed_options(strategy: str, values: Mapping[str, str]) -> dict[str, str]:
     """Of the values of a form, those that are not the default."""
     given = parse_options(strategy, values)
     return {
-        option.name: option_value(getattr(given, option.name))
+        option.name: option_text(getattr(given, option.name))
         for option in option_fields(strategy)
         if getattr(given, option.name) != option.default
     }
@@ -112,7 +113,7 @@ def changed_options(strategy: str, values: Mapping[str, str]) -> dict[str, str]:
 
 def setting_form(setting: Setting, chosen: Names) -> Form:
     """One line for values that are not in the row of a setting."""
-    takes = f"{setting.others[0].upper()}{setting.others[1:]}."
+    takes = f"{setting.allowed[0].upper()}{setting.allowed[1:]}."
     typed = "" if chosen == (setting.values[0].name,) else ", ".join(chosen)
     return Form(
         "Another value", [Field(setting.title, setting.about, takes, typed, lambda text: typed_names(setting, text))]
@@ -125,6 +126,6 @@ def typed_names(setting: Setting, text: str) -> Names:
     Raises:
         ValueError: One of them cannot be taken.
     """
-    assert setting.other is not None
+    assert setting.parse is not None
     parts = [part.strip() for part in text.split(",")] if setting.several else [text]
-    return tuple(dict.fromkeys(setting.other(part) for part in parts if part)) or (setting.values[0].name,)
+    return tuple(dict.fromkeys(setting.parse(part) for part in parts if part)) or (setting.values[0].name,)

@@ -29,7 +29,7 @@ from membench.tui.plan.checklist import CheckList, Edge
 from membench.tui.plan.form import PlanForm
 from membench.tui.plan.forms import setting_form, strategy_form, typed_names
 from membench.tui.plan.settings import Settings
-from membench.tui.plan.summary import error_text, group_lines, headline, plan_text
+from membench.tui.plan.summary import error_text, headline, plan_text, preset_description, preset_extent
 from membench_backends.embedding.strategies.catalogue import STRATEGIES
 
 EXAMINE_AFTER_S = 1.5
@@ -202,7 +202,10 @@ class PlanScreen(Place):
         """Open the presets."""
         from membench.tui.plan.presets import Presets
 
-        self.app.push_screen(Presets(self._extent, self._description, self.action_save), self._apply_preset)
+        width = min(DIALOG_WIDTH, self.app.size.width - 6)
+        extent = partial(preset_extent, catalogue=self._catalogue)
+        description = partial(preset_description, catalogue=self._catalogue, width=width)
+        self.app.push_screen(Presets(extent, description, self.action_save), self._apply_preset)
 
     def _apply_preset(self, preset: Preset | None) -> None:
         if preset is None:
@@ -240,24 +243,6 @@ class PlanScreen(Place):
         self._show_plan()
         if isinstance(self.app.screen, Presets):
             self.app.screen.read()
-
-    def _extent(self, preset: Preset) -> str:
-        """Return how much a preset runs, and for how long."""
-        try:
-            return headline(make_plan(preset.choice, self._catalogue)).rpartition(", ")[0]
-        except PlanError:
-            return "cannot run here"
-
-    def _description(self, preset: Preset) -> Content:
-        """Return what a preset shows, how long it takes, and its runs."""
-        try:
-            plan = make_plan(preset.choice, self._catalogue)
-        except PlanError as error:
-            return error_text(error)
-        width = min(DIALOG_WIDTH, self.app.size.width - 6)
-        head = [Content.styled(preset.shows, "bold")] if preset.shows else []
-        lines = [f"{headline(plan)}:", *group_lines(plan, width)]
-        return Content("\n").join([*head, *(Content.styled(line, "$foreground 60%") for line in lines)])
 
     def _plan_or_notify(self, title: str) -> Plan | None:
         """Return the plan; None, with a notification, where the choice makes none."""

@@ -222,7 +222,7 @@ class Settings(ScrollView, can_focus=True):
         They begin with a later one than the first where the one under the cursor would not be in sight.
         """
         values, chosen = self._values(setting), self.chosen[setting.title]
-        words = [f"{item.name}{item.beside}" for item in values]
+        words = [f"{item.name}{item.note}" for item in values]
         cells = [f"[{word}]" if item.name in chosen else f" {word} " for item, word in zip(values, words, strict=True)]
         first, room = 0, self.size.width - self._label_width - 1
         if setting is self.setting:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from textual.content import Content
 
 from membench.analysis.groups import changed_options
 from membench.plan.checks import PlanError
-from membench.plan.matrix import Plan, expected_s
-from membench.plan.presets import BUILT_IN
+from membench.plan.matrix import Plan, expected_s, make_plan
+from membench.plan.presets import BUILT_IN, Preset
+from membench.plan.scenarios import Scenario
 from membench.report.wording import DASHBOARD
 from membench.results.history import earlier_times
 from membench.spec.run import RunSpec
@@ -82,6 +83,25 @@ def error_text(error: PlanError) -> Content:
     """Return why a choice makes no plan."""
     text = DASHBOARD.plan_error(error)
     return Content.assemble(("✗ ", "bold $error"), (f"{text[:1].upper()}{text[1:]}", "$error"))
+
+
+def preset_extent(preset: Preset, catalogue: Mapping[str, Scenario]) -> str:
+    """Return how much a preset runs, and for how long."""
+    try:
+        return headline(make_plan(preset.choice, catalogue)).rpartition(", ")[0]
+    except PlanError:
+        return "cannot run here"
+
+
+def preset_description(preset: Preset, catalogue: Mapping[str, Scenario], width: int) -> Content:
+    """Return what a preset shows, how long it takes, and its runs."""
+    try:
+        plan = make_plan(preset.choice, catalogue)
+    except PlanError as error:
+        return error_text(error)
+    head = [Content.styled(preset.shows, "bold")] if preset.shows else []
+    lines = [f"{headline(plan)}:", *group_lines(plan, width)]
+    return Content("\n").join([*head, *(Content.styled(line, FAINT) for line in lines)])
 
 
 def model_lines(plan: Plan) -> list[str]:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from membench.messages.run import Corpus, RunSpec, Tick, Workload
-from membench.plan.matrix import Choice, Plan, make_plan
+from membench.messages.run import Tick
+from membench.plan.matrix import Plan, make_plan
+from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
+from membench.spec.run import Corpus, RunSpec
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "membench-tui"
 PATIENCE_S = 120.0
@@ -79,32 +81,27 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def workload() -> Callable[..., Workload]:
-    """Makes a workload: one client, ten memories of the benchmark's text, unless told otherwise."""
-
-    def make(**changes: object) -> Workload:
-        settings = {"operation": "add", "corpus": Corpus(kind="benchmark"), "clients": 1, "items": 10}
-        return Workload(**{**settings, **changes})
-
-    return make
-
-
-@pytest.fixture
-def spec(workload: Callable[..., Workload]) -> Callable[..., RunSpec]:
-    """Makes a run of a backend that embeds and stores, with changes to its workload."""
+def spec() -> Callable[..., RunSpec]:
+    """A factory of runs: one client of a backend that embeds and stores, with ten memories of the benchmark's text."""
 
     def make(**changes: object) -> RunSpec:
-        return RunSpec(
-            run_id="run-1",
-            plan_id="plan-1",
-            scenario="quick",
-            workload=workload(**changes),
-            backend="mem0",
-            strategy="mutex",
-            strategy_options={},
-            store="local",
-            model="BAAI/bge-small-en-v1.5",
-        )
+        settings = {
+            "run_id": "run-1",
+            "plan_id": "plan-1",
+            "scenario": "quick",
+            "backend": "mem0",
+            "strategy": "mutex",
+            "strategy_options": {},
+            "store": "local",
+            "operation": "add",
+            "corpus": Corpus(kind="benchmark"),
+            "clients": 1,
+            "items": None if "duration_s" in changes else 10,
+            "model": "BAAI/bge-small-en-v1.5",
+            "precision": "fp32",
+            "embedder": "model",
+        }
+        return RunSpec(**{**settings, **changes})
 
     return make
 
@@ -124,7 +121,6 @@ def tick() -> Callable[..., Tick]:
             "latency_ns": (1000, 2000),
             "latency_counts": (1, 1),
             "cpu_percent_per_core": (10.0, 90.0),
-            "rss_mb": 100.0,
             "client_items": (1, 1),
         }
         return Tick(**{**settings, **changes})

@@ -175,7 +175,8 @@ def _option(field: inspect.Field, hint: object) -> OptionField:
     extra: dict[str, Any] = {}
     allows_auto = several = False
     declared = field.type
-    while type(declared) not in _KINDS:
+    choices = _choices(hint)
+    while type(declared) not in _KINDS or not all(isinstance(choice, str) for choice in choices):
         if isinstance(declared, inspect.Metadata):
             description = description or (declared.extra_json_schema or {}).get("description", "")
             extra = (declared.extra or {}) | extra
@@ -198,7 +199,7 @@ def _option(field: inspect.Field, hint: object) -> OptionField:
         above=getattr(declared, "gt", None),
         maximum=getattr(declared, "le", None),
         below=getattr(declared, "lt", None),
-        choices=_choices(hint),
+        choices=choices,
         description=description,
         extra=extra,
     )

@@ -210,7 +210,9 @@ def test_option_text(value: object, text: str) -> None:
     assert option_text(value) == text
 
 
-@pytest.mark.parametrize("annotation", [dict[str, int], int | str, tuple[int, ...] | None, tuple[int, int]])
+@pytest.mark.parametrize(
+    "annotation", [dict[str, int], int | str, tuple[int, ...] | None, tuple[int, int], Literal[1, 2]]
+)
 def test_an_unsupported_type_is_an_error(annotation: Any) -> None:
     options = msgspec.defstruct("Options", [("odd", annotation, None)])
 

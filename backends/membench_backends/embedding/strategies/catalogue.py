@@ -15,12 +15,12 @@ from membench_backends.embedding.strategies.mutex import MutexOptions, MutexStra
 from membench_backends.embedding.strategies.pool import PoolOptions, PoolStrategy
 from membench_backends.embedding.strategies.queue import QueueOptions, QueueStrategy
 from membench_backends.embedding.strategies.shared import SharedOptions, SharedStrategy
-from membench_backends.options import AUTO, OptionField
+from membench_backends.options import OptionField
 
 if TYPE_CHECKING:
     from membench_backends.base import LoadTokenModel, Strategy
 
-__all__ = ["AUTO", "STRATEGIES", "OptionField", "StrategyInfo", "option_fields", "parse_options"]
+__all__ = ["STRATEGIES", "OptionField", "StrategyInfo", "option_fields", "parse_options"]
 
 
 class StrategyInfo(msgspec.Struct, frozen=True):

@@ -84,7 +84,7 @@ def _measure_corpus(
     print(f"\n{corpus}: best offline layout {layout}")
     limits_texts_per_s: list[float] = []
     rounds = measure_rounds(
-        strategies, texts, options, before=lambda: limits_texts_per_s.append(search.again(layout).texts_per_s)
+        strategies, texts, options, before=lambda: limits_texts_per_s.append(search.measure(layout).texts_per_s)
     )
     print(
         f"  limit {statistics.median(limits_texts_per_s):.0f} texts/s "

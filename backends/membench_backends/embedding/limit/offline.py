@@ -102,8 +102,8 @@ class OfflineSearch:
             tokens=tuple(map(len, map(self._model(1, 0).tokenise, self._texts))),
         )
 
-    def again(self, layout: Layout) -> Pass:
-        """Make one more pass with a layout over the whole sample."""
+    def measure(self, layout: Layout) -> Pass:
+        """Make one pass with a layout over the whole sample."""
         return self._pass(layout, self._texts)
 
     def _splits(self) -> list[Layout]:
@@ -145,18 +145,19 @@ def embed_all(texts: Sequence[str], layout: Layout, models: Sequence[TokenModel]
     """Embed all texts once with a layout: tokenise, sort, run the batches, pool and normalise."""
     begin = time.perf_counter()
     with ThreadPoolExecutor(layout.batchers) as pool:
-        shares = [islice(texts, batcher, None, layout.batchers) for batcher in range(layout.batchers)]
+        shares = [islice(texts, first, None, layout.batchers) for first in range(layout.batchers)]
         tokenised = pool.map(lambda share: list(map(models[0].tokenise, share)), shares)
         tokens = sorted((text for share in tokenised for text in share), key=len)
         batches = cut([len(text) for text in tokens], layout.token_budget)
         waiting: SimpleQueue[slice] = SimpleQueue()
         for batch in reversed(batches):
             waiting.put(batch)
-        list(
-            pool.map(
-                lambda batcher: _run_batches(models[batcher % len(models)], tokens, waiting), range(layout.batchers)
-            )
-        )
+        batchers = [
+            pool.submit(_run_batches, models[number % len(models)], tokens, waiting)
+            for number in range(layout.batchers)
+        ]
+        for batcher in batchers:
+            batcher.result()
     elapsed_s = time.perf_counter() - begin
     text_tokens = sum(map(len, tokens))
     computed_tokens = sum((batch.stop - batch.start) * len(tokens[batch.stop - 1]) for batch in batches)

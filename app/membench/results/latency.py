@@ -103,17 +103,18 @@ def decode_latencies(latency_hdr: str) -> Latencies:
     from hdrh.histogram import HdrHistogram
 
     recorded = HdrHistogram.decode(latency_hdr).get_recorded_iterator()
-    return Latencies.of({_lowest_ns(item.value_iterated_to): item.count_at_value_iterated_to for item in recorded})
+    return Latencies.of({bucket_of(item.value_iterated_to): item.count_at_value_iterated_to for item in recorded})
+
+
+def bucket_of(value_ns: int) -> int:
+    """Return the lowest value of the bucket that holds a latency in nanoseconds."""
+    shift = max(value_ns.bit_length() - SIGNIFICANT_BITS, 0)
+    return (value_ns >> shift) << shift
 
 
 def bin_of(latency_ns: float) -> int:
     """Return the number of the bin that holds a latency."""
     return math.floor(math.log10(max(latency_ns, 1)) * BINS_PER_DECADE)
-
-
-def _lowest_ns(value_ns: int) -> int:
-    shift = max(value_ns.bit_length() - SIGNIFICANT_BITS, 0)
-    return (value_ns >> shift) << shift
 
 
 def _highest_ns(value_ns: int) -> int:

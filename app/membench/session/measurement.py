@@ -18,7 +18,7 @@ from membench.analysis.statistics import bootstrap_interval, jain_index
 from membench.machine.facts import own_version
 from membench.messages.encoding import Message
 from membench.messages.run import Audit, Contention, Finished, RepeatEnded, Started, Tick
-from membench.results.latency import NS_PER_MS, Latencies
+from membench.results.latency import NS_PER_MS, Latencies, bucket_of
 from membench.results.limits import Limit, limit_for
 from membench.results.record import Record
 from membench.results.summary import Status
@@ -137,7 +137,7 @@ class Measurement:
 
     def _add(self, tick: Tick) -> None:
         for value, count in zip(tick.latency_ns, tick.latency_counts, strict=True):
-            self._latency_counts[value] += count
+            self._latency_counts[bucket_of(value)] += count
             self._operations += count
             self._busy_ns += value * count
         self.errors.update(tick.errors)

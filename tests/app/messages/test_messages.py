@@ -1,4 +1,4 @@
-"""What crosses the process border: frames however they arrive, and ticks that add up."""
+"""Messages: frames in chunks of any size, and merged ticks."""
 
 from __future__ import annotations
 
@@ -9,23 +9,9 @@ from functools import reduce
 import msgspec
 import pytest
 
-from membench.messages.run import (
-    Audit,
-    Auditing,
-    Failed,
-    Finished,
-    Frames,
-    Loading,
-    Prepared,
-    Progress,
-    RepeatEnded,
-    Started,
-    WarmingUp,
-    decode_message,
-    decode_spec,
-    frame,
-    merge,
-)
+from membench.messages.encoding import Frames, decode_message, decode_spec, frame
+from membench.messages.preparation import Prepared, Progress
+from membench.messages.run import Audit, Auditing, Failed, Finished, Loading, RepeatEnded, Started, WarmingUp, merge
 
 
 @pytest.fixture
@@ -46,7 +32,7 @@ def every_kind(tick):
     ]
 
 
-def test_messages_survive_being_cut_at_every_byte(every_kind):
+def test_messages_can_be_split_at_any_byte(every_kind):
     stream = b"".join(map(frame, every_kind))
     for cut in range(len(stream) + 1):
         frames = Frames()
@@ -54,7 +40,7 @@ def test_messages_survive_being_cut_at_every_byte(every_kind):
         assert [decode_message(body) for body in bodies] == every_kind
 
 
-def test_messages_survive_arriving_byte_by_byte(every_kind):
+def test_messages_can_arrive_byte_by_byte(every_kind):
     frames = Frames()
     arrived = [frames.feed(bytes([byte])) for byte in b"".join(map(frame, every_kind))]
 
@@ -62,7 +48,7 @@ def test_messages_survive_arriving_byte_by_byte(every_kind):
     assert [decode_message(body) for bodies in arrived for body in bodies] == every_kind
 
 
-def test_half_a_frame_is_kept_back():
+def test_an_incomplete_frame_is_buffered():
     frames = Frames()
     whole = frame(Loading(stage="loading"))
 
@@ -71,13 +57,13 @@ def test_half_a_frame_is_kept_back():
     assert frames.feed(whole[-1:]) == [whole[4:]]
 
 
-def test_a_run_survives_the_way_to_its_runner(spec):
+def test_a_spec_can_be_encoded_and_decoded(spec):
     sent = spec(target_operations_per_s=2.5, duration_s=3.0, items=None)
 
     assert decode_spec(Frames().feed(frame(sent))[0]) == sent
 
 
-def test_what_is_no_message_is_refused(spec):
+def test_other_bytes_are_not_messages(spec):
     for body in (b"", b"\xc1", b"\x01", frame(spec())[4:]):
         with pytest.raises(msgspec.DecodeError):
             decode_message(body)
@@ -94,12 +80,11 @@ def some_tick(tick, generator, elapsed_s):
         latency_ns=tuple(sorted(counts)),
         latency_counts=tuple(counts[value] for value in sorted(counts)),
         cpu_percent_per_core=(generator.uniform(0, 100), generator.uniform(0, 100)),
-        rss_mb=generator.uniform(100, 200),
         client_items=clients,
     )
 
 
-def test_merged_ticks_say_what_the_ticks_said(tick):
+def test_merging_ticks_keeps_their_sums(tick):
     generator = random.Random(1)
     ticks = [some_tick(tick, generator, elapsed_s=0.1 * (i + 1)) for i in range(50)]
     one = reduce(merge, ticks)
@@ -111,13 +96,12 @@ def test_merged_ticks_say_what_the_ticks_said(tick):
     latencies = sum((Counter(dict(zip(t.latency_ns, t.latency_counts, strict=True))) for t in ticks), Counter())
     assert dict(zip(one.latency_ns, one.latency_counts, strict=True)) == latencies
     assert list(one.latency_ns) == sorted(one.latency_ns)
-    assert one.rss_mb == max(t.rss_mb for t in ticks)
     assert one.client_items == tuple(sum(t.client_items[i] for t in ticks) for i in range(2))
     for core in range(2):
         assert one.cpu_percent_per_core[core] == pytest.approx(sum(t.cpu_percent_per_core[core] for t in ticks) / 50)
 
 
-def test_ticks_weigh_by_their_length(tick):
+def test_merged_core_use_is_weighted_by_duration(tick):
     one = merge(
         tick(duration_s=0.1, cpu_percent_per_core=(100.0, 0.0)), tick(duration_s=0.3, cpu_percent_per_core=(0.0, 100.0))
     )

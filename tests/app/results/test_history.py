@@ -1,4 +1,4 @@
-"""The history: kept whole, listed lightly, deleted with a way back, and never in the way of a run."""
+"""The history: whole records, light rows, deletion with undo, and never an obstacle to a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from membench.results.history import MIGRATIONS, UNDO, History, HistoryError, Keeper, UnknownRunError, history_path
+from membench.results.history import (
+    MIGRATIONS,
+    UNDO,
+    History,
+    HistoryError,
+    HistoryWriter,
+    UnknownRunError,
+    history_path,
+)
 from membench.session.measurement import Measurement
 
 
 @pytest.fixture
 def record(spec, tick):
-    """Makes a record of a run that went well, with a name and changes of the test's."""
+    """A factory of records of a run that went well."""
     measurement = Measurement(spec(clients=2))
     for number in range(12):
         measurement.feed(tick(elapsed_s=number / 10 + 0.1))
@@ -30,7 +38,7 @@ def record(spec, tick):
 
 @pytest.fixture
 def history():
-    """An empty history at its usual place."""
+    """An empty history at its usual path."""
     with History(create=True) as opened:
         yield opened
 
@@ -39,12 +47,12 @@ def names(history, *words):
     return [row.run_id for row in history.runs(words)]
 
 
-def test_a_record_comes_back_as_it_was_kept(history, record):
-    kept = record("abc", strategy_options={"batch": 64, "wait_ms": 2.5}, environment={"cpu": "a fast one"})
-    history.add(kept)
+def test_a_record_is_read_as_it_was_added(history, record):
+    added = record("abc", strategy_options={"batch": 64, "wait_ms": 2.5}, environment={"cpu": "a fast one"})
+    history.add(added)
 
-    assert history.record("abc") == kept
-    assert kept.latency_hdr is not None and len(kept.memories_per_s_windows) == 10
+    assert history.record("abc") == added
+    assert added.latency_hdr is not None and len(added.memories_per_s_windows) == 10
 
 
 def test_runs_are_listed_the_newest_first(history, record):
@@ -53,16 +61,18 @@ def test_runs_are_listed_the_newest_first(history, record):
     newest = history.runs()[0]
 
     assert names(history) == ["third", "second", "first"]
-    assert (newest.memories_per_s, newest.latency_p99_ms, newest.verdict) == (2.0, 1.5, "lock-bound")
-    assert (newest.backend, newest.strategy, newest.store, newest.clients) == ("mem0", "mutex", "local", 2)
-    assert not newest.reference
+    run = newest.figures
+    assert (run.memories_per_s, run.latency_p99_ms, newest.verdict) == (2.0, 1.5, "lock-bound")
+    assert (run.backend, run.strategy, run.store, run.clients) == ("mem0", "mutex", "local", 2)
+    assert (run.latency_hdr, run.locks, run.memories_per_s_windows) == (None, None, None), "rows are light"
+    assert (newest.state, newest.reference) == ("ok", False)
 
 
-def test_every_word_must_be_in_some_column(history, record):
+def test_every_word_must_occur_in_a_row(history, record):
     history.add(record("one", strategy="shared", verdict="lock-bound"))
     history.add(record("two", strategy="adaptive", verdict="lock-bound"))
     history.add(record("three", strategy="adaptive", verdict="compute-bound"))
-    history.refer("three", True)
+    history.set_reference("three", True)
 
     assert set(names(history, "adaptive")) == {"two", "three"}
     assert names(history, "Lock", "ADAPT") == ["two"]
@@ -70,7 +80,7 @@ def test_every_word_must_be_in_some_column(history, record):
     assert names(history, "adaptive", "nothing-like-it") == []
 
 
-def test_a_run_is_meant_by_its_beginning_or_by_its_age(history, record):
+def test_a_run_is_named_by_its_first_letters_or_its_age(history, record):
     for minute, run_id in enumerate(("ab1", "ab2", "abc", "ab2c")):
         history.add(record(run_id, minute))
 
@@ -84,7 +94,7 @@ def test_a_run_is_meant_by_its_beginning_or_by_its_age(history, record):
             history.resolve(word)
 
 
-def test_what_was_deleted_last_can_be_had_back(history, record):
+def test_undo_restores_what_was_deleted_last(history, record):
     for minute, run_id in enumerate("abcd"):
         history.add(record(run_id, minute))
     history.delete(["a"])
@@ -98,7 +108,7 @@ def test_what_was_deleted_last_can_be_had_back(history, record):
     assert names(history) == ["d", "c", "b", "a"]
 
 
-def test_what_was_deleted_long_ago_is_gone(history, record):
+def test_runs_deleted_long_ago_are_gone(history, record):
     history.add(record("old"))
     history.delete(["old"])
     with sqlite3.connect(history_path()) as database:
@@ -112,7 +122,7 @@ def test_what_was_deleted_long_ago_is_gone(history, record):
     assert names(history) == ["new"]
 
 
-def test_the_time_a_run_will_take_is_that_of_its_like(history, record, spec):
+def test_expected_time_is_that_of_earlier_runs_of_the_task(history, record, spec):
     for run_id, wall_s in (("a", 10.0), ("b", 12.0), ("c", 30.0)):
         history.add(record(run_id), wall_s)
     history.add(record("failed", status="failed"), 1.0)
@@ -123,28 +133,94 @@ def test_the_time_a_run_will_take_is_that_of_its_like(history, record, spec):
     assert history.expected_s(spec(clients=2, items=11)) is None
 
 
-def test_a_record_of_an_older_version_still_loads(history, record):
-    history.add(record("old"))
-    document = msgspec.to_builtins(record("old"))
-    del document["memories_per_s_windows"], document["environment"]
-    document["a_field_of_yesterday"] = 7
-    with sqlite3.connect(history_path()) as database:
-        database.execute("UPDATE runs SET record = ?", [zlib.compress(msgspec.json.encode(document))])
+OLD_TABLE = """CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, scenario TEXT NOT NULL, backend TEXT NOT NULL,
+    strategy TEXT, store TEXT, clients INTEGER NOT NULL, precision TEXT, embedder TEXT, weights TEXT,
+    ops_per_s REAL, latency_p99_ms REAL, time_lock REAL, lost INTEGER, duplicated INTEGER, corrupted INTEGER,
+    status TEXT NOT NULL, error TEXT, verdict TEXT, reference INTEGER NOT NULL DEFAULT 0, task TEXT NOT NULL,
+    wall_s REAL, deleted_at TEXT, record BLOB NOT NULL
+)"""
+
+
+def old_record(record):
+    """The record as version 1 of the file stores it: schema 1, compressed."""
+    document = {**msgspec.to_builtins(record), "schema": 1, "loop": "closed", "ops_per_s": record.memories_per_s}
+    del document["memories_per_s"], document["corpus"], document["seed"]
+    return zlib.compress(msgspec.json.encode(document))
+
+
+@pytest.fixture
+def old_history(record):
+    """A history of version 1 with a reference, a deleted run, and a damaged one."""
+    history_path().parent.mkdir(parents=True)
+    database = sqlite3.connect(history_path())
+    database.execute(OLD_TABLE)
+    database.execute("CREATE INDEX runs_by_time ON runs (started_at)")
+    database.execute("CREATE INDEX runs_by_task ON runs (task, started_at)")
+    now = datetime.now(UTC).isoformat()
+    for minute, (run_id, deleted_at, content) in enumerate(
+        (
+            ("reference", None, old_record(record("reference", 0))),
+            ("deleted", now, old_record(record("deleted", 1))),
+            ("damaged", None, b"not a record"),
+        )
+    ):
+        database.execute(
+            "INSERT INTO runs (run_id, started_at, scenario, backend, clients, status, reference, task, wall_s, "
+            "deleted_at, record) VALUES (?, ?, 'quick', 'mem0', 2, 'ok', ?, '[]', 12.0, ?, ?)",
+            [run_id, record("any", minute).started_at, run_id == "reference", deleted_at, content],
+        )
+    database.execute("PRAGMA user_version = 1")
+    database.commit()
     database.close()
-    loaded = history.record("old")
-
-    assert (loaded.memories_per_s_windows, loaded.environment) == (None, {})
-    assert loaded.memories_per_s == record("old").memories_per_s
 
 
-def test_reading_where_nothing_is_kept_leaves_nothing_behind(own_folders):
+def test_a_history_of_version_1_is_migrated(old_history, record, spec):
+    with History() as history:
+        (row,) = history.runs()
+        migrated = history.record("reference")
+
+        assert (row.run_id, row.reference, row.figures.memories_per_s) == ("reference", True, migrated.memories_per_s)
+        assert migrated.memories_per_s == record("any").memories_per_s
+        assert (migrated.corpus, migrated.seed, migrated.schema) == (None, None, 2)
+        assert history.expected_s(spec(clients=2)) == 12.0
+        assert history.undo() == 1
+        assert set(names(history)) == {"reference", "deleted"}
+
+
+def test_a_damaged_run_survives_the_migration_in_the_old_table(old_history):
+    with History():
+        pass
+    database = sqlite3.connect(history_path())
+
+    assert database.execute("SELECT run_id, record FROM runs_1").fetchall() == [("damaged", b"not a record")]
+    database.close()
+
+
+def test_a_migrated_history_drops_the_old_table(record, own_folders):
+    history_path().parent.mkdir(parents=True)
+    database = sqlite3.connect(history_path())
+    database.execute(OLD_TABLE)
+    database.execute("CREATE INDEX runs_by_time ON runs (started_at)")
+    database.execute("CREATE INDEX runs_by_task ON runs (task, started_at)")
+    database.execute("PRAGMA user_version = 1")
+    database.commit()
+    with History() as history:
+        history.add(record("new"))
+        assert names(history) == ["new"]
+
+    assert {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")} == {"runs"}
+    database.close()
+
+
+def test_reading_a_missing_history_creates_no_file(own_folders):
     with History() as history:
         assert history.runs() == []
         assert history.undo() == 0
     assert not (own_folders / "data").exists()
 
 
-def test_two_programs_keep_runs_at_the_same_time(record):
+def test_two_programs_can_add_runs_at_the_same_time(record):
     with History(create=True) as one, History(create=True) as other:
         one.add(record("a", 0))
         other.add(record("b", 1))
@@ -161,10 +237,10 @@ def test_a_newer_history_is_left_alone(record):
 
     with pytest.raises(HistoryError, match="written by a newer membench-tui"):
         History()
-    assert "newer" in Keeper().keep(record("b"))
+    assert "newer" in HistoryWriter().add(record("b"))
 
 
-def test_a_file_that_is_no_history_is_said_to_be_none(record):
+def test_another_file_is_not_a_history(record):
     history_path().parent.mkdir(parents=True)
     history_path().write_text("not a database at all, " * 100)
 
@@ -173,25 +249,25 @@ def test_a_file_that_is_no_history_is_said_to_be_none(record):
     assert history_path().read_text().startswith("not a database")
 
 
-class TestKeeper:
-    def test_runs_are_kept_with_the_time_they_took(self, record, spec):
+class TestHistoryWriter:
+    def test_runs_are_added_with_the_time_they_took(self, record, spec):
         now = datetime.now(UTC) - timedelta(seconds=30)
-        kept = msgspec.structs.replace(record("a"), started_at=now.isoformat(timespec="milliseconds"))
+        added = msgspec.structs.replace(record("a"), started_at=now.isoformat(timespec="milliseconds"))
 
-        assert Keeper().keep(kept) == ""
+        assert HistoryWriter().add(added) == ""
         with History() as history:
             assert names(history) == ["a"]
             assert 30 <= history.expected_s(spec(clients=2)) < 60
 
-    def test_a_history_that_cannot_be_written_is_told_once_and_tried_again(self, tmp_path, record):
+    def test_a_history_that_cannot_be_written_is_reported_once_and_retried(self, tmp_path, record):
         (tmp_path / "file").write_text("")
         path = tmp_path / "file" / "history.sqlite3"
-        keeper = Keeper(path)
-        first, second = keeper.keep(record("a")), keeper.keep(record("b", 1))
+        writer = HistoryWriter(path)
+        first, second = writer.add(record("a")), writer.add(record("b", 1))
         (tmp_path / "file").unlink()
 
         assert "cannot be written" in first and first.endswith("results are not kept")
-        assert second == keeper.keep(record("c", 2)) == ""
+        assert second == writer.add(record("c", 2)) == ""
         with History(path) as history:
             assert names(history) == ["c", "b", "a"]
 
@@ -200,11 +276,11 @@ class TestKeeper:
         with History(create=True):
             holder = sqlite3.connect(history_path(), isolation_level=None)
             holder.execute("BEGIN IMMEDIATE")
-            keeper = Keeper()
+            writer = HistoryWriter()
 
-            assert "database is locked" in keeper.keep(record("a"))
+            assert "database is locked" in writer.add(record("a"))
             holder.execute("ROLLBACK")
             holder.close()
-            assert keeper.keep(record("b", 1)) == ""
+            assert writer.add(record("b", 1)) == ""
         with History() as history:
             assert names(history) == ["b", "a"]

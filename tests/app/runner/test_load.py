@@ -1,4 +1,4 @@
-"""The clients: who gets how much, when an operation starts, from when its latency counts, and what failures do."""
+"""The clients: how items are shared, when operations start, when latencies start, and what failures do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from membench.runner import load
-from membench.runner.load import FOREVER_NS, Clients, batch_share
+from membench.runner.load import NEVER_NS, Clients, batch_share
 from membench.runner.meters import Meters
 from membench.runner.recorder import ClientLog
 from membench.runner.sampler import Sampler
@@ -19,7 +19,7 @@ NS = 1_000_000_000
 
 
 class Recording:
-    """A backend that keeps the calls of each user; `before` is called with each call's texts."""
+    """A backend that records the calls of each user; `before` receives each call's texts."""
 
     def __init__(self, before=lambda texts: None):
         self.calls = defaultdict(list)
@@ -38,19 +38,19 @@ class Recording:
 
 
 @pytest.fixture
-def run(workload):
-    """Runs the clients once (or more often) and gives the backend and the clients, drained."""
+def run(spec):
+    """A function that runs the clients once or more and returns them, drained."""
 
     def run(backend, repeats=1, **changes):
-        made = workload(**changes)
+        made = spec(**changes)
         clients = Clients(made, backend, Texts(made.corpus, seed=1))
         for repeat in range(repeats):
-            meters = Meters(metering=False)
+            meters = Meters(False, {})
             sampler = Sampler(repeat, clients.logs, meters)
-            under_way = clients.start(repeat)
-            sampler.start(under_way.start_ns)
-            assert under_way.wait(FOREVER_NS)
-            sampler.tick(under_way.start_ns + 1, last=True)
+            repeat_in_progress = clients.start(repeat)
+            sampler.start(repeat_in_progress.start_ns)
+            assert repeat_in_progress.wait(NEVER_NS)
+            sampler.tick(repeat_in_progress.start_ns + 1, last=True)
             meters.stop()
         return clients
 
@@ -59,7 +59,7 @@ def run(workload):
 
 @pytest.mark.parametrize("clients", [1, 2, 3, 7, 20])
 @pytest.mark.parametrize("items", [1, 5, 19, 20, 21, 100])
-def test_a_closed_loop_shares_the_items_out_evenly(run, items, clients):
+def test_a_closed_loop_shares_items_evenly(run, items, clients):
     backend = Recording()
     done = run(backend, items=items, clients=clients)
     shares = [log.acknowledged for log in done.logs]
@@ -74,7 +74,7 @@ def test_a_closed_loop_shares_the_items_out_evenly(run, items, clients):
 
 @pytest.mark.parametrize("clients", [1, 2, 3, 8])
 @pytest.mark.parametrize(("items", "size"), [(100, 100), (30, 4), (7, 10), (1, 1), (64, 8)])
-def test_lists_are_dealt_out_and_the_last_may_be_short(run, items, size, clients):
+def test_batches_are_dealt_out_and_the_last_may_be_short(run, items, size, clients):
     backend = Recording()
     done = run(backend, operation="add_batch", items=items, batch_size=size, clients=clients)
     lengths = Counter(len(call) for calls in backend.calls.values() for call in calls)
@@ -84,14 +84,14 @@ def test_lists_are_dealt_out_and_the_last_may_be_short(run, items, size, clients
     assert [log.acknowledged for log in done.logs] == [batch_share(items, size, k, clients) for k in range(clients)]
 
 
-def test_users_are_apart(run):
+def test_each_client_is_a_user(run):
     backend = Recording()
     run(backend, items=20, clients=4)
 
     assert sorted(backend.calls) == [f"user-{client}" for client in range(4)]
 
 
-def test_repeats_go_on_where_the_last_one_stopped(run):
+def test_each_repeat_continues_in_the_corpus(run):
     backend = Recording()
     done = run(backend, repeats=3, items=20, clients=4)
 
@@ -99,7 +99,7 @@ def test_repeats_go_on_where_the_last_one_stopped(run):
     assert sum(log.acknowledged for log in done.logs) == 60
 
 
-def test_operations_that_raise_are_counted_and_the_run_goes_on(run):
+def test_operations_that_raise_are_counted_and_the_run_continues(run):
     def every_third(texts):
         if int(texts[0].split()[3].rstrip(":")) % 3 == 0:
             raise ValueError("no")
@@ -115,7 +115,7 @@ def test_operations_that_raise_are_counted_and_the_run_goes_on(run):
 
 
 @pytest.mark.parametrize("rate", [None, 1e6])
-def test_a_list_that_raises_fails_as_one_operation(run, rate):
+def test_a_batch_that_raises_fails_as_one_operation(run, rate):
     def first(texts):
         if benchmark_text(0) in texts:
             raise KeyError("no")
@@ -130,27 +130,27 @@ def test_a_list_that_raises_fails_as_one_operation(run, rate):
 
 
 @pytest.mark.parametrize("operation", ["add", "add_batch"])
-def test_a_closed_loop_ends_when_its_time_is_over(operation, monkeypatch):
+def test_a_closed_loop_ends_at_its_deadline(operation, monkeypatch):
     clock = iter(range(0, 10**6, 10))
     monkeypatch.setattr(load.time, "perf_counter_ns", lambda: next(clock))
     log = ClientLog(batched=operation == "add_batch")
     if operation == "add":
         load.add_closed(log, lambda text, user: None, "user-0", iter(lambda: "text", None), deadline_ns=100)
-        assert list(log.latencies_ns) == [10] * 6  # two looks at the clock an operation; the last is at 110
+        assert list(log.latencies_ns) == [10] * 6  # the clock is read twice per operation; the last reading is 110
     else:
         load.call_closed(log, lambda batch: None, iter(lambda: ["a", "b"], None), deadline_ns=100)
-        assert (len(log.latencies_ns), log.batch_items) == (4, 8)  # three looks an operation
+        assert (len(log.latencies_ns), log.batch_items) == (4, 8)  # three readings per operation
 
 
-def test_a_constant_rate_starts_an_operation_every_so_often(workload):
-    planned = load._arrivals_ns(workload(items=50, target_operations_per_s=20.0, arrivals="constant"), repeat=0)
+def test_a_constant_rate_spaces_operations_evenly(spec):
+    planned = load.planned_starts_ns(spec(items=50, target_operations_per_s=20.0, arrivals="constant"), repeat=0)
 
     assert planned == pytest.approx([i * NS / 20 for i in range(50)], abs=1)
 
 
-def test_a_poisson_process_has_independent_exponential_gaps(workload):
-    made = workload(items=20_000, target_operations_per_s=50.0, arrivals="poisson")
-    planned = load._arrivals_ns(made, repeat=0)
+def test_a_poisson_process_has_independent_exponential_gaps(spec):
+    made = spec(items=20_000, target_operations_per_s=50.0, arrivals="poisson")
+    planned = load.planned_starts_ns(made, repeat=0)
     gaps = np.diff([0, *planned]) / NS
 
     assert len(planned) == 20_000
@@ -158,27 +158,27 @@ def test_a_poisson_process_has_independent_exponential_gaps(workload):
     assert gaps.mean() == pytest.approx(1 / 50, rel=0.03)
     assert gaps.std() == pytest.approx(1 / 50, rel=0.05)
     assert abs(np.corrcoef(gaps[:-1], gaps[1:])[0, 1]) < 0.03
-    assert load._arrivals_ns(made, repeat=0) == planned
-    assert load._arrivals_ns(made, repeat=1) != planned
+    assert load.planned_starts_ns(made, repeat=0) == planned
+    assert load.planned_starts_ns(made, repeat=1) != planned
 
 
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
 @pytest.mark.parametrize("rate", [0.5, 7.0, 1000.0])
-def test_a_schedule_lasts_as_long_as_the_run(workload, arrivals, rate):
+def test_a_schedule_covers_the_whole_run(spec, arrivals, rate):
     for seed in range(20):
-        made = workload(items=None, duration_s=10.0, target_operations_per_s=rate, arrivals=arrivals, seed=seed)
-        assert load._arrivals_ns(made, repeat=0)[-1] >= 10 * NS
+        made = spec(items=None, duration_s=10.0, target_operations_per_s=rate, arrivals=arrivals, seed=seed)
+        assert load.planned_starts_ns(made, repeat=0)[-1] >= 10 * NS
 
 
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
-def test_an_open_loop_does_all_items_whoever_is_free(run, arrivals):
+def test_an_open_loop_runs_all_items_on_whichever_client_is_free(run, arrivals):
     backend = Recording()
     done = run(backend, items=101, clients=4, target_operations_per_s=1e6, arrivals=arrivals)
 
     assert sum(log.acknowledged for log in done.logs) == 101 == len(set(backend.texts))
 
 
-def test_an_open_loop_of_lists_plans_operations_not_memories(run):
+def test_an_open_loop_of_batches_schedules_operations_not_memories(run):
     backend = Recording()
     run(backend, operation="add_batch", items=40, batch_size=8, clients=2, target_operations_per_s=1e6)
 
@@ -186,7 +186,7 @@ def test_an_open_loop_of_lists_plans_operations_not_memories(run):
 
 
 class FakeClock:
-    """Time that passes only when somebody sleeps or an operation takes some."""
+    """A clock that advances only when a thread sleeps or an operation takes time."""
 
     def __init__(self):
         self.now_ns = 1000 * NS
@@ -225,12 +225,12 @@ def open_loop(run, clock, takes_s, **changes):
 def test_latency_counts_from_the_planned_start(run, clock):
     starts, latencies = open_loop(run, clock, takes_s=[0.35, 0.01, 0.01, 0.01, 0.01, 0.01], items=6)
 
-    # Planned at 0, 0.1, ...: the first takes until 0.35, so those of 0.1, 0.2 and 0.3 start late, one behind another.
+    # Planned at 0, 0.1, ...: the first takes until 0.35, so those of 0.1, 0.2 and 0.3 start late, one after another.
     assert starts == pytest.approx([0, 0.35, 0.36, 0.37, 0.4, 0.5])
     assert latencies == pytest.approx([0.35, 0.26, 0.17, 0.08, 0.01, 0.01])
 
 
-def test_an_operation_never_starts_before_it_is_planned(run, clock):
+def test_no_operation_starts_before_its_planned_start(run, clock):
     starts, latencies = open_loop(run, clock, takes_s=[0.02] * 5, items=5)
 
     assert starts == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
@@ -244,14 +244,14 @@ def test_nothing_starts_after_the_deadline(run, clock):
     assert latencies == pytest.approx([0.02, 0.45])
 
 
-def test_nothing_that_is_planned_after_the_deadline_is_waited_for(run, clock):
+def test_no_client_waits_for_a_start_after_the_deadline(run, clock):
     starts, _ = open_loop(run, clock, takes_s=[0.02] * 10, items=None, duration_s=0.35)
 
     assert starts == pytest.approx([0, 0.1, 0.2, 0.3])
 
 
-def test_an_operation_that_waits_for_another_client_carries_the_wait(run):
-    """Two clients: while the first operation holds one of them, the other goes on with what falls due."""
+def test_a_free_client_takes_what_falls_due(run):
+    """While the first operation occupies one of two clients, the other takes all that falls due."""
     released, begun = threading.Event(), []
 
     def hold_the_first(texts):
@@ -269,9 +269,9 @@ def test_an_operation_that_waits_for_another_client_carries_the_wait(run):
 
 @pytest.mark.parametrize("rate", [None, 1e6])
 @pytest.mark.parametrize("crash", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
-def test_a_backend_that_ends_its_thread_fails_the_run(run, crash, rate):
+def test_a_backend_that_ends_a_client_thread_fails_the_run(run, crash, rate):
     def raise_it(texts):
         raise crash
 
-    with pytest.raises(RuntimeError, match=f"a client was ended by {type(crash).__name__}"):
+    with pytest.raises(RuntimeError, match=f"{type(crash).__name__} ended a client"):
         run(Recording(raise_it), items=10, clients=2, target_operations_per_s=rate)

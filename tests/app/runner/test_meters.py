@@ -1,4 +1,4 @@
-"""The meters of a repeat: what happened since they were made, by name, and nothing from before."""
+"""The meters of a repeat: readings since they started, and nothing from before."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 
+from membench.analysis.figures import READINGS
 from membench.runner import locks, meters, threads, timers
 from membench.runner.gil import GilGauge
 from membench.runner.locks import MeteredLock
@@ -17,11 +18,11 @@ from membench_backends import stages
 
 @pytest.fixture
 def made():
-    """Makes meters, and stops them all in the end."""
+    """A factory of meters that stops them all at the end."""
     all_made = []
 
-    def make(metering=True):
-        all_made.append(Meters(metering))
+    def make(metering=True, components=()):
+        all_made.append(Meters(metering, dict(components)))
         return all_made[-1]
 
     yield make
@@ -29,7 +30,7 @@ def made():
         metered.stop()
 
 
-def test_series_give_mean_and_p99_of_all_that_was_added():
+def test_series_return_mean_and_p99_of_all_values():
     series = Series()
     for value in range(1, 101):
         series.add("embed", value)
@@ -66,29 +67,21 @@ def test_adding_while_draining_loses_nothing():
     assert sum(series._counts["x"].values()) == 80_000
 
 
-def test_a_cleared_series_is_empty():
-    series = Series()
-    series.add("x", 1)
-    series.clear()
-
-    assert series.mean_and_p99() == {}
-
-
-def test_stages_and_gauges_are_heard_while_the_meters_live(made):
+def test_stages_and_gauges_are_recorded_until_the_meters_stop(made):
     metered = made()
     stages.mark("embed", stages.now_ns() - 5_000_000)
     stages.gauge("queue_depth", 3)
-    told = metered.read([])
+    contention = metered.read([])
     metered.stop()
     stages.mark("embed", 0)
     stages.gauge("queue_depth", 99)
 
-    assert told.stage_ms["embed"][0] == pytest.approx(5, rel=0.2)
-    assert told.gauges == {"queue_depth": (3.0, 3.0)}
-    assert metered.read([]).gauges == told.gauges
+    assert contention.stage_ms["embed"][0] == pytest.approx(5, rel=0.2)
+    assert contention.gauges == {"queue_depth": (3.0, 3.0)}
+    assert metered.read([]).gauges == contention.gauges
 
 
-def test_locks_are_told_from_the_repeat_on(made):
+def test_lock_use_counts_from_the_start_of_the_repeat(made):
     earlier_lock = MeteredLock()
     for _ in range(7):
         with earlier_lock:
@@ -107,15 +100,15 @@ def test_locks_are_told_from_the_repeat_on(made):
     assert use.site.endswith("test_meters.py:" + use.site.rpartition(":")[2])
 
 
-def test_locks_that_nobody_took_are_left_out(made):
+def test_unused_locks_are_left_out(made):
     idle_lock = MeteredLock()
-    told = made().read([])
+    contention = made().read([])
 
     assert not idle_lock.locked()
-    assert [use for use in told.locks if use.name == "idle_lock"] == []
+    assert [use for use in contention.locks if use.name == "idle_lock"] == []
 
 
-def test_the_most_waited_for_come_first_and_only_so_many(made, monkeypatch):
+def test_the_longest_waits_come_first_and_the_rest_is_cut(made, monkeypatch):
     monkeypatch.setattr(meters, "LOCKS_SHOWN", 2)
     slow_lock, quick_lock, third_lock = (
         MeteredLock(),
@@ -131,7 +124,7 @@ def test_the_most_waited_for_come_first_and_only_so_many(made, monkeypatch):
     assert waits == pytest.approx([1e-5, 1e-8])
 
 
-def test_sleeps_of_clients_are_their_own_affair(made):
+def test_sleeps_of_clients_are_not_timers(made):
     metered = made()
     log = ClientLog(batched=False)
 
@@ -152,15 +145,15 @@ def test_sleeps_of_clients_are_their_own_affair(made):
         thread.start()
     for thread in sleepers:
         thread.join()
-    (told,) = [timer for timer in metered.read([log]).timers if "test_meters.py" in timer.site]
+    (contention,) = [timer for timer in metered.read([log]).timers if "test_meters.py" in timer.site]
 
-    assert int(told.site.rpartition(":")[2]) == worker.__code__.co_firstlineno + 2
-    assert told.sleeps == 1
-    assert told.slept_s >= 0.01
+    assert int(contention.site.rpartition(":")[2]) == worker.__code__.co_firstlineno + 2
+    assert contention.sleeps == 1
+    assert contention.slept_s >= 0.01
 
 
-@pytest.mark.skipif(not threads.HAS_SCHEDSTAT, reason="this system keeps no account of threads")
-def test_clients_and_workers_are_told_apart(made):
+@pytest.mark.skipif(not threads.HAS_SCHEDSTAT, reason="this system has no schedstat")
+def test_clients_and_workers_have_separate_loads(made):
     metered = made()
     log, done = ClientLog(batched=False), threading.Event()
 
@@ -178,17 +171,18 @@ def test_clients_and_workers_are_told_apart(made):
     for thread in both:
         thread.start()
     timers._bare_sleep(0.3)
-    told = metered.read([log])
+    contention = metered.read([log])
     done.set()
     for thread in both:
         thread.join()
 
-    assert told.worker_load > 0.5 > told.client_load
-    assert told.cores_used <= told.worker_load + told.client_load + 0.2
-    assert told.time.wall_s > told.time.cpu_s
+    readings = contention.readings
+    assert readings["worker_load"] > 0.5 > readings["client_load"]
+    assert readings["cores_used"] <= readings["worker_load"] + readings["client_load"] + 0.2
+    assert contention.time.wall_s > contention.time.cpu_s
 
 
-def test_without_metering_only_what_the_system_knows_is_told(made):
+def test_without_metering_only_the_system_accounts_are_read(made):
     metered = made(metering=False)
     log = ClientLog(batched=False)
     log.clock.start()
@@ -199,20 +193,21 @@ def test_without_metering_only_what_the_system_knows_is_told(made):
     assert time.wall_s > 0
 
 
-def test_a_system_without_an_account_of_threads_gives_none(made, monkeypatch):
+def test_a_system_without_schedstat_has_no_loads(made, monkeypatch):
     for module in (threads, meters):
         monkeypatch.setattr(module, "HAS_SCHEDSTAT", False)
     metered = made()
     log = ClientLog(batched=False)
     log.clock.start()
     log.clock.stop()
-    told = metered.read([log])
+    contention = metered.read([log])
 
-    assert told.client_load is told.worker_load is told.time.runqueue_s is told.time.switches is None
-    assert told.cores_used >= 0
+    assert not {"client_load", "worker_load"} & contention.readings.keys()
+    assert contention.time.runqueue_s is contention.time.switches is None
+    assert contention.readings["cores_used"] >= 0
 
 
-def test_the_gauge_reads_a_share_and_stops():
+def test_the_gil_gauge_reads_a_share_and_stops():
     gauge = GilGauge()
     while gauge.read() is None:
         timers._bare_sleep(0.01)
@@ -220,6 +215,29 @@ def test_the_gauge_reads_a_share_and_stops():
 
     assert 0 <= gauge.read() <= 1
     assert not gauge._thread.is_alive()
+
+
+def test_every_reading_is_a_declared_figure(made):
+    readings = made().read([]).readings
+
+    assert {"cores_used", "rss_peak_mb"} <= readings.keys() <= READINGS.keys()
+    assert readings["rss_peak_mb"] > 10
+
+
+def test_a_lock_belongs_to_the_component_whose_file_created_it(made):
+    component_lock = MeteredLock()
+
+    def use_of(metered):
+        with component_lock:
+            pass
+        (use,) = [use for use in metered.read([]).locks if use.name == "component_lock"]
+        return use
+
+    without = use_of(made())
+    path, _, _ = without.site.rpartition(":")
+
+    assert without.component is None
+    assert use_of(made(components={path: "store"})).component == "store"
 
 
 def test_this_process_is_not_metered():

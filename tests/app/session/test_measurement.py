@@ -1,4 +1,4 @@
-"""From messages to a record: also of a run that was cut short. What is not known is None."""
+"""From messages to figures and records, also of a run that was cut short. What is unknown is None."""
 
 from __future__ import annotations
 
@@ -6,28 +6,55 @@ import re
 import statistics
 from pathlib import Path
 
+import msgspec
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from membench.messages.run import Audit, Auditing, Finished, Loading, RepeatEnded, Started, WarmingUp
+from membench.analysis.figures import Figures
+from membench.messages.run import (
+    Audit,
+    Auditing,
+    Contention,
+    Finished,
+    Loading,
+    LockUse,
+    RepeatEnded,
+    Started,
+    TimeSplit,
+    WarmingUp,
+)
+from membench.results.latency import decode_latencies
 from membench.results.record import Record
 from membench.session.measurement import Measurement
+from membench.spec.run import RunSpec
 
-DESIGNED = [
-    "schema", "run_id", "plan_id", "started_at", "membench_version", "scenario", "operation", "backend",
-    "strategy", "strategy_options", "store", "model", "weights", "precision", "threads", "clients", "loop",
-    "target_operations_per_s", "repeats", "items", "duration_s", "status", "error", "memories_per_s", "memories_per_s_low",
-    "memories_per_s_high", "memories_per_s_repeats", "latency_p50_ms", "latency_p90_ms", "latency_p99_ms",
-    "latency_p99_9_ms", "latency_max_ms", "latency_mean_ms", "latency_hdr", "errors", "error_kinds",
-    "acknowledged", "stored", "lost", "duplicated", "corrupted", "time_cpu", "time_runqueue", "time_lock",
-    "time_result", "time_other", "stage_ms", "locks", "cpu_percent_per_core", "gil_busy", "fairness_jain",
-    "queue_depth_p99", "batch_size_mean", "padding_factor", "rss_peak_mb", "limit_memories_per_s", "limit_share",
-    "verdict", "verdict_evidence", "environment",
-]  # fmt: skip
-"""The fields of the record, in the order of its design."""
+DESIGNED = {
+    *("schema", "run_id", "plan_id", "started_at", "membench_version", "scenario", "operation", "backend", "strategy"),
+    *("strategy_options", "store", "model", "weights", "precision", "threads", "clients", "corpus", "seed", "metering"),
+    *("target_operations_per_s", "repeats", "items", "duration_s", "status", "error", "memories_per_s"),
+    *("memories_per_s_low", "memories_per_s_high", "memories_per_s_repeats", "operations_per_s", "latency_p50_ms"),
+    *("latency_p90_ms", "latency_p99_ms", "latency_p99_9_ms", "latency_max_ms", "latency_mean_ms", "latency_hdr"),
+    *("errors", "error_kinds", "acknowledged", "stored", "lost", "duplicated", "corrupted", "time_cpu"),
+    *("time_runqueue", "time_lock", "time_result", "time_other", "stage_ms", "locks", "timers", "cpu_percent_per_core"),
+    *("gil_busy", "fairness_jain", "queue_depth_p99", "batch_size_mean", "padding_factor", "rss_peak_mb"),
+    *("limit_memories_per_s", "limit_share", "verdict", "verdict_evidence", "verdict_advice", "environment"),
+}
+"""The fields that the design names."""
 
 STARTED = Started(weights="twin", threads=2, dimensions=384, environment={"cpu": "a fast one"})
 AUDIT = Audit(acknowledged=8, stored=7, lost=1, duplicated=0, corrupted=0, problem="1 memory lost")
+
+
+def contention(rss_peak_mb, wall_s=0.4):
+    """The readings of a repeat in which two clients waited a quarter of their time for a lock."""
+    return Contention(
+        time=TimeSplit(wall_s, wall_s / 2, wall_s / 8, wall_s / 4, 0.0, 0.0, 4),
+        locks=(LockUse("a.py:1", "lock", 4, 2, wall_s / 4, 0.1, 30.0, 1, "strategy"),),
+        timers=(),
+        stage_ms={"embed": (2.0, 3.0)},
+        gauges={"batch_size": (4.0, 8.0), "tokens": (10.0, 0.0), "padded_tokens": (15.0, 0.0)},
+        readings={"rss_peak_mb": rss_peak_mb, "cores_used": rss_peak_mb / 100, "gil_busy": 0.5},
+    )
 
 
 @pytest.fixture
@@ -39,10 +66,15 @@ def whole_run(spec, tick):
         STARTED,
         WarmingUp(items=2),
         tick(client_items=(2, 0)),
-        tick(elapsed_s=0.2, errors={"ValueError": 1}, cpu_percent_per_core=(30.0, 50.0)),
+        tick(
+            elapsed_s=0.2,
+            errors={"ValueError": 1},
+            cpu_percent_per_core=(30.0, 50.0),
+            contention=contention(100.0),
+        ),
         RepeatEnded(repeat=0, wall_s=0.2, operations=4, items=4),
         tick(repeat=1),
-        tick(repeat=1, elapsed_s=0.2, latency_ns=(5_000_000,), latency_counts=(2,), rss_mb=140.0),
+        tick(repeat=1, elapsed_s=0.2, latency_ns=(5_000_000,), latency_counts=(2,), contention=contention(140.0)),
         RepeatEnded(repeat=1, wall_s=0.1, operations=4, items=4),
         Auditing(),
         Finished(audit=AUDIT),
@@ -51,10 +83,8 @@ def whole_run(spec, tick):
     return measurement
 
 
-def test_a_record_has_every_field_in_the_designed_order():
-    fields = list(Record.__struct_fields__)
-
-    assert [field for field in fields if field in DESIGNED] == DESIGNED
+def test_a_record_has_every_designed_field():
+    assert set(Record.__struct_fields__) >= DESIGNED
 
 
 def test_a_whole_run_makes_a_whole_record(whole_run):
@@ -72,7 +102,54 @@ def test_a_whole_run_makes_a_whole_record(whole_run):
     assert record.cpu_percent_per_core == pytest.approx((15, 80))
     assert record.fairness_jain == pytest.approx((5 + 3) ** 2 / (2 * (5**2 + 3**2)))
     assert record.rss_peak_mb == 140.0
+    assert record.cores_used == pytest.approx(1.2)
+    assert record.operations_per_s == pytest.approx(8 / 0.4)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", record.started_at)
+
+
+def test_the_meters_of_all_repeats_are_combined(whole_run):
+    record = whole_run.record("ok")
+    (lock,) = record.locks
+
+    assert (lock.acquisitions, lock.wait_s, lock.component) == (8, pytest.approx(0.2), "strategy")
+    assert record.client_time_s == pytest.approx(0.8)
+    assert (record.time_cpu, record.time_runqueue, record.time_lock) == pytest.approx((0.5, 0.125, 0.25))
+    assert record.time_other == pytest.approx(0.125)
+    assert record.wait_share(lock) == record.time_lock
+    assert record.held_share(lock) == pytest.approx(0.2 / 0.4)
+    assert (record.stage_ms, record.stage_p99_ms) == ({"embed": 2.0}, {"embed": 3.0})
+    assert (record.batch_size_mean, record.padding_factor) == (4.0, 1.5)
+
+
+def test_progress_and_record_state_the_same_figures(whole_run):
+    progress, record = whole_run.progress(), whole_run.record("ok")
+    figures = {name: getattr(progress.figures, name) for name in Figures.__struct_fields__}
+    only_at_the_end = ("latency_hdr", "memories_per_s_low", "memories_per_s_high", "memories_per_s_windows")
+
+    assert {name for name, value in figures.items() if value != getattr(record, name)} <= set(only_at_the_end)
+    assert progress.latencies == decode_latencies(record.latency_hdr)
+    assert progress.latencies.percentile_ms(99.0) == record.latency_p99_ms == figures["latency_p99_ms"]
+    assert progress.measured_s == record.measured_s == pytest.approx(0.4)
+
+
+def test_latencies_are_sorted_only_for_whole_snapshots(spec, tick):
+    measurement = Measurement(spec(clients=2))
+    measurement.feed(tick())
+    before = measurement.progress()
+    measurement.feed(tick(elapsed_s=0.2, latency_ns=(9000,), latency_counts=(2,)))
+
+    assert measurement.progress(whole=False).latencies == before.latencies
+    assert measurement.progress(whole=False).figures.latency_max_ms == before.figures.latency_max_ms
+    assert measurement.progress().latencies.total == 4
+
+
+def test_a_run_in_progress_is_diagnosed_once_enough_is_measured(spec, tick):
+    measurement = Measurement(spec(clients=2))
+    measurement.feed(tick(duration_s=1.0, elapsed_s=1.0, contention=contention(100.0)))
+    assert measurement.progress().diagnosis is None
+    measurement.feed(tick(duration_s=1.5, elapsed_s=2.5))
+
+    assert measurement.progress().diagnosis.verdict == measurement.record("ok").verdict
 
 
 def test_percentiles_are_those_of_all_latencies(whole_run):
@@ -129,13 +206,15 @@ def test_a_later_repeat_that_was_cut_off_does_not_count_towards_the_rate(spec, t
 
 def test_what_a_run_that_never_started_cannot_have_is_none(spec):
     record = Measurement(spec()).record("crashed", "dead")
-    known = {
-        "schema", "run_id", "plan_id", "started_at", "membench_version", "scenario", "operation", "backend", "strategy",
-        "strategy_options", "store", "model", "precision", "clients", "loop", "batch_size", "repeats", "items",
-        "status", "error", "memories_per_s_repeats", "errors", "error_kinds", "acknowledged", "environment", "embedder",
+    settings = {
+        "run_id", "plan_id", "scenario", "backend", "strategy", "strategy_options", "store", "operation", "corpus",
+        "clients", "items", "batch_size", "repeats", "warmup_items", "seed", "model", "precision", "embedder",
+        "metering",
     }  # fmt: skip
+    known = {"schema", "started_at", "membench_version", "status", "error", "errors", "error_kinds", "acknowledged",
+             "memories_per_s_repeats", "environment"}  # fmt: skip
 
-    assert {field for field in Record.__struct_fields__ if getattr(record, field) is not None} == known
+    assert {field for field in Record.__struct_fields__ if getattr(record, field) is not None} == settings | known
     assert record.environment == record.error_kinds == {}
     assert record.acknowledged == record.errors == 0
 
@@ -151,19 +230,20 @@ def test_a_run_in_which_everything_failed_has_no_latency(spec, tick):
     assert (record.fairness_jain, record.errors, record.acknowledged) == (None, 9, 0)
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, ("closed", None, None, None)),
-        ({"target_operations_per_s": 5.0}, ("open", 5.0, "poisson", None)),
-        ({"target_operations_per_s": 5.0, "arrivals": "constant"}, ("open", 5.0, "constant", None)),
-        ({"operation": "add_batch", "batch_size": 5}, ("closed", None, None, False)),
-    ],
-)
-def test_the_loop_and_the_kind_of_call_are_recorded(spec, changes, expected):
-    record = Measurement(spec(**changes)).record("ok", batch_call=False)
+def test_a_record_starts_with_the_settings_of_its_spec(spec):
+    made = spec(operation="add_batch", batch_size=5, batch_call=False, target_operations_per_s=5.0, arrivals="poisson")
+    record = Measurement(made).record("ok")
 
-    assert (record.loop, record.target_operations_per_s, record.arrivals, record.batch_call) == expected
+    assert {name: getattr(record, name) for name in RunSpec.__struct_fields__} == msgspec.structs.asdict(made)
+    assert (record.loop, spec().loop) == ("open", "closed")
+    assert record.title() == made.title()
+
+
+def test_without_metering_there_are_no_locks(spec, tick):
+    measurement = Measurement(spec(metering=False))
+    measurement.feed(tick(contention=contention(100.0)))
+
+    assert measurement.record("ok").locks is measurement.record("ok").timers is None
 
 
 def test_the_version_is_that_of_the_project():

@@ -1,4 +1,4 @@
-"""The engine's side of the dashboard: one plain thread that runs a plan and posts what it sees."""
+"""The engine of the dashboard: one thread that runs plans and posts snapshots of them."""
 
 from __future__ import annotations
 
@@ -12,86 +12,88 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from textual.message import Message
 
-from membench.cli.console import stage_of
+from membench.analysis.figures import Figures
 from membench.messages.run import Tick
 from membench.plan.matrix import Plan
-from membench.results.history import Keeper
-from membench.results.limits import limit_for
+from membench.report.stages import stage_of
+from membench.results.history import HistoryWriter
 from membench.session.events import Event, RunEnded, RunMessage, RunStarted
-from membench.tui.common.snapshot import Recorder, RunView, Snapshot
+from membench.tui.common.snapshot import RunView, Snapshot
 
 if TYPE_CHECKING:
     from membench.session.measurement import Measurement
 
-LEAVE_S = 5.0
-WHOLE_EVERY = 4
-"""Of so many pictures of a run that only goes on, one is drawn whole."""
-WHOLE_S = 1.0
-"""Seconds after which the next is drawn whole in any case."""
+CLOSE_TIMEOUT_S = 5.0
+FULL_UPDATE_EVERY = 4
+"""Every Nth frame of a run in progress is a full redraw."""
+FULL_UPDATE_S = 1.0
+"""The longest time between full redraws."""
 DRAWING_NICENESS = 5
+MEASURING = "measuring"
+"""The stage of a run from its first tick on."""
 
 
 class SessionLike(Protocol):
-    """What the dashboard needs of a session."""
+    """The part of a session that the dashboard uses."""
 
     def events(self) -> Iterator[Event]:
         """Run the plan."""
 
     def stop(self) -> None:
-        """End the run under way, and with it the plan."""
+        """End the run in progress, and with it the plan."""
 
     def skip(self) -> None:
-        """End the run under way."""
+        """End the run in progress, and continue with the next."""
 
 
 SessionFactory = Callable[[Plan], SessionLike]
 
 
 class Drawing(msgspec.Struct):
-    """How much is drawn while something is measured: drawing takes its time from that."""
+    """How much is drawn while a run is measured: drawing takes processor time from the run."""
 
     fps: float
-    """The most pictures a second of a run that only goes on."""
+    """Most frames per second of a run in progress."""
     quiet: bool = False
-    """Whether there are none at all."""
+    """Whether nothing but the elapsed time is drawn."""
 
     @property
-    def whole_every_s(self) -> float:
-        """Seconds from one whole picture to the next; those between show only what moves fastest."""
-        return max(min(WHOLE_EVERY / self.fps, WHOLE_S), 1 / self.fps)
+    def full_update_every_s(self) -> float:
+        """Seconds between full redraws; frames between them redraw only the current rate and the chart."""
+        return max(min(FULL_UPDATE_EVERY / self.fps, FULL_UPDATE_S), 1 / self.fps)
 
     def __str__(self) -> str:
         return "quiet" if self.quiet else f"{self.fps:g}/s"
 
 
-class Pictured(Message):
-    """A newer snapshot of the plan."""
+class SnapshotUpdated(Message):
+    """A newer snapshot of the plan exists."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         self.snapshot = snapshot
 
     def can_replace(self, message: Message) -> bool:
-        """A newer picture takes the place of one that was not drawn yet."""
-        return isinstance(message, Pictured)
+        """Return whether a message that is still queued is outdated by this one."""
+        return isinstance(message, SnapshotUpdated)
 
 
-class NotKept(Message):
-    """A run that is over could not be written into the history."""
+class HistoryWriteFailed(Message):
+    """A finished run could not be added to the history."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__()
-        self.why = why
+        self.reason = reason
 
 
 class Engine:
-    """Runs plans, one after another, in one daemon thread. `post` must be safe to call from there.
+    """A daemon thread that runs plans one after another. `post` must be safe to call from it.
 
-    The thread is as old as the dashboard: a run's process inherits the priority of the thread that starts it, and the
-    thread that draws has a lower one.
+    The thread starts with the dashboard, before the drawing thread lowers its own priority: a runner process inherits
+    the priority of the thread that starts it.
     """
 
     def __init__(
@@ -99,144 +101,135 @@ class Engine:
     ) -> None:
         self.session: SessionLike | None = None
         self._post, self._drawing, self._clock = post, drawing, clock
-        self._keeper = Keeper()
-        self._jobs: SimpleQueue[tuple[SessionLike, _Pictures] | None] = SimpleQueue()
+        self._history = HistoryWriter()
+        self._jobs: SimpleQueue[tuple[SessionLike, _SnapshotBuilder] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
     def run(self, plan: Plan, session: SessionLike, first_hue: int = 0) -> Snapshot:
-        """Begin with a plan; what is given is the picture before its first event."""
+        """Start a plan, and return the snapshot before its first event."""
         self.session = session
-        pictures = _Pictures(plan, first_hue, self._drawing, self._clock)
-        self._jobs.put((session, pictures))
-        return pictures.snapshot
+        builder = _SnapshotBuilder(plan, first_hue, self._drawing, self._clock)
+        self._jobs.put((session, builder))
+        return builder.snapshot
 
     def leave(self) -> None:
-        """End the plan and see its processes out, for at most a few seconds."""
+        """End the plan, and wait for its processes to end, for at most a few seconds."""
         if self.session:
             self.session.stop()
         self._jobs.put(None)
-        self._thread.join(LEAVE_S)
+        self._thread.join(CLOSE_TIMEOUT_S)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            session, pictures = job
-            self._tell(pictures.end(self._run(session, pictures)))
+            session, builder = job
+            problem = self._run(session, builder)
+            self._post_if_open(SnapshotUpdated(builder.finish(problem)))
 
-    def _run(self, session: SessionLike, pictures: _Pictures) -> str:
-        """Run a plan to its end; what went wrong in the engine itself, if anything."""
+    def _run(self, session: SessionLike, builder: _SnapshotBuilder) -> str:
+        """Run a plan to its end. Return what went wrong in the engine itself, if anything."""
         try:
             for event in session.events():
-                if isinstance(event, RunEnded):
-                    self._keep(event)
-                if pictures.see(event):
-                    self._tell(pictures.snapshot)
-        except Exception as error:  # whatever it is, the person is told and the dashboard stays
-            return f"the plan cannot go on: {type(error).__name__}: {error}"
+                if isinstance(event, RunEnded) and (reason := self._history.add(event.record)):
+                    self._post_if_open(HistoryWriteFailed(reason))
+                if builder.update(event):
+                    self._post_if_open(SnapshotUpdated(builder.snapshot))
+        except Exception as error:  # the dashboard stays open and displays the error, whatever it is
+            return f"the plan cannot continue: {type(error).__name__}: {error}"
         return ""
 
-    def _keep(self, event: RunEnded) -> None:
-        if why := self._keeper.keep(event.record):
-            with suppress(RuntimeError):
-                self._post(NotKept(why))
-
-    def _tell(self, snapshot: Snapshot) -> None:
-        with suppress(RuntimeError):  # the dashboard has been left
-            self._post(Pictured(snapshot))
+    def _post_if_open(self, message: Message) -> None:
+        with suppress(RuntimeError):  # the dashboard has been closed
+            self._post(message)
 
 
 def give_way() -> None:
-    """Let what is measured go before the drawing that this thread does.
+    """Lower the priority of the calling thread, which draws, below that of the runs.
 
-    On Linux a thread has a priority of its own; elsewhere it would be that of the whole process, and of the runs.
+    Only Linux has a priority per thread; elsewhere the call would lower the priority of the whole process, runs included.
     """
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), DRAWING_NICENESS)
 
 
-class _Pictures:
-    """Turns events into snapshots."""
+class _SnapshotBuilder:
+    """Turns events into snapshots, no more often than frames are drawn."""
 
     def __init__(self, plan: Plan, first_hue: int, drawing: Drawing, clock: Callable[[], float]) -> None:
         self._drawing, self._clock = drawing, clock
-        runs = tuple(RunView(hue, spec) for hue, spec in enumerate(plan.runs, first_hue))
-        self.snapshot = Snapshot(plan.plan_id, runs)
-        self._recorder = Recorder()
+        runs = (
+            RunView(figures=Figures(**asdict(spec)), state="waiting", hue=hue)
+            for hue, spec in enumerate(plan.runs, first_hue)
+        )
+        self.snapshot = Snapshot(plan.plan_id, tuple(runs))
         self._measurement: Measurement | None = None
-        self._drawn_at = self._whole_at = 0.0
+        """Of the run in progress; None before its first message."""
+        self._frame_at = self._full_update_at = 0.0
 
-    def see(self, event: Event) -> bool:
-        """Take an event; say whether there is a new picture of it."""
+    def update(self, event: Event) -> bool:
+        """Take an event into account. Return whether the snapshot has changed."""
         match event:
             case RunStarted():
-                self._started(event)
+                self._start(event)
+            case RunMessage(message=Tick()):
+                return self._tick(event)
             case RunMessage():
-                return self._message(event)
+                return self._change_stage(event)
             case RunEnded():
-                self._ended(event)
+                self._end(event)
         return True
 
-    def end(self, problem: str) -> Snapshot:
-        """The last picture."""
+    def finish(self, problem: str) -> Snapshot:
+        """Return the last snapshot of the plan."""
         self.snapshot = replace(self.snapshot, current=None, over=True, problem=problem)
-        self._to_be_whole()
+        self._count_full_update()
         return self.snapshot
 
-    def _started(self, event: RunStarted) -> None:
-        self._recorder, self._measurement = Recorder(), None
-        limit = limit_for(event.spec)
-        self._change(
-            event.index,
-            running=True,
-            began_s=self._clock(),
-            log=event.log,
-            stage="starting",
-            limit_memories_per_s=limit.texts_per_s if limit else None,
-        )
+    def _start(self, event: RunStarted) -> None:
+        self._measurement = None
+        self._change(event.index, state="running", stage="starting", began_s=self._clock(), log=event.log)
         self.snapshot = replace(self.snapshot, current=event.index)
-        self._to_be_whole()
+        self._count_full_update()
 
-    def _message(self, event: RunMessage) -> bool:
+    def _tick(self, event: RunMessage) -> bool:
         self._measurement = event.measurement
-        if isinstance(event.message, Tick):
-            self._recorder.see(event.message, event.measurement.measured_s)
-            first = self.snapshot.runs[event.index].stage != "measuring"
-            if not self._due(first):
-                return False
-            whole = first or self._drawn_at - self._whole_at >= self._drawing.whole_every_s
-            course = self._recorder.course(event.measurement, whole=whole)
-            self._change(event.index, stage="measuring", course=course)
-            if whole:
-                self._whole_at = self._drawn_at
-                self._to_be_whole()
-            return True
-        stage = stage_of(event.message, event.measurement)
-        if stage is not None:
-            self._change(event.index, stage=stage, course=self._recorder.course(event.measurement))
-            self._to_be_whole()
-        return stage is not None
-
-    def _ended(self, event: RunEnded) -> None:
-        course = self.snapshot.runs[event.index].course
-        if self._measurement:
-            course = self._recorder.course(self._measurement)
-        began_s = self.snapshot.runs[event.index].began_s
-        took_s = None if began_s is None else self._clock() - began_s
-        self._change(event.index, running=False, stage="", course=course, took_s=took_s, record=event.record)
-        self.snapshot = replace(self.snapshot, current=None)
-        self._to_be_whole()
-
-    def _to_be_whole(self) -> None:
-        self.snapshot = replace(self.snapshot, edition=self.snapshot.edition + 1)
-
-    def _due(self, first: bool) -> bool:
-        """Whether it is time for the next picture; the first is due at once, as it says that measuring has begun."""
-        now = time.monotonic()
-        if not first and (self._drawing.quiet or now - self._drawn_at < 1 / self._drawing.fps):
+        is_first = self.snapshot.runs[event.index].stage != MEASURING
+        if not is_first and not self._is_frame_due():
             return False
-        self._drawn_at = now
+        self._frame_at = time.monotonic()
+        is_full = is_first or self._frame_at - self._full_update_at >= self._drawing.full_update_every_s
+        self._measure(event, MEASURING, is_full=is_full)
         return True
+
+    def _change_stage(self, event: RunMessage) -> bool:
+        self._measurement = event.measurement
+        stage = stage_of(event.message, event.measurement)
+        if stage is None:
+            return False
+        self._measure(event, stage, is_full=True)
+        return True
+
+    def _measure(self, event: RunMessage, stage: str, *, is_full: bool) -> None:
+        progress = event.measurement.progress(whole=is_full)
+        self._change(event.index, stage=stage, progress=progress, figures=progress.figures)
+        if is_full:
+            self._full_update_at = self._frame_at
+            self._count_full_update()
+
+    def _end(self, event: RunEnded) -> None:
+        run = self.snapshot.runs[event.index]
+        if self._measurement:
+            run = replace(run, progress=self._measurement.progress())
+        took_s = None if run.began_s is None else self._clock() - run.began_s
+        self.snapshot = replace(self.snapshot.with_run(event.index, run.ended(event.record, took_s)), current=None)
+        self._count_full_update()
+
+    def _is_frame_due(self) -> bool:
+        return not self._drawing.quiet and time.monotonic() - self._frame_at >= 1 / self._drawing.fps
+
+    def _count_full_update(self) -> None:
+        self.snapshot = replace(self.snapshot, revision=self.snapshot.revision + 1)
 
     def _change(self, index: int, **changes: object) -> None:
         run: RunView = replace(self.snapshot.runs[index], **changes)

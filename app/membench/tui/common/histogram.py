@@ -1,4 +1,4 @@
-"""How long operations took: a histogram on a log axis, with its percentiles marked."""
+"""A histogram of latencies on a logarithmic axis, with its percentiles marked."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from rich.text import Text
 from textual.content import Content
 from textual.reactive import reactive
 
+from membench.analysis.figures import Figures
+from membench.results.latency import BINS_PER_DECADE, NS_PER_MS, PERCENTILES, Latencies, bin_of
 from membench.tui.common.canvas import Canvas, note
 from membench.tui.common.colours import GRID, QUIET
-from membench.tui.common.snapshot import BINS_PER_DECADE, PERCENTILES, Latencies, bin_of
 from membench.units import format_latency
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ROWS_AROUND = 4
-"""Rows that the names of the marks, the marks, the axis and its labels take."""
-NS_PER_MS = 1e6
+"""Rows above and below the bars: names of the marks, marks, axis, labels."""
 LEAST_IMPORTANT = ("p90", "p99.9")
+"""Percentiles to leave out where the text is too long."""
 
 
 class Histogram(Canvas):
-    """Operations by latency. Empty, it says what it waits for."""
+    """Operations by latency."""
 
     latencies: reactive[Latencies] = reactive(Latencies())
-    """What is drawn."""
+    """The operations."""
     colour: reactive[str] = reactive(QUIET)
-    """The hue of the run."""
+    """The colour of the run."""
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        """The histogram."""
-        if not self.latencies.bins:
+        """Return the lines of the histogram."""
+        if not self.latencies.total:
             return note(self.empty)
         if width < 20 or height <= ROWS_AROUND:
             return []
@@ -39,26 +40,27 @@ class Histogram(Canvas):
 
 
 def draw(latencies: Latencies, colour: str, width: int, height: int) -> list[Text]:
-    """Marks of the percentiles, bars, the axis with its decades."""
-    axis = _Axis(latencies, width)
-    return [*_marks(latencies, axis), *_bars(axis.heights(latencies.bins, height - ROWS_AROUND), colour), *axis.lines()]
+    """Return marks of the percentiles, bars, and the axis with its decades."""
+    bins = latencies.bins()
+    axis = _Axis(bins, width)
+    return [*_marks(latencies, axis), *_bars(axis.heights(bins, height - ROWS_AROUND), colour), *axis.lines()]
 
 
 class _Axis:
     """Whole decades of latency, from left to right."""
 
-    def __init__(self, latencies: Latencies, width: int) -> None:
+    def __init__(self, bins: Sequence[tuple[int, int]], width: int) -> None:
         self.width = width
-        self.first = latencies.bins[0][0] // BINS_PER_DECADE
-        self.decades = max(latencies.bins[-1][0] // BINS_PER_DECADE + 1 - self.first, 1)
+        self.first = bins[0][0] // BINS_PER_DECADE
+        self.decades = max(bins[-1][0] // BINS_PER_DECADE + 1 - self.first, 1)
 
     def column(self, number: float) -> int:
-        """Where a bin is drawn."""
+        """Return the column of a bin."""
         share = (number - self.first * BINS_PER_DECADE) / (self.decades * BINS_PER_DECADE)
         return min(int(share * self.width), self.width - 1)
 
     def heights(self, bins: Sequence[tuple[int, int]], rows: int) -> list[list[int]]:
-        """Eighths of a cell to fill, by row from the top and by column; whatever happened at all can be seen."""
+        """Return the eighths of each cell to fill, by row from the top; even a single operation is visible."""
         counts = [0.0] * self.width
         for number, count in bins:
             start, end = self.column(number), max(self.column(number + 1), self.column(number) + 1)
@@ -69,7 +71,7 @@ class _Axis:
         return [[min(max(tall - 8 * row, 0), 8) for tall in eighths] for row in reversed(range(rows))]
 
     def lines(self) -> tuple[Text, Text]:
-        """The axis and, below it, where the decades begin."""
+        """Return the axis, and the labels of its decades."""
         line, labels = list("─" * self.width), ""
         for decade in range(self.decades + 1):
             label = _decade_label(self.first + decade)
@@ -92,12 +94,12 @@ def _bars(rows: list[list[int]], colour: str) -> list[Text]:
 
 
 def _marks(latencies: Latencies, axis: _Axis) -> tuple[Text, Text]:
-    """A mark over each percentile, and above it its name: beside it where marks are close, in their order always."""
+    """Return the names of the percentiles and a mark below each; names move aside where marks are close."""
     marks = [" "] * axis.width
     names = [f"p{percentile:g}" for percentile in PERCENTILES]
     starts: list[int] = []
-    for name, value in zip(names, latencies.percentiles_ms, strict=True):
-        column = axis.column(bin_of(int(value * NS_PER_MS)) + 0.5)
+    for name, percentile in zip(names, PERCENTILES, strict=True):
+        column = axis.column(bin_of((latencies.percentile_ms(percentile) or 0.0) * NS_PER_MS) + 0.5)
         marks[column] = "▾"
         after = starts[-1] + len(names[len(starts) - 1]) + 1 if starts else 0
         starts.append(max(column - len(name) // 2, after))
@@ -110,23 +112,25 @@ def _marks(latencies: Latencies, axis: _Axis) -> tuple[Text, Text]:
     return Text("".join(line), QUIET), Text("".join(marks), QUIET)
 
 
-def named(latencies: Latencies) -> list[tuple[str, str]]:
-    """`p50` to `max` with their values; empty while nothing has returned."""
-    if not latencies.percentiles_ms:
-        return []
-    found = [
-        (f"p{percentile:g}", value) for percentile, value in zip(PERCENTILES, latencies.percentiles_ms, strict=True)
-    ]
-    return [(name, format_latency(value)) for name, value in [*found, ("max", latencies.longest_ms)]]
+def percentile_texts(figures: Figures) -> list[tuple[str, str]]:
+    """Return `p50` to `max` with their values; nothing before the first operation has returned."""
+    values = {
+        "p50": figures.latency_p50_ms,
+        "p90": figures.latency_p90_ms,
+        "p99": figures.latency_p99_ms,
+        "p99.9": figures.latency_p99_9_ms,
+        "max": figures.latency_max_ms,
+    }
+    return [(name, format_latency(value)) for name, value in values.items() if value is not None]
 
 
-def in_words(latencies: Latencies, width: int) -> Content:
-    """`p50 7.81 ms  p90 …  max …`; those that matter less are left out where they do not fit."""
-    told = named(latencies)
+def percentile_line(figures: Figures, width: int) -> Content:
+    """Return `p50 7.81 ms  p90 …  max …`, without the less important percentiles where they do not fit."""
+    texts = percentile_texts(figures)
     for name in LEAST_IMPORTANT:
-        if sum(len(f"{name} {value}  ") for name, value in told) - 2 > width:
-            told = [pair for pair in told if pair[0] != name]
+        if sum(len(f"{name} {value}  ") for name, value in texts) - 2 > width:
+            texts = [pair for pair in texts if pair[0] != name]
     parts: list[tuple[str, str]] = []
-    for name, value in told:
+    for name, value in texts:
         parts += [(f"{name} ", "$foreground 60%"), (value, "bold"), ("  ", "")]
     return Content.assemble(*parts[:-1])

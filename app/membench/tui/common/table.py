@@ -1,4 +1,4 @@
-"""A table of runs that fits its columns to the width there is: names end in an ellipsis, the least of them go first."""
+"""A table of runs that fits its width: it shortens names, then drops the least important columns."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from membench.report.headline import failed_audit
 from membench.tui.common.snapshot import RunView
 
 GAP = 2
+"""Cells between columns."""
+SAMPLE = 500
+"""Rows that decide how wide a column is."""
 Piece = tuple[str, str]
-"""A stretch of a line and its style."""
+"""Text and its style."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -29,51 +31,52 @@ class Column(msgspec.Struct, frozen=True):
 
     title: str
     cell: Callable[[RunView], str]
+    """Returns the text of a cell."""
     number: bool = False
-    """Numbers stand at the right."""
+    """Whether cells are right-aligned, and the highest value sorts first."""
     priority: int = 0
-    """Columns of the highest priority go first where the width does not do."""
+    """Columns with the highest value are dropped first where the table is too wide."""
     least: int = 0
-    """Columns it can be cut to; 0 where it must never be cut."""
+    """The width that it can be shortened to; 0 for a column that is never shortened."""
     style: Callable[[RunView], str] | None = None
     order: Callable[[RunView], float | str | None] | None = None
-    """What it is sorted by, where that is not its text."""
+    """Returns the value to sort by, where that is not the text."""
     pieces: Callable[[RunView], list[Piece]] | None = None
-    """What is drawn in place of its text, as wide as that, where one style does not do."""
+    """Returns what is drawn instead of the text, of the same width, where a cell has several styles."""
     letter: str = ""
-    """A letter of its title, for the key that sorts by it; empty where that makes no sense."""
+    """The letter of the title that sorts by this column; empty for a column that cannot be sorted by."""
     figure: bool = True
-    """Whether it tells of what was measured: struck where the audit of the run failed."""
+    """Whether cells are settings or figures of the run: they are struck through where its audit failed."""
 
 
 class RunTable(ScrollView, can_focus=True):
-    """Runs, a row each, under a line of titles."""
+    """Runs, one per row, below a line of titles that does not scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", show=False, tooltip="Select the run above"),
-        Binding("down", "move(1)", "Down", show=False, tooltip="Select the run below"),
-        Binding("pageup", "move(-10)", "Page up", show=False, tooltip="Select ten runs above"),
-        Binding("pagedown", "move(10)", "Page down", show=False, tooltip="Select ten runs below"),
+        Binding("up", "move(-1)", "Up", show=False, tooltip="Select the previous run"),
+        Binding("down", "move(1)", "Down", show=False, tooltip="Select the next run"),
+        Binding("pageup", "move(-10)", "Page up", show=False, tooltip="Move up by ten runs"),
+        Binding("pagedown", "move(10)", "Page down", show=False, tooltip="Move down by ten runs"),
         Binding("home", "move(-99999)", "First", show=False, tooltip="Select the first run"),
         Binding("end", "move(99999)", "Last", show=False, tooltip="Select the last run"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--title", "table--cursor", "table--plain"}
 
     rows: reactive[tuple[RunView, ...]] = reactive(())
-    """The runs, in the order shown."""
+    """The runs, in the order displayed."""
     cursor: reactive[int] = reactive(0)
-    """The row that is selected."""
+    """The index of the selected row."""
     empty: reactive[str] = reactive("")
-    """What to say instead while there are no runs."""
+    """Text to display instead of an empty table."""
 
     class Selected(Message):
-        """Another run was selected by the person."""
+        """The user has selected another run."""
 
     def __init__(self, columns: Sequence[Column], id: str, *, sortable: bool = False) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
         self.sorted_by = ""
-        """The letter of the column that the rows are sorted by; marked."""
+        """The letter of the column that the rows are sorted by; it gets a mark."""
         self._sortable = sortable
         self._widths: tuple[tuple[Column, int], ...] = ()
 
@@ -84,29 +87,29 @@ class RunTable(ScrollView, can_focus=True):
 
     @property
     def dropped(self) -> int:
-        """Columns that there is no room for."""
+        """How many columns do not fit."""
         return len(self.columns) - len(self._widths) if self.rows else 0
 
     def validate_cursor(self, cursor: int) -> int:
-        """Keep the cursor on the table."""
+        """Keep the cursor within the table."""
         return max(0, min(cursor, len(self.rows) - 1))
 
     def set_columns(self, columns: Sequence[Column], sorted_by: str = "") -> None:
-        """Show other columns, and mark the one that the rows are sorted by, by its letter."""
+        """Replace the columns, and mark the one that the rows are sorted by, given its letter."""
         self.columns, self.sorted_by = tuple(columns), sorted_by
         self._fit()
 
     def select(self, run_id: str) -> None:
-        """Put the cursor on a run, if it is there."""
-        self.cursor = next((at for at, run in enumerate(self.rows) if run.spec.run_id == run_id), self.cursor)
+        """Move the cursor to a run, if the table contains it."""
+        self.cursor = next((at for at, run in enumerate(self.rows) if run.run_id == run_id), self.cursor)
 
     def watch_rows(self) -> None:
-        """Fit the columns to what is in them."""
+        """Fit the columns to their contents."""
         self.cursor = self.validate_cursor(self.cursor)
         self._fit()
 
     def watch_cursor(self) -> None:
-        """Keep the selected row in sight."""
+        """Scroll to the selected row."""
         self.scroll_to_region(Region(0, self.cursor, 1, 2), animate=False, force=True)
         self.refresh()
 
@@ -122,12 +125,12 @@ class RunTable(ScrollView, can_focus=True):
             self.post_message(self.Selected())
 
     def action_move(self, by: int) -> None:
-        """Select another run."""
+        """Move the cursor by a number of rows."""
         self.cursor += by
         self.post_message(self.Selected())
 
     def render_line(self, y: int) -> Strip:
-        """The titles, which do not scroll, or a row."""
+        """Render the titles or a row."""
         width = self.size.width
         if not self.rows:
             return _line([(self.empty if y == 0 else "", "")], width, self.get_component_rich_style("table--title"))
@@ -141,7 +144,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def _fit(self) -> None:
         width = self.size.width - self.scrollbar_size_vertical
-        self._widths = fitted(self.columns, self.rows, width)
+        self._widths = fit_columns(self.columns, self.rows, width)
         self.virtual_size = Size(width, len(self.rows) + 1)
         self.refresh()
 
@@ -149,8 +152,8 @@ class RunTable(ScrollView, can_focus=True):
         pieces = []
         for column, width in self._widths:
             title = f"{column.title}▾" if column.letter and column.letter == self.sorted_by else column.title
-            placed = _placed(title, width, column.number) + " " * GAP
-            pieces += _underlined(placed, column.letter) if self._sortable else [(placed, "")]
+            aligned = _align(title, width, column.number) + " " * GAP
+            pieces += _underline(aligned, column.letter) if self._sortable else [(aligned, "")]
         return pieces
 
     def _row(self, run: RunView) -> list[Piece]:
@@ -163,57 +166,56 @@ class RunTable(ScrollView, can_focus=True):
     def _cell(column: Column, width: int, run: RunView) -> list[Piece]:
         if column.pieces:
             return column.pieces(run)
-        placed = _placed(column.cell(run), width, column.number)
+        aligned = _align(column.cell(run), width, column.number)
         style = column.style(run) if column.style else ""
-        if column.figure and run.record and failed_audit(run.record):
-            return _struck(placed, style)
-        return [(placed, style)]
+        if column.figure and run.figures.failed_audit:
+            return _strike(aligned, style)
+        return [(aligned, style)]
 
 
-def fitted(columns: Sequence[Column], rows: Sequence[RunView], width: int) -> tuple[tuple[Column, int], ...]:
-    """Columns with their widths: cut first, then dropped, until they fit."""
+def fit_columns(columns: Sequence[Column], rows: Sequence[RunView], width: int) -> tuple[tuple[Column, int], ...]:
+    """Return the columns that fit, with their widths: shortened as far as possible, then dropped."""
     wanted = {
-        column: max([len(column.title) + bool(column.title)] + [len(column.cell(run)) for run in rows[:500]])
+        column: max([len(column.title) + bool(column.title)] + [len(column.cell(run)) for run in rows[:SAMPLE]])
         for column in columns
     }
     shown = list(columns)
     while len(shown) > 1:
-        over = sum(wanted[column] + GAP for column in shown) - GAP - width
+        excess = sum(wanted[column] + GAP for column in shown) - GAP - width
         spare = sum(max(wanted[column] - column.least, 0) for column in shown if column.least)
-        if over <= spare:
-            return tuple(_cut(shown, wanted, over))
+        if excess <= spare:
+            return tuple(_shorten_widest(shown, wanted, excess))
         shown.remove(max(shown, key=lambda column: column.priority))
     return tuple((column, width) for column in shown)
 
 
-def _cut(columns: Sequence[Column], wanted: dict[Column, int], over: int) -> list[tuple[Column, int]]:
+def _shorten_widest(columns: Sequence[Column], wanted: dict[Column, int], excess: int) -> list[tuple[Column, int]]:
     widths = dict(wanted)
-    while over > 0:
-        widest = max((column for column in columns if column.least and widths[column] > column.least),
-                     key=lambda column: widths[column] - column.least)  # fmt: skip
-        widths[widest] -= 1
-        over -= 1
+    while excess > 0:
+        shrinkable = (column for column in columns if column.least and widths[column] > column.least)
+        widths[max(shrinkable, key=lambda column: widths[column] - column.least)] -= 1
+        excess -= 1
     return [(column, widths[column]) for column in columns]
 
 
-def _placed(text: str, width: int, right: bool) -> str:
+def _align(text: str, width: int, right: bool) -> str:
     if len(text) > width:
         text = text[: width - 1] + "…"
     return text.rjust(width) if right else text.ljust(width)
 
 
-def _underlined(title: str, letter: str) -> list[Piece]:
+def _underline(title: str, letter: str) -> list[Piece]:
     at = title.find(letter)
     if not letter or at < 0:
         return [(title, "")]
     return [(title[:at], ""), (letter, "bold underline"), (title[at + 1 :], "")]
 
 
-def _struck(placed: str, style: str) -> list[Piece]:
-    """A line through what is there, not through the room around it."""
-    text = placed.strip()
-    before = len(placed) - len(placed.lstrip())
-    return [(placed[:before], ""), (text, f"{style} strike".strip()), (placed[before + len(text) :], "")]
+def _strike(aligned: str, style: str) -> list[Piece]:
+    """Strike through the text, but not the space around it."""
+    text = aligned.strip()
+    before = len(aligned) - len(aligned.lstrip())
+    return [(aligned[:before], ""), (text, f"{style} strike".strip()), (aligned[before + len(text) :], "")]
 
 
 def _line(pieces: Sequence[Piece], width: int, style: Style) -> Strip:

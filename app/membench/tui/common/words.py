@@ -1,46 +1,49 @@
-"""What the dashboard says of a run in words."""
+"""The texts that the dashboard displays about a run."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 
 from textual.content import Content
 
-from membench.cli.console import STATUS_MARKS
-from membench.results.record import TIME_PARTS, Record
+from membench.report.explanation import TIME_PARTS
+from membench.report.remarks import STATUS_MARKS
+from membench.report.wording import DASHBOARD
+from membench.results.record import Record
 from membench.tui.common.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
 from membench.tui.common.snapshot import RunView, Snapshot
-from membench.units import format_count, format_latency, format_rate, format_share
+from membench.units import format_count, format_rate, format_share, plural
+from membench_backends.options import option_text
 
 MARKS = {"waiting": " ", "running": "▸", **STATUS_MARKS}
 FAINT = "$foreground 60%"
 LEGEND = (
-    (MARKS["running"], "", "this run is under way"),
-    (MARKS["ok"], GOOD, "it went well, and nothing that was acknowledged is lost"),
-    (MARKS["partial"], WARM, "it was ended early; what was measured is kept"),
-    (MARKS["failed"], BAD, "it failed, crashed or got stuck, and says why"),
+    (MARKS["running"], "", "in progress"),
+    (MARKS["ok"], GOOD, "finished; the store holds everything that was acknowledged"),
+    (MARKS["partial"], WARM, "ended early by the user; what was measured is kept"),
+    (MARKS["failed"], BAD, "failed, crashed or stuck; the reason is displayed"),
     *(
         (fill, TIME_COLOURS[field][0], f"client time: {meaning}")
         for (field, _, fill), meaning in zip(
             TIME_PARTS,
             (
-                "waiting for a lock; the same warm hue everywhere",
+                "waiting for a lock; always in this warm colour",
                 "waiting for a queue, a future or an event",
                 "ready to run, with no core free",
-                "on a core; the same cool hue everywhere",
+                "on a core; always in this cool colour",
                 "blocked on anything else: the disk, the interpreter's lock, a clock",
             ),
             strict=True,
         )
     ),
     ("▁▄█", COOL[-1], "a core, from idle to busy"),
-    ("▾", "", "a percentile of the latencies; its name stands above it"),
+    ("▾", "", "a percentile of the latencies, named above the mark"),
 )
-"""Marks with their styles, and what they mean. Each run has a hue of its own, the same everywhere."""
+"""Marks with their styles and meanings."""
 
 
 def shortened(text: str, width: int) -> str:
-    """A text that fits: whole, or cut after a word where that leaves most of it, and an ellipsis."""
+    """Return the text, or as much of it as fits with an ellipsis; cut after a word if that keeps most of it."""
     if len(text) <= width:
         return text
     cut = text[: max(width - 1, 0)]
@@ -49,164 +52,136 @@ def shortened(text: str, width: int) -> str:
     return cut.rstrip(" ,;:") + "…" * (width > 0)
 
 
-def waiting_for(run: RunView) -> str:
-    """Why a run has nothing to draw yet."""
+def no_data_text(run: RunView) -> str:
+    """Return why there is nothing to plot of a run."""
     if run.state == "waiting":
         return "waiting for its turn"
     if run.state != "running":
         return "nothing was measured"
-    return "waiting for the first tick" if run.stage == "measuring" else f"{run.stage} …"
+    return "waiting for the first measurement" if run.stage == "measuring" else f"{run.stage} …"
 
 
-def nothing_of(run: RunView) -> str:
-    """The same in fewer words, for where others have said it."""
+def brief_no_data_text(run: RunView) -> str:
+    """Return the same without the reason, for panels next to one that states it."""
     return "nothing measured yet" if run.state in ("waiting", "running") else "nothing was measured"
 
 
 def short_title(run: RunView) -> str:
-    """`agentmem · mutex · 8`."""
-    parts = (run.spec.backend, run.spec.strategy, str(run.spec.workload.clients))
+    """Return `agentmem · mutex · 8`."""
+    parts = (run.figures.backend, run.figures.strategy, str(run.figures.clients))
     return " · ".join(part for part in parts if part)
 
 
-def doing(run: RunView) -> str:
-    """What a run does now, or how it ended."""
+def state_text(run: RunView) -> str:
+    """Return what a run does, or how it ended."""
     if run.state == "running":
         return run.stage
     return f"{MARKS[run.state]} {run.state}".strip()
 
 
-def figures_of(run: RunView) -> Content:
-    """Three lines beside the large figure."""
-    course, workload = run.course, run.spec.workload
-    done = format_count(course.acknowledged) + (f" of {workload.items:,}" if workload.items else "")
-    errors = (f"{course.errors:,} errors", "bold $error" if course.errors else FAINT)
-    weights = f" · {course.weights} weights" if course.weights else ""
+def rate_details(run: RunView) -> Content:
+    """Return the three lines next to the large rate."""
+    figures = run.figures
+    acknowledged = format_count(figures.acknowledged or 0) + (f" of {figures.items:,}" if figures.items else "")
+    errors = (plural(figures.errors or 0, "error"), "bold $error" if figures.errors else FAINT)
+    weights = f" · {figures.weights} weights" if figures.weights else ""
     return Content("\n").join(
         [
             Content.assemble(
-                ("ops/s" + (" now" if run.state == "running" else ""), FAINT),
-                *(("  mean ", FAINT), (format_rate(run.memories_per_s), "bold")),
-                *_against_limit(run),
+                ("memories/s" + (" now" if run.state == "running" else ""), FAINT),
+                *(("  mean ", FAINT), (format_rate(figures.memories_per_s), "bold")),
+                *_limit_pieces(run),
             ),
-            Content.assemble((f"{done} done · ", FAINT), errors, (weights, FAINT)),
+            Content.assemble((f"{acknowledged} acknowledged · ", FAINT), errors, (weights, FAINT)),
             Content.styled(" · ".join(_options(run)), FAINT),
         ]
     )
 
 
-def _against_limit(run: RunView) -> list[tuple[str, str]]:
-    """The best this machine reached offline, and how much of it this is; nothing where it is not known."""
-    limit = run.limit_memories_per_s
-    if limit is None:
-        return []
-    share = format_share(run.memories_per_s / limit if run.memories_per_s is not None else None)
-    return [("  limit ", FAINT), (format_rate(limit), "bold"), (f"  {share}", "bold")]
+def rate_line(run: RunView) -> Content:
+    """Return the rates in one line, for terminals without room for the large rate."""
+    hue, running = f"bold {hue_of(run.hue)}", run.state == "running"
+    now_per_s = run.progress.memories_per_s_now if run.progress else None
+    now = [("now ", FAINT), (f"{format_rate(now_per_s)} /s   ", hue)] if running else []
+    mean = (f"{format_rate(run.figures.memories_per_s)} /s", "bold" if running else hue)
+    return Content.assemble(*now, ("mean ", FAINT), mean, *_limit_pieces(run), (f"   {state_text(run)}", FAINT))
 
 
-def batching_of(run: RunView) -> Content:
-    """How a strategy that collects requests does so; nothing for one that does not."""
-    contention = run.course.contention
-    if contention is None:
-        return Content("")
-    batch, depth, padding = contention.batch_size_mean, contention.queue_depth_p99, contention.padding_factor
-    told = [
+def batching_line(run: RunView) -> Content:
+    """Return how a batching strategy batches; empty for any other."""
+    batch, depth, padding = run.figures.batch_size_mean, run.figures.queue_depth_p99, run.figures.padding_factor
+    texts = [
         *([f"batches of {batch:.1f}"] if batch is not None and batch > 1 else []),
         *([f"queue p99 {depth:.0f}"] if depth is not None else []),
-        *([f"{padding:.2f} tokens computed for one of text"] if padding is not None and padding > 1.005 else []),
+        *([f"{format_share(padding - 1)} padding"] if padding is not None and padding > 1.005 else []),
     ]
-    return Content.styled(" · ".join(told), FAINT)
+    return Content.styled(" · ".join(texts), FAINT)
 
 
-def _options(run: RunView) -> list[str]:
-    return [f"{name}={'auto' if value is None else value}" for name, value in run.spec.strategy_options.items()]
-
-
-def rates_of(run: RunView) -> Content:
-    """The rates in a line, for where there is no room for large figures."""
-    hue, running = f"bold {hue_of(run.hue)}", run.state == "running"
-    now = [("now ", FAINT), (f"{format_rate(run.course.now)} /s   ", hue)] if running else []
-    mean = (f"{format_rate(run.memories_per_s)} /s", "bold" if running else hue)
-    return Content.assemble(*now, ("mean ", FAINT), mean, *_against_limit(run), (f"   {doing(run)}", FAINT))
-
-
-def beside_lock_share(run: RunView) -> Content:
-    """Three lines beside the large share of waiting for locks."""
+def lock_share_details(run: RunView) -> Content:
+    """Return the lines next to the large share of client time that waits for locks."""
+    figures = run.figures
     lines = ["of client time is spent", "waiting for a lock"]
-    contention = run.course.contention
-    if contention and contention.cores_used is not None and run.course.points:
-        cores = len(run.course.points[-1].cores)
-        lines.append(f"{contention.cores_used:.1f} of {cores} cores used by the run")
+    if figures.cores_used is not None and figures.cpu_percent_per_core:
+        lines.append(f"{figures.cores_used:.1f} of {plural(len(figures.cpu_percent_per_core), 'core')} used by the run")
     return Content.styled("\n".join(lines), FAINT)
 
 
-def verdict_of(run: RunView) -> Content:
-    """The verdict with its first evidence, and the advice: of the run, or so far; nothing where there is none."""
-    record, so_far = run.record, run.course.diagnosis
-    if record and record.verdict:
-        evidence = "; ".join(record.verdict_evidence[:1]) if record.verdict_evidence else ""
-        return Content("\n").join([_because(record.verdict, evidence), *_next(record.verdict_advice)])
-    if record is None and so_far and so_far.verdict != "unclear":
-        because = _because(so_far.verdict, so_far.evidence[0])
-        return Content("\n").join([Content.assemble(("so far ", FAINT), because), *_next(so_far.advice)])
-    return Content("")
+def verdict_text(run: RunView) -> Content:
+    """Return the verdict with its first evidence, and the advice; of a run in progress, what seems to be true so far."""
+    if run.record:
+        return Content("\n").join(_verdict_lines(run.record, evidence_max=1))
+    diagnosis = run.progress.diagnosis if run.progress else None
+    if diagnosis is None or diagnosis.verdict == "unclear":
+        return Content("")
+    verdict = _verdict(diagnosis.verdict, map(DASHBOARD.fact, diagnosis.evidence[:1]))
+    advice = _advice(DASHBOARD.advice(diagnosis.advice))
+    return Content("\n").join([Content.assemble(("so far ", FAINT), verdict), *advice])
 
 
-def whole_verdict_of(record: Record) -> list[Content]:
-    """The verdict with everything that led to it, and the advice, a paragraph each."""
-    if record.verdict is None:
-        return []
-    return [_because(record.verdict, "; ".join(record.verdict_evidence or ())), *_next(record.verdict_advice)]
+def verdict_paragraphs(record: Record) -> list[Content]:
+    """Return the verdict with all its evidence, and the advice, one paragraph each."""
+    return _verdict_lines(record)
 
 
 def verdict_style(verdict: str) -> str:
-    """The warm hue for what waits for a lock; the words say it too."""
+    """Return the style of a verdict: the warm colour for one about a lock."""
     return f"bold {LOCK}" if verdict == "lock-bound" else "bold"
 
 
-def _because(verdict: str, evidence: str) -> Content:
-    return Content.assemble((verdict, verdict_style(verdict)), (f": {evidence}" if evidence else ""))
-
-
-def _next(advice: str | None) -> list[Content]:
-    """The advice, without the dashes of options: on Plan they are rows of the same names."""
-    return [Content.assemble(("→ ", "bold $accent"), re.sub(r"--(?=[a-z])", "", advice))] if advice else []
-
-
-def fairness_of(record: Record) -> str:
-    """How evenly the clients were served; empty where that is not known."""
-    if record.fairness_jain is None or not record.client_longest_ms:
-        return ""
-    shortest, longest = min(record.client_longest_ms), max(record.client_longest_ms)
-    spread = f"; longest operation of a client {format_latency(shortest)} to {format_latency(longest)}"
-    return f"Jain's index {record.fairness_jain:.3f}" + (spread if record.clients > 1 else "")
-
-
-def stages_of(record: Record) -> tuple[str, ...]:
-    """Mean and 99th percentile of each stage; none where none was marked."""
-    tails = record.stage_p99_ms or {}
-    return tuple(
-        f"{name.replace('_', ' ')} {format_latency(mean)}"
-        + (f" (p99 {format_latency(tails[name])})" if name in tails else "")
-        for name, mean in (record.stage_ms or {}).items()
-    )
-
-
-def audit_of(record: Record) -> str:
-    """What was acknowledged, and what the store held in the end."""
-    if record.stored is None:
-        return f"{format_count(record.acknowledged)} acknowledged; nothing was read back"
-    return (
-        f"{format_count(record.acknowledged)} acknowledged, {format_count(record.stored)} stored, "
-        f"{format_count(record.lost)} lost, {format_count(record.duplicated)} duplicated, "
-        f"{format_count(record.corrupted)} corrupted"
-    )
-
-
-def progress_of(snapshot: Snapshot) -> str:
-    """`Run 7 of 18, 11 more to come`, or how many there were."""
-    done, total = len(snapshot.records), len(snapshot.runs)
+def progress_text(snapshot: Snapshot) -> str:
+    """Return `Run 7 of 18, 11 more to come`, or how many runs there were."""
+    finished, total = len(snapshot.records), len(snapshot.runs)
     if snapshot.over:
-        return f"All {total} runs done" if done == total else f"{done} of {total} runs done"
-    left = total - done - 1
-    return f"Run {min(done + 1, total)} of {total}" + (f", {left} more to come" if left > 0 else "")
+        return f"All {total} runs finished" if finished == total else f"{finished} of {total} runs finished"
+    left = total - finished - 1
+    return f"Run {min(finished + 1, total)} of {total}" + (f", {left} more to come" if left > 0 else "")
+
+
+def _limit_pieces(run: RunView) -> list[tuple[str, str]]:
+    """Return the limit and the share of it; nothing where the limit is unknown."""
+    limit = run.figures.limit_memories_per_s
+    if limit is None:
+        return []
+    share = format_share(run.figures.limit_share)
+    return [("  limit ", FAINT), (format_rate(limit), "bold"), (f"  {share}", "bold")]
+
+
+def _options(run: RunView) -> list[str]:
+    return [f"{name}={option_text(value)}" for name, value in run.figures.strategy_options.items()]
+
+
+def _verdict_lines(record: Record, evidence_max: int | None = None) -> list[Content]:
+    if record.verdict is None:
+        return []
+    evidence = DASHBOARD.evidence(record)[:evidence_max]
+    return [_verdict(record.verdict, evidence), *_advice(DASHBOARD.advice(record.verdict_advice))]
+
+
+def _verdict(verdict: str, evidence: Iterable[str]) -> Content:
+    phrases = "; ".join(evidence)
+    return Content.assemble((verdict, verdict_style(verdict)), f": {phrases}" if phrases else "")
+
+
+def _advice(sentence: str) -> list[Content]:
+    return [Content.assemble(("→ ", "bold $accent"), sentence)] if sentence else []

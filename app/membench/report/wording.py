@@ -54,7 +54,7 @@ _FACTS = {
     "unknown_name": "unknown {kind} {name!r}; {hint}",
     "out_of_bounds": "{flag:option} {value}: must be {allowed}",
     "too_many_operations": "{--rate} x {--duration} exceeds {most:,} operations; lower one of them",
-    "unknown_strategy_option": "{--strategy-option} {key}: {strategies} have no such option; {hint}",
+    "unknown_strategy_option": "{--strategy-option} {key}: not an option of {strategies}; {hint}",
     "bad_strategy_option": "{--strategy-option}: {reason}",
     "model_unavailable": "{--model} {model}: {reason}",
     "too_many_runs": "the plan has more than {most:,} runs; choose fewer values",

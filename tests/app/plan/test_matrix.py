@@ -1,12 +1,16 @@
-"""From a choice to runs: the matrix, its order, what is left out and what is refused."""
+"""From a choice to runs: the matrix, its order, what is left out, and what is refused."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from membench.plan.matrix import Choice, PlanError, make_plan
+from membench.analysis.facts import Fact
+from membench.plan.checks import PlanError
+from membench.plan.matrix import make_plan
+from membench.plan.options import Choice, run_options
 from membench.plan.scenarios import load_catalogue
+from membench.report.wording import COMMAND_LINE, DASHBOARD
 
 SHIPPED = load_catalogue()
 
@@ -18,8 +22,13 @@ def plan(*scenarios, **choice):
 def refusal(*scenarios, **choice):
     with pytest.raises(PlanError) as caught:
         plan(*scenarios, **choice)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    message = COMMAND_LINE.plan_error(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def notes_of(made):
+    return [COMMAND_LINE.fact(note) for note in made.notes]
 
 
 def test_the_default_plan_compares_both_systems_as_they_ship_and_with_adaptive():
@@ -38,10 +47,10 @@ def test_the_default_plan_compares_both_systems_as_they_ship_and_with_adaptive()
         )
     ]
     assert {run.model for run in runs} == {"BAAI/bge-small-en-v1.5"}
-    assert {run.workload.clients for run in runs if run.scenario == "concurrent-add"} == {20}
+    assert {run.clients for run in runs if run.scenario == "concurrent-add"} == {20}
 
 
-def test_a_chosen_scenario_is_run_with_the_systems_as_they_ship():
+def test_a_chosen_scenario_runs_the_systems_as_they_ship():
     assert [run.strategy for run in plan("single-add").runs] == ["shared", "mutex", "queue", "pool"]
 
 
@@ -55,13 +64,13 @@ def test_shipped_can_be_named_among_strategies():
     ]
 
 
-def test_an_option_can_be_for_one_strategy_alone():
+def test_an_option_can_apply_to_one_strategy():
     given = {"size": "8", "queue.wait_ms": "5", "queue.size": "16"}
     (queue,) = [run for run in plan("single-add", strategy_options=given).runs if run.strategy == "queue"]
 
     assert queue.strategy_options == {"size": 16, "wait_ms": 5.0}
-    assert "--strategy-option mutex.size: no such option" in refusal("single-add", strategy_options={"mutex.size": 1})
-    assert "--strategy-option queue.size: no such option" in refusal(
+    assert "--strategy-option mutex.size: " in refusal("single-add", strategy_options={"mutex.size": 1})
+    assert "--strategy-option queue.size: " in refusal(
         "single-add", strategies=("mutex",), strategy_options={"queue.size": 1}
     )
 
@@ -77,9 +86,7 @@ def test_a_matrix_is_complete_and_in_order():
         clients=(2, 4),
     ).runs
 
-    assert [
-        (run.scenario, run.backend, run.strategy, run.store, run.threads, run.workload.clients) for run in runs
-    ] == [
+    assert [(run.scenario, run.backend, run.strategy, run.store, run.threads, run.clients) for run in runs] == [
         (scenario, backend, strategy, store, threads, clients)
         for scenario in ("concurrent-add", "single-add")
         for backend in ("mem0", "agentmem")
@@ -112,7 +119,7 @@ def test_the_sixteen_runs_of_the_comparison():
         ("mem0", ["shared", "pool"], ["local", "edge"], [1, 2]),
     ],
 )
-def test_what_a_backend_does_not_take_makes_no_runs(backend, strategies, stores, threads):
+def test_options_that_do_not_apply_to_a_backend_make_no_runs(backend, strategies, stores, threads):
     runs = plan(
         "single-add", backends=(backend,), strategies=("shared", "pool"), stores=("local", "edge"), threads=(1, 2)
     ).runs
@@ -122,20 +129,17 @@ def test_what_a_backend_does_not_take_makes_no_runs(backend, strategies, stores,
     ]
 
 
-def test_numbers_replace_those_of_the_scenario():
-    by_items = (
-        plan("steady-add", items=7, repeats=3, seed=9, target_operations_per_s=2.0, arrivals="constant")
-        .runs[0]
-        .workload
-    )
-    by_time = plan("single-add", duration_s=0.5).runs[0].workload
+def test_chosen_numbers_replace_those_of_the_scenario():
+    by_items = plan("steady-add", items=7, repeats=3, seed=9, target_operations_per_s=2.0, arrivals="constant").runs[0]
+    by_time = plan("single-add", duration_s=0.5).runs[0]
 
     assert (by_items.items, by_items.duration_s, by_items.repeats, by_items.seed) == (7, None, 3, 9)
     assert (by_items.target_operations_per_s, by_items.arrivals, by_items.clients) == (2.0, "constant", 8)
     assert (by_time.items, by_time.duration_s, by_time.target_operations_per_s) == (None, 0.5, None)
+    assert by_time.arrivals is None, "a closed loop has no arrivals"
 
 
-def test_batch_is_left_out_where_there_is_no_list_and_a_note_says_so():
+def test_batch_is_left_out_with_a_note_where_no_list_is_passed():
     made = plan("single-add", "batch-add", backends=("agentmem", "mem0"), strategies=("batch", "mutex"))
 
     assert [(run.scenario, run.backend, run.strategy) for run in made.runs] == [
@@ -145,11 +149,11 @@ def test_batch_is_left_out_where_there_is_no_list_and_a_note_says_so():
         ("batch-add", "agentmem", "mutex"),
         ("batch-add", "mem0", "mutex"),
     ]
-    assert [note for note in made.notes if note.startswith("batch with agentmem is left out of add:")]
-    assert [note for note in made.notes if note.startswith("batch with mem0 is left out of add_batch:")]
+    assert [note for note in notes_of(made) if note.startswith("batch with agentmem is left out of add:")]
+    assert [note for note in notes_of(made) if note.startswith("batch with mem0 is left out of add_batch:")]
 
 
-def test_nothing_but_what_is_left_out_is_refused_with_the_reason():
+def test_a_plan_with_nothing_left_is_refused_with_the_reason():
     assert "nothing is left to run: batch with mem0 is left out of add" in refusal(
         "single-add", backends=("mem0",), strategies=("batch",)
     )
@@ -176,11 +180,15 @@ def test_nothing_but_what_is_left_out_is_refused_with_the_reason():
         ([], {"repeats": 101}, "--repeats 101: must be a whole number from 1 to 100"),
         ([], {"seed": -1}, "--seed -1: must be"),
         ([], {"seed": 2**64}, "--seed 18446744073709551616: must be"),
-        ([], {"target_operations_per_s": 0.0}, "--rate 0: must be above 0"),
-        ([], {"target_operations_per_s": -2.0}, "--rate -2: must be above 0"),
-        ([], {"target_operations_per_s": float("nan")}, "--rate nan: must be above 0"),
-        ([], {"target_operations_per_s": float("inf")}, "--rate inf: must be above 0"),
-        (["steady-add"], {"target_operations_per_s": 1e6, "duration_s": 6.0}, "--rate x --duration: is over 5,000,000"),
+        ([], {"target_operations_per_s": 0.0}, "--rate 0.0: must be a number above 0 and at most 1,000,000"),
+        ([], {"target_operations_per_s": -2.0}, "--rate -2.0: must be a number above 0"),
+        ([], {"target_operations_per_s": float("nan")}, "--rate nan: must be a number above 0"),
+        ([], {"target_operations_per_s": float("inf")}, "--rate inf: must be a number above 0"),
+        (
+            ["steady-add"],
+            {"target_operations_per_s": 1e6, "duration_s": 6.0},
+            "--rate x --duration exceeds 5,000,000 operations",
+        ),
         (
             ["batch-add"],
             {"target_operations_per_s": 1.0, "items": 150},
@@ -189,22 +197,26 @@ def test_nothing_but_what_is_left_out_is_refused_with_the_reason():
         (["single-add"], {"corpus": "texts.pdf"}, "scenario single-add: corpus: 'texts.pdf' is neither"),
         (["single-add"], {"corpus": "/no/such.txt"}, "scenario single-add: /no/such.txt: cannot be read"),
         (["single-add"], {"model": "BAAI/bge-smal-en"}, "--model BAAI/bge-smal-en: "),
-        (["single-add"], {"strategy_options": {"sice": "3"}}, "--strategy-option sice: no such option of shared"),
+        (
+            ["single-add"],
+            {"strategy_options": {"sice": "3"}},
+            "--strategy-option sice: not an option of shared, mutex, queue, pool, adaptive, batch; did you mean 'size'?",
+        ),
         (
             ["single-add"],
             {"strategies": ("shared",), "strategy_options": {"size": "3"}},
-            "--strategy-option size: no such option of shared; it has none",
+            "--strategy-option size: not an option of shared; it has none",
         ),
         (
             ["single-add"],
             {"strategies": ("queue",), "strategy_options": {"size": "0"}},
-            "--strategy-option strategy queue: option size must be a whole number from 1 to 4096, not '0'",
+            "--strategy-option: strategy queue: option size must be a whole number from 1 to 4,096, not '0'",
         ),
         (["single-add"], {"clients": tuple(range(1, 1025)), "threads": tuple(range(1, 20))}, "more than 10,000 runs"),
     ],
     ids=str,
 )
-def test_a_choice_that_cannot_be_run_is_refused_in_one_line(scenarios, choice, message):
+def test_an_impossible_choice_is_refused_in_one_line(scenarios, choice, message):
     assert message in refusal(*scenarios, **choice)
 
 
@@ -228,7 +240,7 @@ def test_precision_comes_after_the_store_and_before_threads():
     assert runs[2].title() == "single-add · agentmem · mutex · int8 · local · 1 client"
 
 
-def test_the_fixed_embedder_takes_away_all_that_belongs_to_the_model():
+def test_the_fixed_embedder_drops_all_options_of_the_model():
     made = plan(
         "single-add",
         backends=("agentmem", "fastembed", "qdrant"),
@@ -241,14 +253,15 @@ def test_the_fixed_embedder_takes_away_all_that_belongs_to_the_model():
     )
 
     assert [(run.backend, run.embedder, run.strategy, run.precision, run.threads) for run in made.runs] == [
-        ("agentmem", "fixed", None, "fp32", None),
-        ("qdrant", None, None, "fp32", None),
+        ("agentmem", "fixed", None, None, None),
+        ("qdrant", None, None, None, None),
     ]
     assert made.runs[0].title() == "single-add · agentmem · fixed embedder · edge · 1 client"
-    assert set(made.notes) == {
-        "fastembed is left out: it does nothing but embed, which --embedder fixed takes away",
-        "--strategy is left out: with --embedder fixed there is no model to share",
+    assert set(notes_of(made)) == {
+        "fastembed is left out: it only embeds, and --embedder fixed replaces the embedding",
+        "--strategy is ignored: with --embedder fixed there is no model to share",
     }
+    assert {run.model for run in made.runs} == {None}
 
 
 def test_options_reach_the_strategies_that_have_them():
@@ -259,8 +272,9 @@ def test_options_reach_the_strategies_that_have_them():
 
 def test_a_scenario_without_backends_needs_some(tmp_path):
     bare = {"bare": msgspec.structs.replace(SHIPPED["single-add"], name="bare", backends=[])}
-    with pytest.raises(PlanError, match="scenario bare names no backends; name some with --backend"):
+    with pytest.raises(PlanError) as caught:
         make_plan(Choice(scenarios=("bare",)), bare)
+    assert COMMAND_LINE.plan_error(caught.value) == "scenario bare names no backends; choose some with --backend"
     assert make_plan(Choice(scenarios=("bare",), backends=("null",)), bare).runs[0].backend == "null"
 
 
@@ -269,8 +283,8 @@ def test_an_unavailable_backend_is_left_out_and_the_others_run(plugins):
 
     assert [run.backend for run in made.runs] == ["null"]
     assert len(made.notes) == 1
-    assert made.notes[0].startswith("broken-import is left out: ")
-    assert "libfaulty.so.3 is missing" in made.notes[0]
+    assert notes_of(made)[0].startswith("broken-import is left out: ")
+    assert "libfaulty.so.3 is missing" in notes_of(made)[0]
 
 
 def test_a_plan_of_unavailable_backends_only_is_refused(plugins):
@@ -283,8 +297,8 @@ def test_a_plan_of_unavailable_backends_only_is_refused(plugins):
 @pytest.mark.parametrize(
     ("store", "clients", "warned"), [("local-unlocked", 20, 1), ("local-unlocked", 1, 0), ("local", 20, 0)]
 )
-def test_a_store_that_is_not_thread_safe_is_warned_of(store, clients, warned):
-    notes = plan("store-only", stores=(store,), clients=(clients,)).notes
+def test_a_store_that_is_not_thread_safe_has_a_warning(store, clients, warned):
+    notes = notes_of(plan("store-only", stores=(store,), clients=(clients,)))
 
     assert len([note for note in notes if "ot thread-safe" in note]) == len(notes) == warned
 
@@ -293,6 +307,23 @@ def test_a_folder_is_a_model(tiny_twin):
     assert plan("single-add", backends=("fastembed",), model=str(tiny_twin)).runs[0].model == str(tiny_twin)
 
 
-def test_a_plan_says_how_much_it_is():
+def test_a_plan_states_its_size():
     assert plan("single-add", backends=("null",)).summary() == "1 run, about 3 s"
     assert plan("steady-add", backends=("null", "fastembed")).summary() == "2 runs, about 15 s"
+
+
+def test_every_declared_option_is_checked_against_its_bounds():
+    values = {"int": -1, "float": -1.0, "str": "no such value"}
+    for name, field in run_options().items():
+        if field.minimum is not None or field.above is not None:
+            value = values[field.kind]
+            assert field.extra["flag"] in refusal("single-add", **{name: (value,) if field.several else value})
+
+
+def test_the_dashboard_names_rows_where_the_command_line_names_flags():
+    with pytest.raises(PlanError) as caught:
+        plan("single-add", clients=(0,))
+
+    assert DASHBOARD.plan_error(caught.value) == "clients 0: must be a whole number from 1 to 1,024"
+    assert caught.value.fact == Fact("out_of_bounds", {"flag": "--clients", "value": 0,
+                                                       "allowed": "a whole number from 1 to 1,024"})  # fmt: skip

@@ -200,7 +200,7 @@ def test_a_plan_with_nothing_left_is_refused_with_the_reason():
         (
             ["single-add"],
             {"strategy_options": {"sice": "3"}},
-            "--strategy-option sice: not an option of shared, mutex, queue, pool, adaptive, batch; did you mean 'size'?",
+            "--strategy-option sice: not an option of shared, mutex, queue, pool, adaptive, batch; did you mean 'size'",
         ),
         (
             ["single-add"],

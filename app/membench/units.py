@@ -20,7 +20,8 @@ def parse_duration(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is no duration; write a number and a unit, such as 500ms, 5s or 2m")
-    seconds = float(match["number"]) * _SECONDS[match["unit"]]
+    number, unit = match.groups()
+    seconds = float(number) * _SECONDS[unit]
     if seconds <= 0:
         raise ValueError(f"{text!r} is no time at all; use more than 0")
     return seconds

@@ -248,7 +248,8 @@ def _loop(option: OptionField, catalogue: Mapping[str, Scenario]) -> Setting:
         return f"{_value_of(option, text.removesuffix(PER_SECOND).replace(',', '')):.10g}{PER_SECOND}"
 
     def rate_of(names: Names) -> float | None:
-        return None if names == (closed,) else float(names[0].removesuffix(PER_SECOND))
+        (name,) = names
+        return None if name == closed else float(name.removesuffix(PER_SECOND))
 
     def name_of(choice: Choice) -> Names:
         rate = choice.target_operations_per_s

@@ -42,13 +42,8 @@ def test_figures_are_read_from_typed_structs() -> None:
 
 def test_the_limits_apply(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
-    long_function = "def long():
-" + "    pass
-" * FUNCTION_LINES
-    long_class = "class Long:
-" + "    x = 1
-" * CLASS_LINES
-    module.write_text(long_function + long_class + "#
-" * MODULE_LINES)
+    long_function = ["def long():", *["    pass"] * FUNCTION_LINES]
+    long_class = ["class Long:", *["    x = 1"] * CLASS_LINES]
+    module.write_text("\n".join([*long_function, *long_class, *["#"] * MODULE_LINES]))
 
     assert too_long(module) == ["module: 702 lines", "long: 51 lines", "Long: 251 lines"]

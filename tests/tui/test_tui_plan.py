@@ -11,7 +11,9 @@ from tui_script import NARROW, WIDE, Stage, notes_of, text_of, until
 
 import membench.tui.plan.choices
 from membench.machine.doctor import Finding
-from membench.plan.matrix import Choice, Plan, make_plan
+from membench.plan.checks import PlanError
+from membench.plan.matrix import Plan, make_plan
+from membench.plan.options import Choice
 from membench.plan.presets import BUILT_IN, presets_path, save_preset, saved_presets
 from membench.plan.scenarios import Scenario, load_catalogue
 from membench.results.history import History
@@ -51,12 +53,12 @@ def chosen(stage: Stage, title: str) -> tuple[str, ...]:
 
 
 def runs_of(plan: Plan) -> list[Any]:
-    """The runs without what is new in every plan."""
+    """The runs without the names that every plan makes anew."""
     return [replace(run, run_id="", plan_id="") for run in plan.runs]
 
 
 @SIZES
-async def test_enter_at_once_runs_the_built_in_comparison(stage: Stage, size: tuple[int, int]) -> None:
+async def test_enter_runs_the_built_in_comparison(stage: Stage, size: tuple[int, int]) -> None:
     async with stage.app.run_test(size=size) as pilot:
         await pilot.press("enter")
         await until(pilot, lambda: stage.app.current_mode == "live")
@@ -65,7 +67,7 @@ async def test_enter_at_once_runs_the_built_in_comparison(stage: Stage, size: tu
     assert {run.strategy for run in runs if run.backend == "agentmem"} == {"mutex", "queue", "pool", "adaptive"}
 
 
-async def test_every_choice_is_in_sight_without_scrolling(stage: Stage) -> None:
+async def test_every_choice_is_visible_without_scrolling(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         seen = text_of(stage.app)
@@ -78,7 +80,7 @@ async def test_every_choice_is_in_sight_without_scrolling(stage: Stage) -> None:
 
 
 @ALL_SIZES
-async def test_nothing_is_cut_without_a_sign(stage: Stage, size: tuple[int, int]) -> None:
+async def test_cut_text_ends_with_an_ellipsis(stage: Stage, size: tuple[int, int]) -> None:
     async with stage.app.run_test(size=size) as pilot:
         await pilot.press("right", "right", "a")
         await pilot.pause()
@@ -86,11 +88,11 @@ async def test_nothing_is_cut_without_a_sign(stage: Stage, size: tuple[int, int]
             width = panel.scrollable_content_region.width
             for option in panel.options:
                 assert len(str(option.prompt)) <= width
-        assert len(plan_of(stage).runs) == len(make_plan(screen_of(stage).choice, load_catalogue()).runs)
+        assert len(plan_of(stage).runs) == len(make_plan(screen_of(stage).form.choice, load_catalogue()).runs)
 
 
 @SIZES
-async def test_ticking_changes_the_plan_in_words(stage: Stage, size: tuple[int, int]) -> None:
+async def test_ticking_updates_the_plan(stage: Stage, size: tuple[int, int]) -> None:
     async with stage.app.run_test(size=size) as pilot:
         await until(pilot, lambda: screen_of(stage).outcome)
         before = len(plan_of(stage).runs)
@@ -147,7 +149,7 @@ async def test_arrows_go_from_panel_to_panel(stage: Stage) -> None:
         assert stage.app.focused is stage.app.query_one("#words-panel")
 
 
-async def test_settings_make_a_matrix_or_hold_for_every_run(stage: Stage) -> None:
+async def test_settings_make_a_matrix_or_apply_to_every_run(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("n", "down", "down", "down", "space", "tab", "tab", "n", "tab")
         await pilot.press("right", "right", "right", "right", "space", "right", "right", "space")  # clients 8 and 20
@@ -155,12 +157,12 @@ async def test_settings_make_a_matrix_or_hold_for_every_run(stage: Stage) -> Non
         await pilot.press("R", "right", "space", "L", "L", "right", "right", "space")  # repeats 3, for 3 s
         runs = plan_of(stage).runs
         assert "3 s, 3 times" in text_of(stage.app)
-    assert {run.workload.clients for run in runs} == {8, 20} and {run.threads for run in runs} == {None, 1}
-    assert {(run.workload.repeats, run.workload.duration_s) for run in runs} == {(3, 3.0)}
+    assert {run.clients for run in runs} == {8, 20} and {run.threads for run in runs} == {None, 1}
+    assert {(run.repeats, run.duration_s) for run in runs} == {(3, 3.0)}
     assert len(runs) == (1 + 3) * 2 * 2
 
 
-async def test_what_the_scenario_says_stands_alone(stage: Stage) -> None:
+async def test_as_scenario_excludes_other_values(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("tab", "tab", "tab", "right", "space")
         assert chosen(stage, "clients") == ("1",)
@@ -174,18 +176,20 @@ async def test_what_the_scenario_says_stands_alone(stage: Stage) -> None:
         assert chosen(stage, "clients") == ("as scenario",)
 
 
-async def test_another_value_can_be_typed_and_a_wrong_one_is_told_of(stage: Stage) -> None:
+async def test_another_value_can_be_typed_and_a_wrong_one_is_rejected(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("tab", "tab", "tab", "o", *"48,2000", "enter")
-        assert isinstance(stage.app.screen, Form) and "'2000' is no whole number from 1 to 1,024" in text_of(stage.app)
+        assert isinstance(
+            stage.app.screen, Form
+        ) and "It must be a whole number from 1 to 1,024, not '2000'." in text_of(stage.app)
         await pilot.press("backspace", "backspace", "enter")
         assert chosen(stage, "clients") == ("20", "48")
         await pilot.press("L", "L", "o", *"1.5m", "enter")
-        assert chosen(stage, "length") == ("90 s",) and plan_of(stage).runs[0].workload.duration_s == 90
+        assert chosen(stage, "length") == ("90 s",) and plan_of(stage).runs[0].duration_s == 90
         await pilot.press("o")
         stage.app.screen.query_one(Input).value = "7"
         await pilot.press("enter")
-        assert chosen(stage, "length") == ("7 memories",) and plan_of(stage).runs[0].workload.items == 7
+        assert chosen(stage, "length") == ("7 memories",) and plan_of(stage).runs[0].items == 7
         await pilot.press("o")
         stage.app.screen.query_one(Input).value = "soon"
         await pilot.press("enter", "escape")
@@ -195,19 +199,19 @@ async def test_another_value_can_be_typed_and_a_wrong_one_is_told_of(stage: Stag
 
 
 @pytest.mark.parametrize("row", settings(load_catalogue()), ids=lambda row: row.title)
-def test_every_value_of_a_setting_comes_back_from_the_choice_it_makes(row: Any) -> None:
+def test_every_value_of_a_setting_survives_the_choice_it_makes(row: Any) -> None:
     for value in row.values:
         choice = replace(Choice(), **row.write((value.name,)))
         assert row.read(choice) == (value.name,)
-        assert row.other is None or value is row.values[0] or row.other(value.name) == value.name
+        assert row.parse is None or value is row.values[0] or row.parse(value.name) == value.name
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "x", "1,000,001", "nan"])
-def test_a_rate_that_cannot_be_is_refused(text: str) -> None:
+def test_an_impossible_rate_is_rejected(text: str) -> None:
     (loop,) = [row for row in settings(load_catalogue()) if row.title == "loop"]
-    assert loop.other is not None
-    with pytest.raises(ValueError, match="operations a second"):
-        loop.other(text)
+    assert loop.parse is not None
+    with pytest.raises(ValueError, match="It must be a number above 0 and at most 1,000,000"):
+        loop.parse(text)
 
 
 def test_a_catalogue_with_rates_does_not_claim_closed_loops() -> None:
@@ -234,34 +238,34 @@ async def test_options_are_changed_in_a_form_and_shown_beside_the_name(stage: St
         await pilot.press("right", "right", "Q", "o")
         assert isinstance(stage.app.screen, Form)
         seen = text_of(stage.app)
-        assert "requests that close a window at once" in seen and "from 1 to 4096; 64 by default" in seen
+        assert "requests that close a window at once" in seen and "from 1 to 4,096; 64 by default" in seen
         await pilot.press(*"128", "down", *"x", "enter")
-        assert isinstance(stage.app.screen, Form) and "It must be a number from 1 to 60000." in text_of(stage.app)
+        assert isinstance(stage.app.screen, Form) and "It must be a number from 1 to 60,000." in text_of(stage.app)
         await pilot.press("backspace", *"5", "enter")
         assert "size 128, wait 5 ms" in text_of(stage.app) and "queue (size 128, wait 5 ms)" in text_of(stage.app)
         (queue,) = {tuple(run.strategy_options.items()) for run in plan_of(stage).runs if run.strategy == "queue"}
         assert queue == (("size", 128), ("wait_ms", 5.0))
 
 
-async def test_a_cancelled_form_changes_nothing_and_a_default_is_no_change(stage: Stage) -> None:
+async def test_a_cancelled_form_and_a_default_change_nothing(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("right", "right", "Q", "o", *"128", "escape")
-        assert screen_of(stage).choice.strategy_options == {}
+        assert screen_of(stage).form.choice.strategy_options == {}
         await pilot.press("o", "enter")
-        assert screen_of(stage).choice.strategy_options == {}
+        assert screen_of(stage).form.choice.strategy_options == {}
         await pilot.press("home", "o", "end", "up", "up")
         assert "It has no options" in notes_of(stage.app)
 
 
-async def test_options_of_what_is_not_ticked_are_kept_but_not_in_the_plan(stage: Stage) -> None:
+async def test_options_of_unticked_strategies_are_kept_out_of_the_plan(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("right", "right", "Q", "o", *"128", "enter", "n", "M", "space")
-        assert screen_of(stage).choice.strategy_options == {} and plan_of(stage).runs
+        assert screen_of(stage).form.choice.strategy_options == {} and plan_of(stage).runs
         await pilot.press("Q", "space")
-        assert screen_of(stage).choice.strategy_options == {"queue.size": "128"}
+        assert screen_of(stage).form.choice.strategy_options == {"queue.size": "128"}
 
 
-async def test_a_question_can_be_asked_with_a_few_keys(stage: Stage) -> None:
+async def test_a_preset_takes_four_keys(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: "presets, such as: Is the lock in the way?" in text_of(stage.app))
         await pilot.press("p", "down")
@@ -283,7 +287,7 @@ async def test_the_form_makes_the_plan_of_every_preset(stage: Stage, preset: Any
         assert not plan_of(stage).notes
 
 
-async def test_a_changed_plan_no_longer_bears_the_name_of_its_preset(stage: Stage) -> None:
+async def test_a_changed_plan_loses_the_name_of_its_preset(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("p", "down", "enter", "space")
         assert "The plan: Is the lock" not in text_of(stage.app) and "The plan" in text_of(stage.app)
@@ -324,7 +328,7 @@ async def test_a_name_that_exists_is_replaced_only_when_asked_twice(stage: Stage
         assert "comes with the program" in notes_of(stage.app)
 
 
-async def test_a_damaged_file_of_presets_is_told_of_once_and_left_as_it_is(stage: Stage) -> None:
+async def test_a_damaged_presets_file_is_reported_once_and_left_alone(stage: Stage) -> None:
     presets_path().parent.mkdir(parents=True)
     presets_path().write_text("{")
     async with stage.app.run_test(size=WIDE) as pilot:
@@ -337,22 +341,22 @@ async def test_a_damaged_file_of_presets_is_told_of_once_and_left_as_it_is(stage
     assert presets_path().read_text() == "{"
 
 
-async def test_a_preset_that_names_what_is_not_here_says_so(stage: Stage) -> None:
+async def test_a_preset_with_an_unknown_name_says_so(stage: Stage) -> None:
     save_preset("elsewhere", Choice(scenarios=("not-here",)))
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("p", "end")
         assert "Unknown scenario 'not-here'" in text_of(stage.app) and "cannot run here" in text_of(stage.app)
         await pilot.press("enter")
         await pilot.pause()
-        assert isinstance(screen_of(stage).outcome, str)
+        assert isinstance(screen_of(stage).outcome, PlanError)
 
 
-async def test_what_the_form_does_not_show_is_kept_from_a_preset(stage: Stage) -> None:
+async def test_a_preset_keeps_what_the_form_does_not_show(stage: Stage) -> None:
     save_preset("seeded", Choice(scenarios=("single-add",), seed=7, metering=False))
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("p", "end", "enter")
         await pilot.pause()
-        assert {(run.workload.seed, run.metering) for run in plan_of(stage).runs} == {(7, False)}
+        assert {(run.seed, run.metering) for run in plan_of(stage).runs} == {(7, False)}
 
 
 async def test_every_run_is_listed_with_its_time_where_there_is_room(stage: Stage) -> None:
@@ -374,21 +378,21 @@ async def test_a_choice_that_cannot_run_says_why_in_place(stage: Stage) -> None:
         assert "This cannot be run" in notes_of(stage.app) and "There is no plan to save" in notes_of(stage.app)
 
 
-async def test_a_risky_store_is_warned_of(stage: Stage) -> None:
+async def test_a_risky_store_has_a_warning(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("tab", "tab", "tab", "S", "right", "space")
         assert "! Not thread-safe" in text_of(stage.app)
 
 
-async def test_what_disturbs_measurements_is_warned_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_disturbances_have_a_warning(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Finding("power", "battery", "plug the machine in")]
     monkeypatch.setattr(membench.tui.plan.screen, "disturbances", lambda: found)
-    monkeypatch.setattr(membench.tui.plan.screen, "LOOK_AFTER_S", 0.01)
+    monkeypatch.setattr(membench.tui.plan.screen, "EXAMINE_AFTER_S", 0.01)
     async with stage.app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: "! power battery: plug the machine in" in text_of(stage.app))
 
 
-async def test_the_expected_time_says_where_it_comes_from(stage: Stage) -> None:
+async def test_the_expected_time_states_its_basis(stage: Stage) -> None:
     (run,) = make_plan(Choice(scenarios=("store-only",)), load_catalogue()).runs
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("n", "end", "space", "tab", "n")
@@ -433,7 +437,7 @@ async def test_a_backend_of_another_distribution_is_listed_after_those_that_ship
         assert ticked(stage, "backends") == ("mem0", "agentmem", "other")
 
 
-async def test_references_say_what_they_are_worth(stage: Stage) -> None:
+async def test_references_state_their_kind(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("down", "down")
         shown = " ".join(text_of(stage.app).split())

@@ -1,158 +1,140 @@
-"""`membench-tui limit`: how fast this machine could embed at best, measured."""
+"""`membench-tui limit`: the best embedding rate of this machine, measured."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
 
 import click
+import msgspec
 
-from membench.cli.console import Exit, complain, give, give_table, plain_table, say
-from membench.messages.run import Precision
-
-if TYPE_CHECKING:
-    from membench.messages.run import Corpus, LimitFound, LimitSpec
-    from membench.results.limits import Limit
+from membench.cli.console import Exit, print_error, print_result, print_status
+from membench.cli.options import declared_option
+from membench.cli.process import wait_for_result
+from membench.cli.progress import limit_progress
+from membench.cli.tables import plain_table, print_table
+from membench.messages.preparation import LimitFound, LimitSpec
+from membench.results.limits import Limit, corpus_name, keep_limit, kept_limits, machine
+from membench.session.process import MeasuredProcess
+from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
+from membench.spec.options import Precision
+from membench.spec.run import Corpus
+from membench.units import format_rate, format_share, from_home, plural
+from membench_backends.embedding.models.cache import weights_on_disk
 
 TEXTS, PASSES = 512, 5
 
 
 @click.command()
-@click.option("--model", metavar="NAME|DIR", default="BAAI/bge-small-en-v1.5", show_default=True,
-              help="A FastEmbed model, or a folder with one.")  # fmt: skip
-@click.option("--precision", type=click.Choice(get_args(Precision)), default="fp32", show_default=True)
-@click.option("--corpus", metavar="NAME|FILE", default="turns", show_default=True,
-              help="benchmark, turns, or a file of your texts.")  # fmt: skip
-@click.option("--corpus-column", metavar="NAME", default="text", help="The column of a .csv corpus.  [default: text]")
-@click.option("--texts", type=click.IntRange(1, 100_000), default=TEXTS, show_default=True, help="In the sample.")
-@click.option("--passes", type=click.IntRange(1, 100), default=PASSES, show_default=True,
-              help="Of the best three layouts over the sample; their median counts.")  # fmt: skip
-@click.option("--kept", is_flag=True, help="Measure nothing: list the limits that are kept.")
+@declared_option("model")
+@declared_option("precisions", name="precision", several=False, default="fp32")
+@declared_option("corpus", default="turns")
+@declared_option("corpus_column", default="text")
+@click.option("--texts", type=click.IntRange(1, 100_000), metavar="N", default=TEXTS, show_default=True,
+              help="Texts in the sample.")  # fmt: skip
+@click.option("--passes", type=click.IntRange(1, 100), metavar="N", default=PASSES, show_default=True,
+              help="Passes of each of the three best layouts over the sample. The limit is their median.")  # fmt: skip
+@click.option("--list", "lists", is_flag=True, help="Measure nothing, and list the stored limits.")
 def limit(
-    model: str, precision: Precision, corpus: str, corpus_column: str, texts: int, passes: int, kept: bool
+    model: str, precision: Precision, corpus: str, corpus_column: str, texts: int, passes: int, lists: bool
 ) -> int:
-    """Find the best embedding rate of this machine, when all texts are known beforehand.
+    """Measure the best embedding rate of this machine when all texts are known in advance.
 
-    The limit is kept, and from then on every run with the same model, precision and corpus is held against it.
+    Stores this limit. Later runs with the same model, precision and corpus show their share of it.
     """
-    from membench.messages.run import LimitSpec
-    from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
-    from membench_backends.embedding.models.cache import weights_on_disk
-
-    if kept:
-        return _list()
-    found = weights_on_disk(model)
-    if found.weights is None:
-        raise click.UsageError(f"--model {model}: {found.note}")
-    try:
-        texts_of = parse_corpus(corpus, corpus_column)
-        if texts_of.kind == "file":
-            read_corpus(texts_of)
-    except (ValueError, CorpusError) as error:
-        raise click.UsageError(f"--corpus: {str(error).removeprefix('corpus: ')}") from error
-    best = _search(LimitSpec(model=model, precision=precision, corpus=texts_of, texts=texts, passes=passes))
-    if best is None:
-        return Exit.FAILED
-    _keep(model, precision, texts_of, best)
-    return Exit.DONE
-
-
-def _search(spec: LimitSpec) -> LimitFound | None:
-    """Have a process of its own search; None, with a word why, when it finds nothing."""
-    import msgspec
-
-    from membench.cli.console import searching
-    from membench.messages.run import Failed, LimitFound
-    from membench.session.process import MeasuredProcess
-
-    process = MeasuredProcess("membench.runner.limit", "limit", arguments=(msgspec.json.encode(spec).decode(),))
-    try:
-        with searching() as show:
-            for message in process.messages():
-                if isinstance(message, LimitFound):
-                    return message
-                if isinstance(message, Failed):
-                    complain(message.error)
-                    return None
-                show(message)
-    finally:
-        process.end()
-    complain(process.death())
-    return None
-
-
-def _keep(model: str, precision: Precision, corpus: Corpus, found: LimitFound) -> None:
-    from membench.results.limits import Limit, corpus_name, keep_limit, machine
-    from membench.units import from_home
-    from membench_backends.embedding.models.cache import weights_on_disk
-
-    weights = weights_on_disk(model).weights
-    assert weights is not None, "its limit has just been measured"
-    limit = Limit(
-        machine=machine(),
-        model=model,
-        weights=weights,
-        precision=precision,
-        corpus=corpus_name(corpus),
-        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        found=found,
+    if lists:
+        return _list_limits()
+    spec = LimitSpec(
+        model=model, precision=precision, corpus=_checked_corpus(corpus, corpus_column), texts=texts, passes=passes
     )
-    for line in limit_in_words(limit):
-        give(line)
-    try:
-        say(f"kept in {from_home(keep_limit(model, precision, corpus, limit))}")
-    except OSError as error:
-        complain(f"the limit cannot be kept: {error.filename}: {error.strerror}; runs will not be held against it")
+    weights = weights_on_disk(model)
+    if weights.weights is None:
+        raise click.UsageError(f"--model {model}: {weights.note}")
+    process = MeasuredProcess("membench.runner.limit", "limit", arguments=(msgspec.json.encode(spec).decode(),))
+    with limit_progress() as show:
+        found = wait_for_result(process, LimitFound, show)
+    if found is None:
+        return Exit.FAILED
+    _store(spec, found)
+    return Exit.SUCCESS
 
 
-def limit_in_words(limit: Limit) -> list[str]:
-    """What was found, and what arithmetic alone would allow: a line each."""
-    from membench.units import format_rate, format_share, plural
-
+def limit_text(limit: Limit) -> Iterator[str]:
+    """Yield the limit, the layout that reached it, and its share of the arithmetic ceiling: a line each."""
     found, layout = limit.found, limit.found.layout
     passes = found.passes_texts_per_s
     name = f"{Path(limit.model).name}, {limit.weights} weights, {limit.precision}, {limit.corpus}"
-    lines = [
+    yield (
         f"{format_rate(limit.texts_per_s)} texts/s is the limit of {name} "
         f"({format_rate(min(passes))} to {format_rate(max(passes))} in {plural(len(passes), 'pass', 'passes')} over "
-        f"{found.texts:,} texts, {found.tokens_mean:.1f} tokens on average)",
+        f"{found.texts:,} texts, {found.tokens_mean:.1f} tokens on average)"
+    )
+    yield (
         f"reached with {plural(layout.batchers, 'batcher')} on {plural(layout.sessions, 'session')} of "
-        f"{plural(layout.threads, 'thread')}, sorted by length, {layout.token_budget} tokens a batch, "
-        f"{found.padding_factor - 1:.1%} padding",
-    ]
+        f"{plural(layout.threads, 'thread')}, sorted by length, {layout.token_budget} tokens per batch, "
+        f"{found.padding_factor - 1:.1%} padding"
+    )
     if found.gflop_per_text is None or found.ceiling_texts_per_s is None:
-        return [*lines, "its arithmetic ceiling is not known: the architecture of this model is not"]
-    return [
-        *lines,
-        f"{format_share(limit.texts_per_s / found.ceiling_texts_per_s)} of the arithmetic ceiling, "
-        f"{format_rate(found.ceiling_texts_per_s)} texts/s: {found.gflop_per_text:.3f} GFLOP a text at "
-        f"{format_rate(found.peak_gflop_per_s)} GFLOP/s, the best of a large matrix product",
-    ]
+        yield "the arithmetic ceiling is unknown, because the architecture of the model is"
+        return
+    yield (
+        f"{format_share(limit.texts_per_s / found.ceiling_texts_per_s)} of the arithmetic ceiling of "
+        f"{format_rate(found.ceiling_texts_per_s)} texts/s: {found.gflop_per_text:.3f} GFLOP per text at "
+        f"{format_rate(found.peak_gflop_per_s)} GFLOP/s, the best rate of a large matrix product"
+    )
 
 
-def _list() -> int:
-    from membench.results.limits import kept_limits
-    from membench.units import format_rate, format_share
+def _checked_corpus(corpus: str, corpus_column: str) -> Corpus:
+    try:
+        parsed = parse_corpus(corpus, corpus_column)
+        if parsed.kind == "file":
+            read_corpus(parsed)
+    except (ValueError, CorpusError) as error:
+        raise click.UsageError(f"--corpus: {str(error).removeprefix('corpus: ')}") from error
+    return parsed
 
-    numbers = ("texts/s", "of the ceiling", "batchers", "threads", "tokens a batch")
-    table = plain_table("model", "weights", "precision", "corpus", *numbers, "measured", right=numbers)
-    for kept in kept_limits():
-        ceiling, layout = kept.found.ceiling_texts_per_s, kept.found.layout
+
+def _store(spec: LimitSpec, found: LimitFound) -> None:
+    """Print a limit and store it."""
+    weights = weights_on_disk(spec.model).weights
+    assert weights is not None, "the limit of these weights has just been measured"
+    limit = Limit(
+        machine=machine(),
+        model=spec.model,
+        weights=weights,
+        precision=spec.precision,
+        corpus=corpus_name(spec.corpus),
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        found=found,
+    )
+    for line in limit_text(limit):
+        print_result(line)
+    try:
+        print_status(f"stored in {from_home(keep_limit(spec.model, spec.precision, spec.corpus, limit))}")
+    except OSError as error:
+        print_error(f"the limit cannot be stored, so no run shows its share of it: {error.filename}: {error.strerror}")
+
+
+def _list_limits() -> int:
+    numbers = ("texts/s", "of the ceiling", "batchers", "threads", "tokens per batch")
+    table = plain_table("model", "weights", "precision", "corpus", *numbers, "measured", numbers=numbers)
+    for limit in kept_limits():
+        ceiling, layout = limit.found.ceiling_texts_per_s, limit.found.layout
         table.add_row(
-            kept.model,
-            kept.weights,
-            kept.precision,
-            kept.corpus,
-            format_rate(kept.texts_per_s),
-            format_share(kept.texts_per_s / ceiling) if ceiling else "–",
+            limit.model,
+            limit.weights,
+            limit.precision,
+            limit.corpus,
+            format_rate(limit.texts_per_s),
+            format_share(limit.texts_per_s / ceiling) if ceiling else "–",
             str(layout.batchers),
             str(layout.threads),
             str(layout.token_budget),
-            kept.measured_at,
+            limit.measured_at,
         )
     if not table.rows:
-        say("no limit has been measured on this machine as it is now: membench-tui limit")
-        return Exit.DONE
-    give_table(table)
-    return Exit.DONE
+        print_status("No limit is stored for this machine as it is now. 'membench-tui limit' measures one.")
+        return Exit.SUCCESS
+    print_table(table)
+    return Exit.SUCCESS

@@ -19,8 +19,8 @@ ARRIVALS_MAX = 5_000_000
 
 
 def _option(flag: str, description: str, **declared: Any) -> Meta:
-    """Return the annotation of an option; `metavar` goes to the command line, all else bounds the value."""
-    extra = {"flag": flag, "metavar": declared.pop("metavar", None)}
+    """Return the annotation of an option; `metavar` and `unit` go to the command line, all else bounds the value."""
+    extra = {"flag": flag, "metavar": declared.pop("metavar", None), "unit": declared.pop("unit", None)}
     return Meta(description=description, extra=extra, **declared)
 
 
@@ -36,7 +36,7 @@ CorpusName = Annotated[
     str, _option("--corpus", "Your texts: .txt (one per line), .jsonl (field `text`) or .csv.", metavar="FILE")
 ]
 CorpusColumn = Annotated[str, _option("--corpus-column", "The column of a .csv corpus.", metavar="NAME")]
-DurationS = Annotated[float, _option("--duration", "Stop after this time, such as 5s.", gt=0)]
+DurationS = Annotated[float, _option("--duration", "Stop after this time, such as 5s.", unit="s", gt=0)]
 Items = Annotated[int, _option("--items", "Stop after this many memories.", ge=1, le=10_000_000)]
 TargetRate = Annotated[
     float, _option("--rate", "Operations per second of all clients together: an open loop.", gt=0, le=1e6)

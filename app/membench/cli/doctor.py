@@ -1,0 +1,23 @@
+"""`membench-tui doctor`: what on this machine distorts a benchmark."""
+
+from __future__ import annotations
+
+import click
+
+from membench.cli.console import Exit
+from membench.cli.tables import plain_table, print_table
+
+
+@click.command()
+def doctor() -> int:
+    """Check this machine for what distorts a benchmark.
+
+    An exclamation mark precedes each finding that can distort one.
+    """
+    from membench.machine.doctor import examine
+
+    table = plain_table("", "check", "finding", "what to do")
+    for finding in examine():
+        table.add_row("!" if finding.advice else "✓", finding.what, finding.found, finding.advice)
+    print_table(table)
+    return Exit.SUCCESS

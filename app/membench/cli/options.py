@@ -1,0 +1,189 @@
+"""Command-line options that several commands share, made from the declared run options."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+from click.shell_completion import CompletionItem
+
+from membench.plan.options import run_options
+from membench.units import parse_duration
+from membench_backends.options import OptionField, option_text
+
+if TYPE_CHECKING:
+    from click.types import OptionHelpExtra
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+DURATION_ALLOWED = "a time above 0 with its unit, such as 500ms, 5s or 2m"
+_METAVARS = {"int": "N", "float": "NUMBER", "str": "NAME"}
+_FILES = {
+    "json": "Write the records as JSON.",
+    "csv": "Write the records as CSV.",
+    "markdown": "Write a Markdown table to paste into a report.",
+    "hgrm": "Write latency percentiles for HdrHistogram's plotter; several runs make numbered files.",
+}
+"""The files that results are written to: keyword of `ResultFiles`, and help text."""
+
+
+class Duration(click.ParamType[float]):
+    """A duration with its unit, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds in `500ms`, `5s` or `2m`."""
+        try:
+            return value if isinstance(value, float) else parse_duration(value)
+        except ValueError:
+            flag = param.opts[0] if param else self.name
+            raise _out_of_bounds(flag, value, DURATION_ALLOWED) from None
+
+
+class OptionValue(click.ParamType[Any]):
+    """The value of a declared option, or several with commas between them."""
+
+    def __init__(self, field: OptionField) -> None:
+        self.name = field.name
+        self._field = field
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the parsed value; a tuple where the option takes several."""
+        if not isinstance(value, str):
+            return value
+        if not self._field.several:
+            return self._parse(value)
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if not parts:
+            raise click.UsageError(f"{self._field.extra['flag']} {value!r}: give at least one value")
+        return tuple(self._parse(part) for part in parts)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the allowed values that start with what was typed."""
+        return [CompletionItem(choice) for choice in self._field.choices if choice.startswith(incomplete)]
+
+    def _parse(self, text: str) -> Any:
+        try:
+            (value,) = self._field.parse((text,)) if self._field.several else (self._field.parse(text),)
+        except ValueError:
+            raise _out_of_bounds(self._field.extra["flag"], text, self._field.allowed) from None
+        return value
+
+
+class DeclaredOption(click.Option):
+    """An option of the command line made from a declared run option: its flag, type, help text, default and bounds."""
+
+    def __init__(self, param_decls: list[str], field: OptionField, **attributes: Any) -> None:
+        self._field = field
+        default = option_text(field.default) if field.default not in (None, ()) else None
+        settings: dict[str, Any] = {"help": field.description, "show_default": True}
+        if field.kind == "bool":
+            settings |= {"default": field.default}
+        elif field.extra.get("unit") == "s":
+            settings |= {"type": Duration(), "metavar": "DURATION"}
+        else:
+            several = {"multiple": True, "callback": _flattened} if field.several else {}
+            settings |= {"type": OptionValue(field), "metavar": _metavar(field), **several}
+            settings |= {"default": [default] if field.several and default else default}
+        super().__init__(param_decls, **settings | attributes)
+
+    def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
+        """Return what the help text shows in brackets: default and bounds."""
+        extra = super().get_help_extra(ctx)
+        if (bounds := _bounds(self._field)) and self._field.extra.get("unit") != "s":
+            extra["range"] = bounds
+        return extra
+
+
+def declared_option(name: str, /, **changes: Any) -> Callable[[Command], Command]:
+    """Return the decorator that adds one run option to a command.
+
+    Args:
+        name: The name of its field in `RunOptions`.
+        changes: What this command declares otherwise, such as `default`.
+    """
+    return _option(msgspec.structs.replace(run_options()[name], **changes))
+
+
+def takes_run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add every run option to a command. It gets their values as `run_options`, by the names of their fields."""
+    fields = run_options()
+
+    @functools.wraps(command)
+    def with_run_options(**values: Any) -> int:
+        return command(run_options={name: values.pop(name) for name in fields}, **values)
+
+    decorated: Callable[..., int] = with_run_options
+    for field in reversed(fields.values()):
+        decorated = _option(field)(decorated)
+    return decorated
+
+
+def takes_files(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that name files for results to a command. It gets them as `files`: None where none is named."""
+
+    @functools.wraps(command)
+    def with_files(**values: Any) -> int:
+        from membench.report.exports import ResultFiles
+
+        paths = {kind: values.pop(kind) for kind in _FILES}
+        return command(files=ResultFiles(**paths) if any(paths.values()) else None, **values)
+
+    decorated: Callable[..., int] = with_files
+    for kind, description in reversed(_FILES.items()):
+        decorated = click.option(f"--{kind}", type=click.Path(path_type=Path), metavar="FILE|-", help=description)(
+            decorated
+        )
+    return decorated
+
+
+scenarios_option = click.option(
+    "--scenarios", type=click.Path(path_type=Path), metavar="FILE", help="Use this scenario file, not the built-in one."
+)
+
+
+def _option(field: OptionField) -> Callable[[Command], Command]:
+    flag: str = field.extra["flag"]
+    if not field.several:  # None means that the option was not given, which nobody types
+        field = msgspec.structs.replace(field, allows_auto=False)
+    declaration = f"{flag}/--no-{flag.removeprefix('--')}" if field.kind == "bool" else flag
+    return click.option(declaration, field.name, cls=DeclaredOption, field=field)
+
+
+def _flattened(ctx: click.Context, param: click.Parameter, groups: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
+    """Return the values of an option that was given several times, each once, in order."""
+    return tuple(dict.fromkeys(value for group in groups for value in group))
+
+
+def _metavar(field: OptionField) -> str:
+    one = field.extra.get("metavar") or "|".join(field.choices) or _METAVARS[field.kind]
+    return f"{one},..." if field.several else one
+
+
+def _bounds(field: OptionField) -> str:
+    """Return `1<=x<=1024`, in the notation of click's own ranges."""
+    lower = field.minimum if field.above is None else field.above
+    upper = field.maximum if field.below is None else field.below
+    if lower is None and upper is None:
+        return ""
+    less, more = "<=" if field.above is None else "<", "<=" if field.below is None else "<"
+    if lower is None:
+        return f"x{more}{upper:.15g}"
+    if upper is None:
+        return f"x{less.replace('<', '>')}{lower:.15g}"
+    return f"{lower:.15g}{less}x{more}{upper:.15g}"
+
+
+def _out_of_bounds(flag: str, value: str, allowed: str) -> click.UsageError:
+    """Return the error of a value that is not allowed, in the words of a plan's errors."""
+    from membench.analysis.facts import Fact
+    from membench.report.wording import COMMAND_LINE
+
+    return click.UsageError(
+        COMMAND_LINE.fact(Fact("out_of_bounds", {"flag": flag, "value": value, "allowed": allowed}))
+    )

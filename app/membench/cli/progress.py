@@ -1,0 +1,168 @@
+"""Progress on standard error: a bar on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from membench.cli.console import print_status
+from membench.messages.encoding import Message
+from membench.messages.preparation import LimitTried, Progress
+from membench.messages.run import Auditing, Loading, Tick, WarmingUp
+from membench.report.remarks import STATUS_MARKS
+from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.units import format_count, format_latency, format_rate, plural
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import ProgressColumn
+
+    from membench.results.record import Record
+    from membench.session.measurement import Measurement
+
+
+@contextmanager
+def plan_progress(runs: int) -> Iterator[Callable[[Event], None]]:
+    """Show the progress of a plan: a bar, or a line per finished run. Yields a function that takes each event."""
+    if not sys.stderr.isatty():
+        yield _PlanLines(runs).show
+        return
+    with _bars(*_counting_columns()) as bars:
+        yield _PlanBar(bars, runs).show
+
+
+@contextmanager
+def limit_progress() -> Iterator[Callable[[Message], None]]:
+    """Show the progress of the search for a limit: a bar, or a line per layout. Yields a function for each message."""
+    if not sys.stderr.isatty():
+        yield _print_limit_message
+        return
+    with _bars(*_counting_columns()) as bars:
+        task = bars.add_task("starting", total=None)
+
+        def show(message: Message) -> None:
+            if isinstance(message, LimitTried):
+                bars.update(task, completed=message.done, total=message.total, description=_tried_text(message))
+            elif isinstance(message, Loading):
+                bars.update(task, description=message.stage)
+
+        yield show
+
+
+@contextmanager
+def model_progress(model: str) -> Iterator[Callable[[Message], None]]:
+    """Show the progress of a download or a build: a bar, or a line per stage. Yields a function for each message."""
+    if not sys.stderr.isatty():
+        yield _print_stage
+        return
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(30), DownloadColumn(), TransferSpeedColumn())
+    with _bars(*columns) as bars:
+        task = bars.add_task(model, total=None)
+
+        def show(message: Message) -> None:
+            if isinstance(message, Progress):
+                bars.update(task, completed=message.done, total=message.total or None)
+            elif isinstance(message, Loading):
+                bars.update(task, description=message.stage)
+
+        yield show
+
+
+def _bars(*columns: ProgressColumn) -> Bars:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    return Bars(*columns, console=Console(stderr=True), transient=True)
+
+
+def _counting_columns() -> tuple[ProgressColumn, ...]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+    return BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+
+
+class _PlanLines:
+    """One line per finished run."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs = runs
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, RunEnded):
+            record = event.record
+            mark, outcome = STATUS_MARKS[record.status], _outcome(record)
+            print_status(f"[{event.index + 1}/{self._runs}] {mark} {record.title()}: {outcome}")
+
+
+class _PlanBar:
+    """A bar that counts runs and describes the one in progress."""
+
+    def __init__(self, bars: Bars, runs: int) -> None:
+        self._bars = bars
+        self._task = bars.add_task("starting", total=runs)
+        self._title = ""
+
+    def show(self, event: Event) -> None:
+        match event:
+            case RunStarted(spec=spec):
+                self._title = spec.title()
+                self._describe("starting")
+            case RunMessage(message=message, measurement=measurement):
+                self._describe(_activity(message, measurement))
+            case RunEnded():
+                self._bars.update(self._task, advance=1)
+
+    def _describe(self, activity: str | None) -> None:
+        if activity:
+            self._bars.update(self._task, description=f"{self._title}  {activity}")
+
+
+def _activity(message: Message, measurement: Measurement) -> str | None:
+    """Return what a run does now, in a few words; None where a message does not change that."""
+    match message:
+        case Loading(stage=stage):
+            return stage
+        case WarmingUp(items=items):
+            return f"warming up with {format_count(items)}"
+        case Tick():
+            return f"{format_rate(measurement.memories_per_s)} memories/s"
+        case Auditing():
+            return "reading the store back"
+        case Progress(done=done, total=total):
+            return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
+        case _:
+            return None
+
+
+def _outcome(record: Record) -> str:
+    if record.status != "ok":
+        return f"{record.status}: {record.error}"
+    return (
+        f"{format_rate(record.memories_per_s)} memories/s, p50 {format_latency(record.latency_p50_ms)}, "
+        f"p99 {format_latency(record.latency_p99_ms)}"
+    )
+
+
+def _print_stage(message: Message) -> None:
+    if isinstance(message, Loading):
+        print_status(message.stage)
+
+
+def _print_limit_message(message: Message) -> None:
+    if isinstance(message, LimitTried):
+        print_status(f"[{message.done}/{message.total}] {_tried_text(message)}")
+    else:
+        _print_stage(message)
+
+
+def _tried_text(message: LimitTried) -> str:
+    """Return `2 batchers, 1 thread, 1 session, 256 tokens: 281 texts/s`."""
+    layout, rate = message.layout, format_rate(message.texts_per_s)
+    return (
+        f"{plural(layout.batchers, 'batcher')}, {plural(layout.threads, 'thread')}, "
+        f"{plural(layout.sessions, 'session')}, {layout.token_budget} tokens: {rate} texts/s"
+    )

@@ -1,0 +1,104 @@
+"""Tables on standard output: the runs of a plan, the rows of the history, and plain ones."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from membench.report.remarks import STATUS_MARKS
+from membench.results.history import HistoryRow
+from membench.results.summary import RunSummary
+from membench.units import format_count, format_latency, format_rate, format_rate_between, format_share
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PIPED_WIDTH = 160
+"""Columns of a table that goes to a file or a pipe, which has no width of its own."""
+REFERENCE_MARK = "★"
+
+Cell = Callable[[RunSummary], str]
+
+
+def plain_table(*columns: str, numbers: Sequence[str] = ()) -> Table:
+    """Return an empty table without lines; the columns in `numbers` are aligned to the right."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return table
+
+
+def print_table(table: Table, *, to_stderr: bool = False) -> None:
+    """Print a table, as wide as the terminal; in a pipe, as wide as it needs to be."""
+    from rich.console import Console
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    Console(width=None if stream.isatty() else PIPED_WIDTH, highlight=False, stderr=to_stderr).print(table)
+
+
+def runs_table(runs: Sequence[RunSummary]) -> Table:
+    """Return the runs of a plan, one per row, in the order in which they were measured."""
+    # The table is wide already: a precision that all runs share is left to the titles of the remarks.
+    has_precisions = len({run.figures.precision for run in runs} - {None}) > 1
+    cells = {name: cell for name, cell in _PLAN_CELLS.items() if name != "precision" or has_precisions}
+    return _summary_table(runs, cells)
+
+
+def history_table(rows: Sequence[HistoryRow]) -> Table:
+    """Return rows of the history; a star marks references."""
+    return _summary_table(rows, _HISTORY_CELLS)
+
+
+def _summary_table(runs: Sequence[RunSummary], cells: Mapping[str, Cell]) -> Table:
+    table = plain_table("", *cells, numbers=_NUMBERS)
+    for run in runs:
+        table.add_row(_mark(run), *(cell(run) for cell in cells.values()))
+    return table
+
+
+def _mark(run: RunSummary) -> str:
+    is_reference = isinstance(run, HistoryRow) and run.reference
+    return REFERENCE_MARK if is_reference else STATUS_MARKS.get(run.state, "")
+
+
+def _interval(run: RunSummary) -> str:
+    figures = run.figures
+    return format_rate_between(figures.memories_per_s, figures.memories_per_s_low, figures.memories_per_s_high)
+
+
+_SYSTEM_CELLS: Mapping[str, Cell] = {
+    "scenario": lambda run: run.figures.scenario,
+    "backend": lambda run: run.figures.backend,
+    "strategy": lambda run: run.figures.strategy or "–",
+    "precision": lambda run: run.figures.precision or "–",
+    "store": lambda run: run.figures.store or "–",
+    "clients": lambda run: str(run.figures.clients),
+}
+_OUTCOME_CELLS: Mapping[str, Cell] = {
+    "status": lambda run: run.state,
+    "verdict": lambda run: run.verdict or "–",
+}
+_PLAN_CELLS: Mapping[str, Cell] = {
+    **_SYSTEM_CELLS,
+    "memories/s": _interval,
+    "p50": lambda run: format_latency(run.figures.latency_p50_ms),
+    "p99": lambda run: format_latency(run.figures.latency_p99_ms),
+    "lock %": lambda run: format_share(run.figures.time_lock),
+    "errors": lambda run: format_count(run.figures.errors),
+    "stored": lambda run: format_count(run.figures.stored),
+    "lost": lambda run: format_count(run.figures.lost),
+    "weights": lambda run: run.figures.weights or "–",
+    **_OUTCOME_CELLS,
+}
+_HISTORY_CELLS: Mapping[str, Cell] = {
+    "run": lambda run: run.run_id,
+    "when": lambda run: run.when if isinstance(run, HistoryRow) else "–",
+    **_SYSTEM_CELLS,
+    "memories/s": lambda run: format_rate(run.figures.memories_per_s),
+    "p99": lambda run: format_latency(run.figures.latency_p99_ms),
+    **_OUTCOME_CELLS,
+}
+_NUMBERS = ("clients", "memories/s", "p50", "p99", "lock %", "errors", "stored", "lost")

@@ -7,6 +7,8 @@ from typing import Literal, TypeVar
 import msgspec
 
 Key = TypeVar("Key")
+LATENCY_BITS = 11
+"""Bits of a latency that are significant: an HdrHistogram of three digits has 2,048 sub-buckets."""
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):

@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from membench.messages.run import LATENCY_BITS
+
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 """The percentiles that records state."""
 NS_PER_MS = 1e6
 BINS_PER_DECADE = 24
 HIGHEST_NS = 3_600_000_000_000
 SIGNIFICANT_DIGITS = 3
-SIGNIFICANT_BITS = 11
-"""An HdrHistogram of three digits has 2,048 sub-buckets, so a value keeps its 11 highest bits."""
 
 
 class PercentileRow(NamedTuple):
@@ -108,7 +108,7 @@ def decode_latencies(latency_hdr: str) -> Latencies:
 
 def bucket_of(value_ns: int) -> int:
     """Return the lowest value of the bucket that holds a latency in nanoseconds."""
-    shift = max(value_ns.bit_length() - SIGNIFICANT_BITS, 0)
+    shift = max(value_ns.bit_length() - LATENCY_BITS, 0)
     return (value_ns >> shift) << shift
 
 
@@ -118,7 +118,7 @@ def bin_of(latency_ns: float) -> int:
 
 
 def _highest_ns(value_ns: int) -> int:
-    return value_ns | ((1 << max(value_ns.bit_length() - SIGNIFICANT_BITS, 0)) - 1)
+    return value_ns | ((1 << max(value_ns.bit_length() - LATENCY_BITS, 0)) - 1)
 
 
 def _table_percentiles(total: int) -> Iterator[float]:

@@ -62,7 +62,7 @@ def audit(
         contents = _read_back(backend, ignored=set(warmup), stride=max(acknowledged // SAMPLE_SIZE, 1))
     except Exception as error:
         logging.getLogger(__name__).exception("the store cannot be read back")
-        problem = f"the store is corrupted, it cannot be read back: {in_one_line(error)}"
+        problem = f"the store is corrupted and cannot be read back: {in_one_line(error)}"
         return Audit(
             acknowledged=acknowledged, stored=None, lost=None, duplicated=None, corrupted=None, problem=problem
         )

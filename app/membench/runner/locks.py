@@ -42,7 +42,7 @@ class Usage:
         self.longest_queue = 0
         """Most threads that waited for one lock at the same time."""
 
-    def note_wait(self, waited_ns: int, queue_length: int) -> None:
+    def record_wait(self, waited_ns: int, queue_length: int) -> None:
         """Record a wait that ended with an acquisition."""
         self.contended += 1
         self.wait_ns += waited_ns
@@ -122,7 +122,7 @@ class MeteredLock:
         """Return whether a thread holds the lock."""
         return self._lock.locked()
 
-    def note_wait(self, waited_ns: int, queue_length: int) -> None:
+    def record_wait(self, waited_ns: int, queue_length: int) -> None:
         """Record a wait that the lock cannot see, because its owner queues the waiting threads itself.
 
         The calling thread must hold the lock.
@@ -132,7 +132,7 @@ class MeteredLock:
             queue_length: How many threads waited when it began to, including itself.
         """
         _wait_ns[get_ident()] += waited_ns
-        self._usage.note_wait(waited_ns, queue_length)
+        self._usage.record_wait(waited_ns, queue_length)
 
     def _at_fork_reinit(self) -> None:
         self._lock._at_fork_reinit()  # type: ignore[attr-defined]
@@ -266,7 +266,7 @@ def _wait(usage: _LockUsage, acquire: Callable[..., bool], timeout: float) -> bo
         _waiting_since_ns.pop(me, None)
         usage.waiters.pop(me, None)
     if acquired:
-        usage.note_wait(waited_ns, queue_length)
+        usage.record_wait(waited_ns, queue_length)
     return acquired
 
 

@@ -37,7 +37,7 @@ def _pull(model: str, channel: Channel) -> Path:
 def _build_twin(model: str, channel: Channel) -> Path:
     architecture = twin_of(model)
     if architecture is None:
-        raise UnavailableError(f"{model} has no speed twin; there is one of {', '.join(TWINS)}")
+        raise UnavailableError(f"{model} has no speed twin; speed twins exist for {', '.join(TWINS)}")
     from membench_backends.embedding.models.twin import build_twin
 
     channel.send(Loading(stage=f"building the speed twin of {model}"))

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from membench.messages.run import LATENCY_BITS
 from membench.runner.threads import ClientClock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# An HdrHistogram of three significant digits has 2,048 sub-buckets: a value keeps its 11 highest bits.
-_SIGNIFICANT_BITS = 11
 
 
 class ClientLog:
@@ -83,6 +81,6 @@ def bucket_counts(latencies_ns: list[array[int]]) -> tuple[tuple[int, ...], tupl
 def _bucket_values(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the lowest value of each value's bucket: all bits but the highest 11 cleared."""
     _, bits = np.frexp(values.astype(np.float64))
-    shift = np.maximum(bits - _SIGNIFICANT_BITS, 0)
+    shift = np.maximum(bits - LATENCY_BITS, 0)
     lowest: NDArray[np.int64] = (values >> shift) << shift
     return lowest

@@ -188,7 +188,7 @@ def test_a_store_that_cannot_be_read_is_corrupted_and_its_counts_are_unknown(mea
 
     assert counts(outcome) == (100, None, None, None, None)
     assert outcome.problem == (
-        "the store is corrupted, it cannot be read back: RuntimeError: shapes (3,) and (4,) do not match"
+        "the store is corrupted and cannot be read back: RuntimeError: shapes (3,) and (4,) do not match"
     )
 
 

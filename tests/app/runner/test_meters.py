@@ -118,7 +118,7 @@ def test_the_longest_waits_come_first_and_the_rest_is_cut(made, monkeypatch):
     metered = made()
     for lock, waited_ns in ((quick_lock, 10), (slow_lock, 10_000), (third_lock, 1)):
         with lock:
-            lock.note_wait(waited_ns, 1)
+            lock.record_wait(waited_ns, 1)
     waits = [use.wait_s for use in metered.read([]).locks]
 
     assert waits == pytest.approx([1e-5, 1e-8])

@@ -40,9 +40,9 @@ class FairLock:
 
     def _report_wait(self, waiter: _Waiter) -> None:
         """Report the wait to a metered lock, which cannot see it because the lock is free when it is acquired."""
-        note_wait = getattr(self._lock, "note_wait", None)
-        if note_wait:
-            note_wait(waiter.waited_ns, waiter.position)
+        record_wait = getattr(self._lock, "record_wait", None)
+        if record_wait:
+            record_wait(waiter.waited_ns, waiter.position)
 
 
 class _Waiter:

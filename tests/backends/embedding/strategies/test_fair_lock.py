@@ -118,7 +118,7 @@ def test_each_wait_is_reported_to_a_metered_lock(monkeypatch: pytest.MonkeyPatch
             self._lock = threading.Lock()
             self.acquire, self.release = self._lock.acquire, self._lock.release
 
-        def note_wait(self, waited_ns: int, queue_length: int) -> None:
+        def record_wait(self, waited_ns: int, queue_length: int) -> None:
             self.waits.append((waited_ns, queue_length))
 
     lock = FairLock()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from membench.analysis.figures import READINGS
+from membench.analysis.figures import reading_rules
 from membench.messages.run import Contention, LockUse, TimerUse, TimeSplit
 
 
@@ -22,7 +22,7 @@ def meter_figures(repeats: Sequence[Contention]) -> dict[str, Any]:
     tokens, padded = _gauge(repeats, "tokens", 0), _gauge(repeats, "padded_tokens", 0)
     return {
         **_client_time(client_time(repeats)),
-        **{name: _over_repeats(name, rule, repeats) for name, rule in READINGS.items()},
+        **{name: _over_repeats(name, rule, repeats) for name, rule in reading_rules().items()},
         "locks": _locks(repeats),
         "timers": _timers(repeats),
         "stage_ms": _stages(repeats, 0) or None,

@@ -6,9 +6,11 @@ that does not apply, or is not known yet, is None and never 0.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal
 
 import msgspec
+import msgspec.inspect
 from msgspec import Meta
 
 from membench.messages.run import LockUse, TimerUse
@@ -127,9 +129,13 @@ class Figures(RunSpec, frozen=True, kw_only=True):
         return bool(self.lost or self.duplicated or self.corrupted)
 
 
-READINGS: dict[str, str] = {
-    field.name: rule
-    for field in msgspec.inspect.type_info(Figures).fields  # type: ignore[attr-defined]
-    if (rule := (getattr(field.type, "extra", None) or {}).get("over_repeats"))
-}
-"""The figures that the runner reads itself, and how their repeats are combined: `mean` or `max`."""
+@cache
+def reading_rules() -> dict[str, str]:
+    """Return the figures that the runner reads itself, and how their repeats are combined: `mean` or `max`."""
+    structure = msgspec.inspect.type_info(Figures)
+    assert isinstance(structure, msgspec.inspect.StructType)
+    return {
+        field.name: field.type.extra["over_repeats"]
+        for field in structure.fields
+        if isinstance(field.type, msgspec.inspect.Metadata) and field.type.extra and "over_repeats" in field.type.extra
+    }

@@ -156,9 +156,9 @@ OUTCOME = Column("verdict", _outcome, least=13, style=_outcome_style, figure=Fal
 """For tables with runs in progress: the verdict, or the status; what went wrong is displayed elsewhere."""
 
 
-def signs(signs: Mapping[str, str]) -> Column:
-    """Return a column of the signs that mark runs in charts, given by run ID."""
-    return Column("", lambda run: signs.get(run.run_id, " "), style=_run_style, figure=False)
+def markers(markers: Mapping[str, str]) -> Column:
+    """Return a column of the markers that runs have in charts, given by run ID."""
+    return Column("", lambda run: markers.get(run.run_id, " "), style=_run_style, figure=False)
 
 
 def rate(fastest: Collection[str]) -> Column:

@@ -146,7 +146,7 @@ class Engine:
 def give_way() -> None:
     """Lower the priority of the calling thread, which draws, below that of the runs.
 
-    Only Linux has a priority per thread; elsewhere the call would lower the priority of the whole process, runs included.
+    Only Linux has a priority per thread; elsewhere the whole process would lose priority, and the runs with it.
     """
     if sys.platform == "linux":
         with suppress(OSError):

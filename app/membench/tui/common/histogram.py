@@ -11,7 +11,7 @@ from textual.reactive import reactive
 
 from membench.analysis.figures import Figures
 from membench.results.latency import BINS_PER_DECADE, NS_PER_MS, PERCENTILES, Latencies, bin_of
-from membench.tui.common.canvas import Canvas, note
+from membench.tui.common.canvas import Canvas, placeholder
 from membench.tui.common.colours import GRID, QUIET
 from membench.units import format_latency
 
@@ -33,7 +33,7 @@ class Histogram(Canvas):
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """Return the lines of the histogram."""
         if not self.latencies.total:
-            return note(self.empty)
+            return placeholder(self.empty)
         if width < 20 or height <= ROWS_AROUND:
             return []
         return draw(self.latencies, self.colour, width, height)

@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from membench.analysis.figures import Figures
 from membench.messages.run import LockUse
 from membench.report.explanation import shorten_left
-from membench.tui.common.canvas import Canvas, note
+from membench.tui.common.canvas import Canvas, placeholder
 from membench.tui.common.colours import LOCK, QUIET
 from membench.tui.common.snapshot import RunView
 from membench.units import format_count, format_latency, format_share
@@ -60,7 +60,7 @@ class LockTable(Canvas):
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """Return the lines of the table."""
-        return draw(self.locks, width, height) if self.locks else note(self.empty)
+        return draw(self.locks, width, height) if self.locks else placeholder(self.empty)
 
 
 def lock_rows(figures: Figures) -> tuple[LockRow, ...]:

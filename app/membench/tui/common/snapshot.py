@@ -12,6 +12,7 @@ from membench.plan.matrix import expected_s
 from membench.results.record import Record
 from membench.results.summary import RunSummary
 from membench.session.progress import RunProgress
+from membench.session.timeline import Point
 
 
 class RunView(RunSummary, frozen=True, kw_only=True):
@@ -43,6 +44,10 @@ class RunView(RunSummary, frozen=True, kw_only=True):
     def measured_s(self) -> float:
         """Measured seconds available to plot."""
         return self.progress.measured_s if self.progress else 0.0
+
+    def within(self, span_s: float | None) -> tuple[Point, ...]:
+        """Return the points of the last seconds; of the whole run for None."""
+        return self.progress.within(span_s) if self.progress else ()
 
     def ended(self, record: Record, took_s: float | None) -> RunView:
         """Return the run as its record describes it."""

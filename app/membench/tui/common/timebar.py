@@ -11,7 +11,7 @@ from textual.reactive import reactive
 
 from membench.analysis.figures import Figures
 from membench.report.explanation import TIME_PARTS
-from membench.tui.common.canvas import Canvas, note
+from membench.tui.common.canvas import Canvas, placeholder
 from membench.tui.common.colours import QUIET, TIME_COLOURS
 from membench.units import format_share
 
@@ -55,7 +55,7 @@ class TimeBar(Canvas):
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """Return the bar and its legend."""
         if not self.parts:
-            return note(self.empty)
+            return placeholder(self.empty)
         return [Text.assemble(*bar_pieces(self.parts, width)), *legend(self.parts, width, height - 1)]
 
 
@@ -86,7 +86,7 @@ def bar_pieces(parts: Sequence[Part], width: int) -> list[tuple[str, str]]:
 
 
 def legend(parts: Sequence[Part], width: int, rows: int) -> list[Text]:
-    """Return `█ lock 84 %  ▒ waiting for a core 7 %` in at most `rows` lines, with an ellipsis where that is too few."""
+    """Return `█ lock 84 %  ▒ waiting for a core 7 %`, in at most `rows` lines; the last may end in an ellipsis."""
     lines = [Text()]
     for part in parts:
         if part.share < LEGEND_FROM:

@@ -128,7 +128,7 @@ def lock_share_details(run: RunView) -> Content:
 
 
 def verdict_text(run: RunView) -> Content:
-    """Return the verdict with its first evidence, and the advice; of a run in progress, what seems to be true so far."""
+    """Return the verdict with its first evidence, and the advice; while the run is in progress, both as of now."""
     if run.record:
         return Content("\n").join(_verdict_lines(run.record, evidence_max=1))
     diagnosis = run.progress.diagnosis if run.progress else None

@@ -1,4 +1,4 @@
-"""History: every run that this machine has kept, to find, to open, to mark, to export and to delete."""
+"""History: every stored run of this machine, to find, open, compare, export and delete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import ClassVar
 from msgspec.structs import replace
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Input
@@ -17,98 +16,96 @@ from textual.widgets import Input
 from membench.results.history import History, HistoryError, HistoryRow, UnknownRunError
 from membench.results.record import Record
 from membench.tui.common import columns
+from membench.tui.common.panel import panel
 from membench.tui.common.place import Place
 from membench.tui.common.snapshot import RunView
 from membench.tui.common.table import Column, RunTable
-from membench.tui.history.views import row_of
 from membench.units import plural
 
-NOTHING_KEPT = "No run is kept yet: 1 goes to Plan, enter there runs it, and what is over is kept here."
-NOTHING_FOUND = "No run has all these words in it: esc shows all runs again."
+NO_RUNS = "The history is empty. Press 1 for Plan, then enter to run it; finished runs are stored here."
+NO_MATCH = "No run contains all of these words. Press esc to show all runs."
 
 
 class HistoryScreen(Place):
-    """The table of all runs, the newest first, and a line to filter them by."""
+    """The table of all stored runs, the newest first, and a field to filter them."""
 
     NAME = "history"
     HELP = (
-        "Every run of this machine, also from the command line. Type / and words to find runs: every word must be "
-        "in some column. Enter opens the marked runs, or the selected one, in Results, as if they had just been run. "
-        "A star marks a reference: what you hold others against."
+        "Every run of this machine, including those of the command line. Press / to filter: a run is shown if it "
+        "contains every word. Enter opens the marked runs, or the selected one, in Results. A star marks a reference: "
+        "a run to compare others with."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", tooltip="Open the marked runs, or the selected one, in Results",
                 id="history.open"),
-        Binding("space", "mark", "Mark", tooltip="Mark the selected run, or let go of it", id="history.mark"),
-        Binding("slash", "filter", "Filter", key_display="/", tooltip="Show runs in which all words are found",
+        Binding("space", "mark", "Mark", tooltip="Mark the selected run, or unmark it", id="history.mark"),
+        Binding("slash", "filter", "Filter", key_display="/", tooltip="Show only runs that contain every word",
                 id="history.filter"),
-        Binding("escape", "clear", "All", show=False, tooltip="Show all runs again; then let go of the marked ones",
+        Binding("escape", "clear", "All", show=False, tooltip="Show all runs; pressed again, unmark the marked ones",
                 id="history.clear"),
-        Binding("asterisk,m", "refer", "Reference",
-                tooltip="Mark the selected run as a reference, or take the star away", id="history.refer"),
+        Binding("asterisk,m", "toggle_reference", "Reference",
+                tooltip="Mark the selected run as a reference, or remove its star", id="history.refer"),
         Binding("d,delete", "delete", "Delete", tooltip="Delete the marked runs, or the selected one",
                 id="history.delete"),
-        Binding("u", "undo", "Undo", tooltip="Bring back the runs that were deleted last", id="history.undo"),
-        Binding("e", "app.export", "Export", tooltip="Write the marked runs, or those shown, to a file",
+        Binding("u", "undo", "Undo", tooltip="Restore the runs that were deleted last", id="history.undo"),
+        Binding("e", "app.export", "Export", tooltip="Write the marked runs, or all shown, to a file",
                 id="history.export"),
     ]  # fmt: skip
 
     marked: var[frozenset[str]] = var(frozenset(), init=False)
-    """Names of the runs that are marked."""
+    """The IDs of the marked runs."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: dict[str, HistoryRow] = {}
-        """All runs, the newest first, by their names."""
+        """All runs by ID, the newest first."""
 
     def body(self) -> Iterable[Widget]:
-        """The words to find, once they are asked for, and the table."""
-        words = Input(placeholder="words to find, such as: mem0 lock-bound", id="history-words", select_on_focus=False)
+        """Return the filter, which is hidden until it is used, and the table."""
+        words = Input(placeholder="filter, such as: mem0 lock-bound", id="history-words", select_on_focus=False)
         words.display = False
         yield words
-        panel = Vertical(RunTable(self._columns(), id="history"), id="history-panel", classes="panel")
-        panel.border_title = "All runs"
-        yield panel
+        yield panel("All runs", RunTable(self._columns(), id="history"), id="history-panel")
 
     def on_mount(self) -> None:
-        """Follow the runs that end while this is looked at."""
+        """Start to follow the runs that finish while the place is displayed."""
         self.query_one(RunTable).focus()
-        self.watch(self.app, "finished", self._read_if_seen, init=False)
+        self.watch(self.app, "finished", self._load_if_current, init=False)
 
     def on_screen_resume(self) -> None:
-        """See what has been kept since."""
-        self._read()
+        """Load what was stored while another place was displayed."""
+        self._load()
 
     def chosen_records(self) -> tuple[Record, ...]:
-        """What is exported: the marked runs, else those shown, whole; empty if the history cannot be read."""
+        """Return the records of the marked runs, or else of all shown; empty if the history cannot be read."""
         names = [name for name in self._rows if name in self.marked]
-        return self._whole(names or [run.spec.run_id for run in self.query_one(RunTable).rows])
+        return self._records(names or [run.run_id for run in self.query_one(RunTable).rows])
 
     def action_open(self) -> None:
-        """Open what is marked or selected in Results."""
-        if records := self._whole(self._aimed_at()):
+        """Open the marked runs, or the selected one, in Results."""
+        if records := self._records(self._targets()):
             self.dashboard.open_records(records)
 
     def action_mark(self) -> None:
-        """Mark the selected run, or let go of it, and go to the next."""
+        """Mark or unmark the selected run, and select the next."""
         table = self.query_one(RunTable)
         if table.selected:
-            self.marked ^= {table.selected.spec.run_id}
+            self.marked ^= {table.selected.run_id}
             table.cursor += 1
 
     def watch_marked(self) -> None:
-        """Show the marks, and how many."""
+        """Display the marks and their number."""
         self.query_one(RunTable).refresh()
-        self._write_border()
+        self._update_border()
 
     def action_filter(self) -> None:
-        """Ask for the words."""
+        """Focus the filter."""
         words = self.query_one("#history-words", Input)
         words.display = True
         words.focus()
 
     def action_clear(self) -> None:
-        """Show all runs again; when they are shown already, let go of the marked ones."""
+        """Remove the filter; if there is none, unmark the marked runs."""
         words = self.query_one("#history-words", Input)
         if not words.display:
             self.marked = frozenset()
@@ -116,43 +113,43 @@ class HistoryScreen(Place):
         self.query_one(RunTable).focus()
 
     @on(Input.Changed, "#history-words")
-    def _filter(self) -> None:
-        self._show()
+    def _apply_filter(self) -> None:
+        self._update()
 
     @on(Input.Submitted, "#history-words")
-    def _filtered(self) -> None:
+    def _leave_filter(self) -> None:
         self.query_one(RunTable).focus()
 
-    def action_refer(self) -> None:
-        """Mark the selected run as a reference, or take that back."""
+    def action_toggle_reference(self) -> None:
+        """Mark the selected run as a reference, or remove the mark."""
         run = self.query_one(RunTable).selected
         if run:
-            row = self._rows[run.spec.run_id]
-            self._change(lambda history: history.refer(row.run_id, not row.reference))
+            row = self._rows[run.run_id]
+            self._change(lambda history: history.set_reference(row.run_id, not row.reference))
 
     def action_delete(self) -> None:
-        """Delete what is marked or selected."""
-        names = self._aimed_at()
+        """Delete the marked runs, or the selected one."""
+        names = self._targets()
         if names and self._change(lambda history: history.delete(names)):
-            self.notify(f"Deleted {plural(len(names), 'run')}; u undoes")
+            self.notify(f"Deleted {plural(len(names), 'run')}; u restores")
 
     def action_undo(self) -> None:
-        """Bring back what was deleted last."""
-        back: list[int] = []
-        if self._change(lambda history: back.append(history.undo())):
-            self.notify(f"{plural(back[0], 'run')} brought back" if back[0] else "Nothing has been deleted of late")
+        """Restore the runs that were deleted last."""
+        restored: list[int] = []
+        if self._change(lambda history: restored.append(history.undo())):
+            self.notify(f"Restored {plural(restored[0], 'run')}" if restored[0] else "There is nothing to restore")
 
-    def _aimed_at(self) -> list[str]:
-        """The marked runs, from the newest on, or else the selected one."""
+    def _targets(self) -> list[str]:
+        """Return the IDs of the marked runs, the newest first, or else of the selected run."""
         selected = self.query_one(RunTable).selected
         marked = [name for name in self._rows if name in self.marked]
-        return marked or ([selected.spec.run_id] if selected else [])
+        return marked or ([selected.run_id] if selected else [])
 
-    def _read_if_seen(self) -> None:
+    def _load_if_current(self) -> None:
         if self.is_current:
-            self._read()
+            self._load()
 
-    def _read(self) -> None:
+    def _load(self) -> None:
         table = self.query_one(RunTable)
         try:
             with History() as history:
@@ -160,29 +157,31 @@ class HistoryScreen(Place):
         except HistoryError as error:
             self._rows, table.empty = {}, f"The history cannot be read: {error}"
         else:
-            table.empty = NOTHING_KEPT
+            table.empty = NO_RUNS
         self.marked &= self._rows.keys()
-        self._show()
+        self._update()
 
-    def _show(self) -> None:
-        """The runs that have the words, the cursor on the same one as before if that is among them."""
+    def _update(self) -> None:
+        """Display the runs that match the filter; the cursor stays on its run if that is one of them."""
         table, words = self.query_one(RunTable), self.query_one("#history-words", Input).value.split()
-        before = table.selected
+        selected = table.selected
         if self._rows:
-            table.empty = NOTHING_FOUND
-        table.rows = tuple(row_of(row, hue) for hue, row in enumerate(self._rows.values()) if row.matches(words))
-        if before:
-            table.select(before.spec.run_id)
-        self._write_border()
+            table.empty = NO_MATCH
+        table.rows = tuple(
+            RunView.of_summary(row, hue) for hue, row in enumerate(self._rows.values()) if row.matches(words)
+        )
+        if selected:
+            table.select(selected.run_id)
+        self._update_border()
 
-    def _write_border(self) -> None:
-        shown, all_runs = len(self.query_one(RunTable).rows), len(self._rows)
-        told = plural(all_runs, "run") if shown == all_runs else f"{shown:,} of {plural(all_runs, 'run')}"
+    def _update_border(self) -> None:
+        shown, total = len(self.query_one(RunTable).rows), len(self._rows)
+        count = plural(total, "run") if shown == total else f"{shown:,} of {plural(total, 'run')}"
         marked = f" · {len(self.marked):,} marked" if self.marked else ""
-        self.query_one("#history-panel").border_subtitle = f"{told}{marked}"
+        self.query_one("#history-panel").border_subtitle = f"{count}{marked}"
 
-    def _whole(self, names: Iterable[str]) -> tuple[Record, ...]:
-        """Whole records; none, and a word why, if they cannot be read."""
+    def _records(self, names: Iterable[str]) -> tuple[Record, ...]:
+        """Return whole records. If they cannot be read, notify the user and return none."""
         try:
             with History() as history:
                 return tuple(history.record(name) for name in names)
@@ -191,38 +190,32 @@ class HistoryScreen(Place):
             return ()
 
     def _change(self, change: Callable[[History], object]) -> bool:
-        """Change the history and show it anew; False, and a word why, if that fails."""
+        """Change the history and display it again. If that fails, notify the user and return False."""
         try:
             with History() as history:
                 change(history)
         except HistoryError as error:
             self.notify(str(error), severity="error")
             return False
-        self._read()
+        self._load()
         return True
 
     def _columns(self) -> tuple[Column, ...]:
         return (
-            Column("", self._signs, figure=False),
-            Column("when", self._when, figure=False),
+            Column("", self._marks, figure=False),
+            Column("started", self._started, figure=False),
             *(columns.SCENARIO, columns.BACKEND, columns.STRATEGY, columns.STORE, replace(columns.CLIENTS, priority=0)),
-            *(
-                replace(columns.PRECISION, priority=9),
-                columns.RATE,
-                columns.P99,
-                columns.LOCK_SHARE,
-                columns.WEIGHTS,
-                columns.STATUS,
-                columns.VERDICT,
-            ),
+            *(replace(columns.PRECISION, priority=9), columns.RATE, columns.P99, columns.LOCK_SHARE),
+            *(columns.WEIGHTS, columns.STATUS, columns.CONCLUSION),
         )
 
-    def _when(self, run: RunView) -> str:
-        """`21 Nov 14:05`; another year's as `2025-11-21`."""
-        when, now = self._rows[run.spec.run_id].began, datetime.now()
-        return when.strftime("%d %b %H:%M" if when.year == now.year else "%Y-%m-%d")
+    def _started(self, run: RunView) -> str:
+        """Return `21 Nov 14:05`, or `2025-11-21` for another year."""
+        began, now = self._rows[run.run_id].began, datetime.now()
+        return began.strftime("%d %b %H:%M" if began.year == now.year else "%Y-%m-%d")
 
-    def _signs(self, run: RunView) -> str:
-        """How the run ended, whether it is marked, and the star of a reference."""
-        name = run.spec.run_id
-        return f"{columns.mark(run)}{'•' if name in self.marked else ' '}{'★' if self._rows[name].reference else ' '}"
+    def _marks(self, run: RunView) -> str:
+        """Return how the run ended, whether it is marked, and the star of a reference."""
+        name = run.run_id
+        reference = "★" if self._rows[name].reference else " "
+        return f"{columns.state_mark(run)}{'•' if name in self.marked else ' '}{reference}"

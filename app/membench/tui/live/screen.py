@@ -1,4 +1,4 @@
-"""Live: the run under way, or the one that is selected."""
+"""Live: the run in progress, or the selected one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.reactive import var
 from textual.widget import Widget
@@ -16,397 +15,259 @@ from textual.widgets import Static
 
 from membench.results.record import Record
 from membench.tui.common import columns
-from membench.tui.common.canvas import Canvas
-from membench.tui.common.chart import Chart, Curve, Level
-from membench.tui.common.colours import LOCK, QUIET, hue_of
-from membench.tui.common.histogram import Histogram, in_words
-from membench.tui.common.locks import NOBODY_WAITED, WARM_FROM, LockTable, rows_of, why_empty
+from membench.tui.common.panel import panel
 from membench.tui.common.place import Place
-from membench.tui.common.snapshot import RunView, Snapshot, smoothed
+from membench.tui.common.snapshot import Snapshot
 from membench.tui.common.table import Column, RunTable
-from membench.tui.common.timebar import TimeBar
-from membench.tui.common.words import (
-    batching_of,
-    beside_lock_share,
-    doing,
-    figures_of,
-    nothing_of,
-    progress_of,
-    rates_of,
-    short_title,
-    verdict_of,
-    waiting_for,
-)
-from membench.tui.live.cores import Cores
-from membench.tui.live.figure import Figure
-from membench.units import format_duration, format_rate, format_share
+from membench.tui.common.words import progress_text
+from membench.tui.live.charts import RunCharts
+from membench.tui.live.updates import update_border, update_optional_text, update_text
+from membench.units import format_duration
 
-LEVELS_MAX = 3
-SMOOTH_S = 0.5
-"""Each rate drawn is the mean of this long: a tick holds too few memories to say a rate."""
-SCALES_S = (None, 60.0, 30.0, 10.0)
-"""How much of a run the chart and the cores show: all of it, or its last seconds."""
-CORES_AFTER_S = 0.05
-"""From a change of the time scale to the cores: drawn with the chart, they would make it late."""
-PICTURE_LATE_S = 1.5
-"""When no whole picture came for so long, the time is told without one."""
+SPANS_S = (None, 60.0, 30.0, 10.0)
+"""How much of a run the throughput and the cores show: the whole run, or its last seconds."""
+CORES_DELAY_S = 0.05
+"""From a change of the span to the redraw of the cores, so that they do not delay the throughput chart."""
+CLOCK_TIMEOUT_S = 1.5
+"""Without a full redraw for this long, the elapsed time is updated on its own."""
 BAR_WIDTH = 16
-NO_RUN = "no run yet"
-NOTHING_YET = "No plan has been run yet: 1 goes to Plan, enter there runs it."
+BARS_FROM = 100
+"""Columns from which on the table has room for bars."""
+NO_PLAN = "No plan has been run yet. Press 1 for Plan, then enter to run it."
+QUIET_NOTE = "Quiet mode: nothing else is drawn until the plan ends. f3 leaves it."
 
 
 class LiveScreen(Place):
-    """Throughput, latencies, time, locks and cores of one run, and all runs of the plan.
+    """The charts of one run, and the table of all runs of the plan.
 
-    Its state is `var`, not `reactive`: a reactive of a screen draws all of the screen anew, and what is measured beside
-    it would feel that.
+    Its state is `var`, not `reactive`: a reactive attribute of a screen repaints the whole screen, which takes
+    processor time from the run that is being measured.
     """
 
     NAME = "live"
     HELP = (
-        "The charts show the run under way. Select another run with the arrow keys or the mouse to see its charts. "
-        "The grey lines are the means of the runs before it; the dashed one is the best this machine reached offline, "
-        "where it was measured: membench-tui limit."
+        "Charts of the run in progress. Select another run with the arrow keys or the mouse to see its charts. "
+        "Grey lines are the mean rates of earlier runs of the same scenario. The dashed line is the limit: the best "
+        "offline rate of this machine, if membench-tui limit has measured it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "space",
             "freeze",
             "Freeze",
-            tooltip="Hold the picture, or let it go on; measuring always goes on",
+            tooltip="Freeze the charts, or continue to update them; measuring always continues",
             id="live.freeze",
         ),
         Binding(
             "s",
             "app.skip_run",
             "Skip",
-            tooltip="End this run, keep what it measured, go on with the next",
+            tooltip="End this run, keep what it measured, and continue with the next",
             id="live.skip",
         ),
-        Binding("x", "app.stop_plan", "Stop", tooltip="End this run and with it the plan; asks first", id="live.stop"),
+        Binding("x", "app.stop_plan", "Stop", tooltip="End this run and the plan; asks first", id="live.stop"),
         Binding("l", "log", "Log", tooltip="Show the log of the selected run", id="live.log"),
         Binding(
             "plus,equals_sign",
-            "scale(1)",
+            "change_span(1)",
             "Zoom",
             key_display="+",
-            tooltip="Show less of the run, more closely: its last 60, 30 or 10 s",
+            tooltip="Zoom in to the last 60, 30 or 10 s of the run",
             id="live.closer",
         ),
         Binding(
             "minus",
-            "scale(-1)",
-            "Wider",
+            "change_span(-1)",
+            "Zoom out",
             show=False,
             key_display="-",
-            tooltip="Show more of the run, up to all of it",
+            tooltip="Zoom out, up to the whole run",
             id="live.wider",
         ),
-        Binding("e", "app.export", "Export", tooltip="Write the runs that are over to a file", id="live.export"),
+        Binding("e", "app.export", "Export", tooltip="Write the finished runs to a file", id="live.export"),
         Binding(
             "f",
             "follow",
             "Follow",
             show=False,
-            tooltip="Select the run under way again, and keep to it",
+            tooltip="Select the run in progress, and each run after it",
             id="live.follow",
         ),
     ]
 
     snapshot: var[Snapshot | None] = var(None, init=False)
-    """What is drawn; stands still while frozen."""
+    """The snapshot displayed; not updated while frozen."""
     frozen: var[bool] = var(False, init=False)
-    """Whether the picture is held."""
+    """Whether the charts are frozen."""
     following: var[bool] = var(True, init=False)
-    """Whether the run under way is the one that is selected."""
-    scale: var[int] = var(0, init=False)
-    """Which of SCALES_S is shown."""
+    """Whether the selection follows the run in progress."""
+    span: var[int] = var(0, init=False)
+    """The index in `SPANS_S` of what is displayed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._written: dict[str, tuple[Content, str]] = {}
-        """What is on the borders of panels."""
-        self._edition: tuple[str, int] | None = None
-        """The plan and the edition that were drawn last."""
-        self._charted_s = 0.0
-        """Measured seconds that are in the chart."""
-        self._told_at = 0.0
-        """When the time was last told, by the clock of the machine."""
+        self._drawn_revision: tuple[str, int] | None = None
+        """The plan and the revision of the last full redraw."""
+        self._clock_updated_at = 0.0
 
     def body(self) -> Iterable[Widget]:
-        """How fast and why above, runs below."""
+        """Return the charts, the table of runs, and the text that replaces both in quiet mode."""
         yield Static(id="quiet", classes="panel")
-        shares = TimeBar(id="time-bar"), Static(id="batching")
-        yield Horizontal(
-            Vertical(
-                _panel("Throughput", Figure(id="now"), Static(id="rates"), Chart(id="chart"), id="throughput"),
-                _panel(
-                    "Latency, operations by duration", Static(id="percentiles"), Histogram(id="histogram"), id="latency"
-                ),
-                id="left",
-            ),
-            Vertical(
-                _panel("Where client time goes", Figure(id="lock-share"), *shares, id="time-panel"),
-                _panel("Locks", LockTable(id="locks"), Static(id="verdict"), id="locks-panel"),
-                _panel("Cores, busy", Cores(id="cores"), id="cores-panel"),
-                id="right",
-            ),
-            id="charts",
-        )
-        table = RunTable(_columns(0.0, wide=True), id="runs")
-        table.empty = NOTHING_YET
-        yield _panel("Runs", table, Static(id="reason"), id="runs-panel")
+        yield RunCharts(id="charts")
+        table = RunTable(_columns(0.0, bars=True), id="runs")
+        table.empty = NO_PLAN
+        yield panel("Runs", table, Static(id="reason"), id="runs-panel")
 
     def on_mount(self) -> None:
-        """Follow the plan, and the clock."""
+        """Start to follow the plan and the clock."""
         self.query_one(RunTable).focus()
-        for canvas in self.query(Canvas):
-            canvas.empty = NO_RUN
-        self.watch(self.app, "snapshot", self._newer)
-        self.set_interval(1.0, self._a_second_later)
+        self.watch(self.app, "snapshot", self._take_snapshot)
+        self.set_interval(1.0, self._update_clock)
 
     def on_screen_resume(self) -> None:
-        """Show the moment, not the one when the place was left."""
+        """Catch up with what changed while another place was displayed."""
         self.show_quiet()
-        self._show()
+        self._draw()
 
     def on_resize(self) -> None:
-        """Fit the words to the new width."""
-        self.call_after_refresh(self._show)
+        """Fit the texts to the new width."""
+        self.call_after_refresh(self._draw)
 
     def show_quiet(self) -> None:
-        """Show nothing but the elapsed time while a run is measured, if that is wanted; all of it otherwise."""
-        quiet = self.dashboard.drawing.quiet and self.dashboard.running
-        if self.has_class("hushed") != quiet:
-            self.set_class(quiet, "hushed")
-            self._show()
-        if quiet:
-            self._show_progress()
+        """Hide everything but the elapsed time during a run in quiet mode."""
+        is_quiet = self.dashboard.drawing.quiet and self.dashboard.running
+        if self.has_class("hushed") != is_quiet:
+            self.set_class(is_quiet, "hushed")
+            self._draw()
+        if is_quiet:
+            self._draw_progress()
 
     def chosen_records(self) -> tuple[Record, ...]:
-        """The runs of this plan that are over."""
+        """Return the records of the plan's finished runs."""
         return self.dashboard.snapshot.records if self.dashboard.snapshot else super().chosen_records()
 
     def action_freeze(self) -> None:
-        """Hold the picture, or let it go on."""
+        """Freeze or resume the charts."""
         self.frozen = not self.frozen
 
     def action_follow(self) -> None:
-        """Select the run under way again."""
+        """Select the run in progress."""
         self.following = True
-        self._show()
+        self._draw()
 
-    def action_scale(self, by: int) -> None:
-        """Show more of the run, or less of it more closely."""
-        self.scale = min(max(self.scale + by, 0), len(SCALES_S) - 1)
-
-    def watch_scale(self) -> None:
-        """Draw it so: the chart at once, for somebody waits for it."""
-        if self.snapshot and self._in_sight:
-            self._show_chart(self.snapshot, self.query_one(RunTable).cursor)
-            self.set_timer(CORES_AFTER_S, self._show_cores)
+    def action_change_span(self, steps: int) -> None:
+        """Zoom in or out."""
+        self.span = min(max(self.span + steps, 0), len(SPANS_S) - 1)
 
     def action_log(self) -> None:
         """Show the log of the selected run."""
-        run = self.query_one(RunTable).selected
-        self.dashboard.show_log(run)
+        self.dashboard.show_log(self.query_one(RunTable).selected)
+
+    def watch_span(self) -> None:
+        """Redraw the throughput at once, and the cores a moment later."""
+        if self.snapshot and self._is_drawn:
+            at = self.query_one(RunTable).cursor
+            self.query_one(RunCharts).show_throughput(
+                self.snapshot.runs[at], self.snapshot.runs[:at], SPANS_S[self.span]
+            )
+            self.set_timer(CORES_DELAY_S, self._draw_cores)
 
     def watch_frozen(self) -> None:
-        """Say that the picture is held; catch up when it is not any more."""
+        """Mark the charts as frozen, or catch up."""
         self.set_class(self.frozen, "frozen")
         if not self.frozen:
-            self._newer(self.dashboard.snapshot)
-        self._show_progress()
+            self._take_snapshot(self.dashboard.snapshot)
+        self._draw_progress()
 
     def watch_snapshot(self) -> None:
-        """Draw it: whole, or only what moves fastest."""
+        """Redraw everything, or only the current rate."""
         self.show_quiet()
-        if self.snapshot and self._edition == (self.snapshot.plan_id, self.snapshot.edition):
-            self._show_rate()
+        if self.snapshot and self._drawn_revision == (self.snapshot.plan_id, self.snapshot.revision):
+            self._draw_current_rate()
         else:
-            self._show()
+            self._draw()
 
     @on(RunTable.Selected)
-    def _selected(self) -> None:
+    def _select(self) -> None:
         snapshot = self.snapshot
         self.following = snapshot is not None and self.query_one(RunTable).cursor == _latest(snapshot)
-        self._show()
+        self._draw()
 
-    def _newer(self, snapshot: Snapshot | None) -> None:
+    def _take_snapshot(self, snapshot: Snapshot | None) -> None:
         if self.frozen:
             return
         if snapshot and (self.snapshot is None or snapshot.plan_id != self.snapshot.plan_id):
             self.following = True
         self.snapshot = snapshot
 
-    def _show(self) -> None:
-        if self.snapshot is None or not self._in_sight:
-            return
-        self._edition = self.snapshot.plan_id, self.snapshot.edition
-        table = self.query_one(RunTable)
-        highest = max((run.memories_per_s or 0.0 for run in self.snapshot.runs), default=0.0)
-        table.columns = _columns(highest, wide=self.size.width >= 100)
-        table.rows = self.snapshot.runs
-        if self.following:
-            table.cursor = _latest(self.snapshot)
-        self._show_run(self.snapshot, table.cursor)
-        self._show_progress()
-
     @property
-    def _in_sight(self) -> bool:
+    def _is_drawn(self) -> bool:
         return self.is_current and not self.has_class("hushed")
 
-    def _show_rate(self) -> None:
-        """Draw how fast the selected run is: all else takes more time to draw, and less to grow old.
+    def _draw(self) -> None:
+        """Redraw everything."""
+        if self.snapshot is None or not self._is_drawn:
+            return
+        self._drawn_revision = self.snapshot.plan_id, self.snapshot.revision
+        table, runs = self.query_one(RunTable), self.snapshot.runs
+        highest = max((run.figures.memories_per_s or 0.0 for run in runs), default=0.0)
+        table.columns = _columns(highest, bars=self.size.width >= BARS_FROM)
+        table.rows = runs
+        if self.following:
+            table.cursor = _latest(self.snapshot)
+        run = runs[table.cursor]
+        self.query_one(RunCharts).show_run(run, runs[: table.cursor], SPANS_S[self.span])
+        reason = Content.styled(f"✗ {run.error}", "$error") if run.error else Content("")
+        update_optional_text(self.query_one("#reason", Static), reason)
+        self._draw_progress()
 
-        The chart has means of half a second: drawn more often, it would show nothing new.
-        """
-        if self.snapshot is None or not self._in_sight:
+    def _draw_current_rate(self) -> None:
+        if self.snapshot is None or not self._is_drawn:
             return
         at = self.query_one(RunTable).cursor
-        self._show_figure(self.snapshot.runs[at])
-        if measured_s(self.snapshot.runs[at]) - self._charted_s >= SMOOTH_S:
-            self._show_chart(self.snapshot, at)
+        self.query_one(RunCharts).show_current_rate(self.snapshot.runs[at], self.snapshot.runs[:at], SPANS_S[self.span])
 
-    def _show_figure(self, run: RunView) -> None:
-        figure = self.query_one("#now", Figure)
-        figure.value = format_rate(run.course.now if run.state == "running" else run.memories_per_s)
-        figure.colour = hue_of(run.hue)
-        self._say("rates", rates_of(run))
+    def _draw_cores(self) -> None:
+        if self.snapshot and self._is_drawn:
+            run = self.snapshot.runs[self.query_one(RunTable).cursor]
+            self.query_one(RunCharts).show_cores(run, SPANS_S[self.span])
 
-    def _show_chart(self, snapshot: Snapshot, index: int) -> None:
-        run, line = snapshot.runs[index], self.query_one(Chart)
-        line.curve, line.empty = curve_of(run, snapshot.runs[:index], SCALES_S[self.scale]), waiting_for(run)
-        self._charted_s = measured_s(run)
+    def _update_clock(self) -> None:
+        """Update the elapsed time if no redraw has done so."""
+        if time.monotonic() - self._clock_updated_at > CLOCK_TIMEOUT_S:
+            self._draw_progress()
 
-    def _show_cores(self) -> None:
-        """Draw the cores over the same time as the chart."""
-        if self.snapshot is None or not self._in_sight:
-            return
-        run = self.snapshot.runs[self.query_one(RunTable).cursor]
-        curve, cores = self.query_one(Chart).curve, self.query_one(Cores)
-        cores.points, cores.empty = run.course.within(SCALES_S[self.scale]), nothing_of(run)
-        cores.period = (curve.from_s, max(curve.from_s + curve.span_s, measured_s(run)))
-        self._title("cores-panel", Content("Cores, busy"), scale_in_words(SCALES_S[self.scale]))
-
-    def _show_run(self, snapshot: Snapshot, index: int) -> None:
-        run, histogram = snapshot.runs[index], self.query_one(Histogram)
-        self._show_chart(snapshot, index)
-        self._show_cores()
-        histogram.empty = nothing_of(run)
-        histogram.latencies, histogram.colour = run.course.latencies, hue_of(run.hue)
-        self._say("percentiles", in_words(run.course.latencies, self.query_one("#percentiles").size.width))
-        self._show_figures(run)
-        self._show_contention(run)
-
-    def _show_figures(self, run: RunView) -> None:
-        self._title("throughput", Content.styled(run.spec.title(), hue_of(run.hue)), doing(run))
-        self._show_figure(run)
-        self.query_one("#now", Figure).beside = figures_of(run)
-        reason = run.record.error if run.record and run.record.error else ""
-        self._say_if("reason", Content.styled(f"✗ {reason}", "$error") if reason else Content(""))
-
-    def _show_contention(self, run: RunView) -> None:
-        why = why_empty(run) if run.course.points else nothing_of(run)
-        bar, table = self.query_one(TimeBar), self.query_one(LockTable)
-        bar.shares, bar.empty = run.shares, why if why != NOBODY_WAITED else "where it went cannot be told here"
-        self._say_if("batching", batching_of(run))
-        table.locks, table.empty = rows_of(run), why
-        warm = (run.shares.lock or 0.0) >= WARM_FROM
-        figure = self.query_one("#lock-share", Figure)
-        figure.value, figure.colour = format_share(run.shares.lock).replace(" ", ""), LOCK if warm else QUIET
-        figure.beside = beside_lock_share(run)
-        self._say_if("verdict", verdict_of(run))
-
-    def _say(self, name: str, words: Content) -> None:
-        """Put words in their place, and draw it only when they are others than before."""
-        place = self.query_one(f"#{name}", Static)
-        if place.content != words:
-            place.update(words, layout=False)
-
-    def _say_if(self, name: str, words: Content) -> None:
-        """The same for words that take as many lines as they need, and none while there are none."""
-        place = self.query_one(f"#{name}", Static)
-        if place.content != words:
-            place.update(words, layout=False)
-            if place.get_content_height(self.size, self.app.size, place.size.width) != place.size.height:
-                place.refresh(layout=True)
-        place.display = bool(words)
-
-    def _title(self, name: str, title: Content, subtitle: str) -> None:
-        """Write on the border of a panel, and draw it only when that is other than before."""
-        if self._written.get(name) != (title, subtitle):
-            self._written[name] = (title, subtitle)
-            panel = self.query_one(f"#{name}")
-            panel.border_title, panel.border_subtitle = title.markup, subtitle
-
-    def _a_second_later(self) -> None:
-        """Let the time go on where no picture does so."""
-        if time.monotonic() - self._told_at > PICTURE_LATE_S:
-            self._show_progress()
-
-    def _show_progress(self) -> None:
+    def _draw_progress(self) -> None:
         if self.snapshot is None or not self.is_current:
             return
-        self._told_at = time.monotonic()
-        progress, times = progress_of(self.snapshot), self._times()
+        self._clock_updated_at = time.monotonic()
+        progress, times = progress_text(self.snapshot), self._times()
         if self.has_class("hushed"):
-            words = f"{progress}\n\n{times}\n\nNothing else is drawn until it is over; f3 draws again."
-            self._say("quiet", Content(words))
+            update_text(self.query_one("#quiet", Static), Content(f"{progress}\n\n{times}\n\n{QUIET_NOTE}"))
         else:
-            subtitle = "frozen, measuring goes on: space" if self.frozen else times
-            self._title("runs-panel", Content(progress), subtitle)
+            subtitle = "frozen; measuring continues; space resumes" if self.frozen else times
+            update_border(self.query_one("#runs-panel"), Content(progress), subtitle)
 
     def _times(self) -> str:
+        """Return the elapsed time and, during a plan, about how much is left."""
         elapsed = f"{format_duration(max(self.dashboard.elapsed_s, 1.0))} elapsed"
         left_s = self.dashboard.time_left_s
         left = f"about {format_duration(max(left_s, 1.0))} left" if left_s is not None else ""
-        follow = "" if self.following or left_s is None else "f follows the run under way"
+        follow = "" if self.following or left_s is None else "f follows the run in progress"
         return " · ".join(filter(None, (follow, elapsed, left)))
 
 
-def _panel(title: str, *children: Widget, id: str | None = None) -> Vertical:
-    panel = Vertical(*children, id=id, classes="panel")
-    panel.border_title = title
-    return panel
-
-
-def _columns(highest: float, *, wide: bool) -> tuple[Column, ...]:
-    bars = (columns.bar(highest, BAR_WIDTH),) if wide else ()
+def _columns(highest: float, *, bars: bool) -> tuple[Column, ...]:
+    """Return the columns; `highest` is the rate of the longest bar."""
+    bar = (columns.bar(highest, BAR_WIDTH),) if bars else ()
     return (
         *(columns.MARK, columns.SCENARIO, columns.BACKEND, columns.STRATEGY, columns.STORE, columns.CLIENTS),
-        *(columns.RATE, *bars, columns.P50, columns.P99, columns.LOCK_SHARE, columns.LOST, columns.OUTCOME),
+        *(columns.RATE, *bar, columns.P50, columns.P99, columns.LOCK_SHARE, columns.LOST, columns.OUTCOME),
     )
 
 
 def _latest(snapshot: Snapshot) -> int:
-    """The run to look at: the one under way, or the last that there is anything of."""
+    """Return the index of the run in progress, or of the last run that has started."""
     if snapshot.current is not None:
         return snapshot.current
     return max((index for index, run in enumerate(snapshot.runs) if run.state != "waiting"), default=0)
-
-
-def measured_s(run: RunView) -> float:
-    """Seconds of a run that there is something to draw of."""
-    return run.course.points[-1].end_s if run.course.points else 0.0
-
-
-def scale_in_words(span_s: float | None) -> str:
-    """How much of a run is shown; nothing for all of it."""
-    return f"last {span_s:g} s" if span_s else ""
-
-
-def curve_of(run: RunView, before: tuple[RunView, ...], span_s: float | None) -> Curve:
-    """A run's throughput, the limit, and the means of the runs of the same scenario that came before it."""
-    peers = [other for other in before if other.memories_per_s and other.spec.scenario == run.spec.scenario]
-    workload, points = run.spec.workload, run.course.within(span_s)
-    limit = run.limit_memories_per_s
-    return Curve(
-        points=smoothed(points, SMOOTH_S),
-        colour=hue_of(run.hue),
-        from_s=max(points[-1].end_s - span_s, 0.0) if span_s and points else 0.0,
-        span_s=span_s or (workload.duration_s or 0.0) * workload.repeats or 1.0,
-        limit=Level(limit, f"limit {format_rate(limit)}") if limit else None,
-        levels=tuple(Level(other.memories_per_s or 0.0, short_title(other)) for other in reversed(peers[-LEVELS_MAX:])),
-        caption=scale_in_words(span_s),
-    )

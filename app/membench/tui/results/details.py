@@ -1,4 +1,4 @@
-"""Everything about one run: the verdict, where its time went, its locks, and what no table has room for."""
+"""Everything known about one run: its verdict, client time, locks, and what no table has room for."""
 
 from __future__ import annotations
 
@@ -10,53 +10,54 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
-from membench.cli.console import remarks
+from membench.report.explanation import audit_text, fairness_text, stage_texts
+from membench.report.remarks import remarks
 from membench.results.record import Record
 from membench.tui.common.colours import QUIET, hue_of
-from membench.tui.common.histogram import named
-from membench.tui.common.locks import LockTable, rows_of, why_empty
+from membench.tui.common.histogram import percentile_texts
+from membench.tui.common.locks import LockTable, lock_rows, no_locks_text
 from membench.tui.common.snapshot import RunView
-from membench.tui.common.timebar import TimeBar
-from membench.tui.common.words import FAINT, audit_of, fairness_of, stages_of, waiting_for, whole_verdict_of
+from membench.tui.common.timebar import TimeBar, time_parts
+from membench.tui.common.words import FAINT, no_data_text, verdict_paragraphs
 from membench.tui.results.facts import Fact, Facts, prose
 from membench.units import format_rate_between, from_home
 
 
 class Details(VerticalScroll):
-    """A panel about one run. Its last lines, on scaling, come later than the others and from elsewhere."""
+    """A panel about one run. The lines on scaling are set apart from the run, because they take time to compute."""
 
     run: var[RunView | None] = var(None, init=False)
-    """What is shown."""
+    """The run."""
     scaling: var[tuple[str, ...]] = var((), init=False)
-    """How the system of this run scales with clients, a line each."""
+    """How the system of the run scales with clients, line by line."""
 
     def compose(self) -> ComposeResult:
-        """The verdict first, what it rests on below it."""
+        """Compose the verdict, and below it what it is based on."""
         yield Static(classes="verdict")
         yield TimeBar()
         yield LockTable()
         yield Facts()
 
     def watch_run(self, run: RunView | None) -> None:
-        """Show it."""
+        """Display another run."""
         for child in self.children:
             child.display = run is not None
-        self.border_title = Content.styled(run.spec.title(), hue_of(run.hue)) if run else "Selected"
+        self.border_title = Content.styled(run.figures.title(), hue_of(run.hue)) if run else "Selected"
         if run is None or run.record is None:
             return
-        why = why_empty(run) if run.course.points else waiting_for(run)
         bar, table = self.query_one(TimeBar), self.query_one(LockTable)
-        bar.shares, bar.empty = run.shares, "where client time went is not known"
-        table.locks, table.empty = rows_of(run), why
+        bar.parts, bar.empty = time_parts(run.record), "client time was not measured"
+        table.locks = lock_rows(run.record)
+        table.empty = no_locks_text(run) if run.record.measured_s else no_data_text(run)
         self.query_one(".verdict", Static).update(Content("\n").join(_verdict(run.record)))
-        self._say_more()
+        self._update_facts()
         self.scroll_home(animate=False)
 
     def watch_scaling(self) -> None:
-        """Show it."""
-        self._say_more()
+        """Display other lines on scaling."""
+        self._update_facts()
 
-    def _say_more(self) -> None:
+    def _update_facts(self) -> None:
         if self.run is not None and self.run.record is not None:
             facts = _facts(self.run, self.run.record, self.scaling)
             self.query_one(Facts).facts = tuple(fact for fact in facts if fact.items)
@@ -64,36 +65,37 @@ class Details(VerticalScroll):
 
 def _verdict(record: Record) -> list[Content]:
     error = [Content.styled(f"✗ {record.error}", "$error")] if record.error else []
-    return [*error, *whole_verdict_of(record)] or [Content.styled("no verdict: nothing was measured", FAINT)]
+    return [*error, *verdict_paragraphs(record)] or [Content.styled("no verdict: nothing was measured", FAINT)]
 
 
 def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fact]:
-    """What is known, in the order of what a reader asks next."""
+    """Yield what is known, the most asked for first."""
     yield prose("rate", _rate(record))
-    yield Fact("latency", tuple(f"{name} {value}" for name, value in named(run.course.latencies)))
-    yield Fact("stages", stages_of(record))
-    yield prose("fairness", fairness_of(record))
+    yield Fact("latency", tuple(f"{name} {value}" for name, value in percentile_texts(record)))
+    yield Fact("stages", stage_texts(record))
+    yield prose("fairness", fairness_text(record))
     for number, line in enumerate(scaling):
         yield prose("" if number else "scaling", line.removeprefix("scaling of "))
-    yield prose("audit", audit_of(record))
+    yield prose("audit", audit_text(record))
     for remark in remarks([record]):
         if not record.error or record.error not in remark:
-            yield remark_of(remark)
+            yield _remark(remark)
     if run.log:
         yield prose("log", from_home(run.log), QUIET)
 
 
-def remark_of(line: str) -> Fact:
-    """`weights: twin = …` as a fact with its label."""
+def _remark(line: str) -> Fact:
+    """Return `weights: twin = …` with its label, and any other line as a note."""
     label, colon, rest = line.strip().partition(": ")
     return prose(label, rest, QUIET) if colon and " " not in label else prose("note", line, QUIET)
 
 
 def _rate(record: Record) -> str:
-    """Throughput with its interval and what was waiting meanwhile."""
-    words = f"{format_rate_between(record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)} memories/s"
+    """Return the throughput with its interval, and how requests were batched."""
+    rate = format_rate_between(record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)
+    batches = depth = ""
     if record.batch_size_mean is not None and record.batch_size_mean > 1:
-        words += f", in batches of {record.batch_size_mean:.1f}"
+        batches = f", in batches of {record.batch_size_mean:.1f}"
     if record.queue_depth_p99 is not None:
-        words += f", queue p99 {record.queue_depth_p99:.0f}"
-    return words
+        depth = f", queue p99 {record.queue_depth_p99:.0f}"
+    return f"{rate} memories/s{batches}{depth}"

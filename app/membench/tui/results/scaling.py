@@ -1,112 +1,43 @@
-"""How systems scale with clients: the runs that tell it, and the curve that is fitted to them."""
+"""The fitted scaling curves of Results: computed in a thread, once per group of runs."""
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
-from membench.analysis.scaling import Scaling, ScalingError, ceiling, fit
-from membench.report.explanation import (
-    SCALING_MIN,
-    curve_in_words,
-    fitted_in_words,
-    not_fitted,
-    scaling_group,
-    scaling_groups,
-)
-from membench.results.record import Record
+from textual.widget import Widget
 
-STEPS = 120
-"""Points of a curve that is drawn."""
-Line = tuple[tuple[float, float], ...]
-"""Clients and memories a second."""
+from membench.report.scaling import FittedScaling, ScalingGroup
+
+FITTING = FittedScaling.without_curve("the curve is being fitted …")
+FITTED_LATER = FittedScaling.without_curve("the curve is fitted when the plan ends: fitting would slow down the run")
 
 
-class Fitted(NamedTuple):
-    """What the runs of a group say together."""
+class ScalingFits:
+    """The curve of each group of runs that was asked for."""
 
-    words: tuple[str, ...]
-    """The parameters with their intervals and the figures they rest on, or why there are none."""
-    beside_chart: tuple[str, ...]
-    """The same without the figures, for where they are drawn."""
-    curve: Line = ()
-    """Nothing where no curve was fitted."""
+    def __init__(self, owner: Widget, on_fitted: Callable[[], None]) -> None:
+        """Start without curves.
 
-    @classmethod
-    def without_curve(cls, why: str) -> Fitted:
-        """Only words."""
-        return cls((why,), (why,))
+        Args:
+            owner: The widget whose workers fit the curves.
+            on_fitted: Called in the app's thread whenever a curve has been fitted.
+        """
+        self._owner, self._on_fitted = owner, on_fitted
+        self._fits: dict[tuple[str, ...], FittedScaling] = {}
 
+    def get(self, group: ScalingGroup, *, measuring: bool) -> FittedScaling:
+        """Return the curve of a group, or start to fit it. While a run is measured, none is started."""
+        if group.key not in self._fits:
+            if measuring:
+                return FITTED_LATER
+            self._fits[group.key] = FITTING
+            self._owner.run_worker(lambda: self._fit(group), thread=True)
+        return self._fits[group.key]
 
-class Group(NamedTuple):
-    """The runs that differ from each other in nothing but the number of clients."""
+    def _fit(self, group: ScalingGroup) -> None:
+        fitted = group.fitted()
+        self._owner.app.call_from_thread(self._store, group.key, fitted)
 
-    name: str
-    records: tuple[Record, ...]
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The names of its runs: as long as these are the same, so is the curve."""
-        return tuple(record.run_id for record in self.records)
-
-    @property
-    def largest(self) -> Record:
-        """Its run with most clients."""
-        return max(self.records, key=lambda record: record.clients)
-
-    @property
-    def points(self) -> Mapping[int, Sequence[float]]:
-        """Memories a second of each repeat, by number of clients."""
-        return dict(sorted(scaling_groups(self.records)[self.name].items()))
-
-    @property
-    def measured(self) -> tuple[tuple[int, float], ...]:
-        """The median at each number of clients."""
-        return tuple((clients, statistics.median(rates)) for clients, rates in self.points.items())
-
-    @property
-    def bound(self) -> Line:
-        """The most that is possible: min(N / R1, limit), from what the fewest clients got done."""
-        fewest, rate = self.measured[0]
-        return tuple((n, ceiling(n, fewest / rate, self._limit)) for n in _steps(self.measured)) if rate else ()
-
-    @property
-    def _limit(self) -> float | None:
-        return next((record.limit_memories_per_s for record in self.records if record.limit_memories_per_s), None)
-
-    def fitted(self) -> Fitted:
-        """Fit the curve, or say why not; takes up to seconds, and imports scipy."""
-        try:
-            scaling = fit(self.points)
-        except ScalingError as error:
-            return Fitted.without_curve(not_fitted(self.name, error))
-        words = tuple(fitted_in_words(self.name, self.points, scaling, self._limit))
-        return Fitted(words, tuple(curve_in_words(self.name, scaling)), _curve(scaling, self.measured))
-
-
-def groups_in(records: Iterable[Record]) -> tuple[Group, ...]:
-    """The groups among runs in which enough numbers of clients were measured."""
-    known = tuple(records)
-    return tuple(
-        Group(name, tuple(record for record in known if record.status == "ok" and scaling_group(record) == name))
-        for name, points in scaling_groups(known).items()
-        if len(points) >= SCALING_MIN
-    )
-
-
-def group_of(record: Record, records: Iterable[Record]) -> Group | None:
-    """The group that a run belongs to, if enough numbers of clients were measured."""
-    name = scaling_group(record)
-    return next((group for group in groups_in(records) if group.name == name), None)
-
-
-def _curve(scaling: Scaling, measured: Sequence[tuple[int, float]]) -> Line:
-    return tuple((clients, scaling.memories_per_s(clients)) for clients in _steps(measured))
-
-
-def _steps(measured: Sequence[tuple[int, float]]) -> list[float]:
-    """Numbers of clients between the fewest and the most, evenly spaced where the axis is logarithmic."""
-    low, high = math.log(measured[0][0]), math.log(measured[-1][0])
-    return [math.exp(low + (high - low) * step / STEPS) for step in range(STEPS + 1)]
+    def _store(self, key: tuple[str, ...], fitted: FittedScaling) -> None:
+        self._fits[key] = fitted
+        self._on_fitted()

@@ -28,7 +28,7 @@ def main() -> None:
         leave_at_end=options.rates is not None,
     )
     app.run()
-    app.engine.leave()
+    app.runs.close()
     if options.rates:
         records = [run.record for run in app.finished if run.record]
         options.rates.write_bytes(msgspec.json.encode(rates_of(records[0])))

@@ -68,7 +68,7 @@ async def _take() -> None:
         _save(app, "scaling")
         await _press(app, pilot, "4")
         _save(app, "history")
-    app.engine.leave()
+    app.runs.close()
 
 
 async def _run(app: Dashboard, pilot: Pilot[None], choice: Choice, live: bool = False) -> None:

@@ -1,15 +1,19 @@
-"""Where `membench-tui` begins. A start without arguments loads the dashboard and nothing else."""
+"""The entry point of `membench-tui`. It connects the command line and the dashboard, which never import each other."""
 
 from __future__ import annotations
 
 import gc
 import sys
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 
 def main() -> NoReturn:
-    """The console script: every error is one line and an exit code."""
-    gc.disable()  # nothing that is loaded is garbage, and looking for some takes an eighth of the start
+    """Run the command, and exit with its code. An error takes one line.
+
+    Without arguments, a terminal gets the dashboard without the import of the command line.
+    """
+    gc.disable()  # imports create no garbage, and looking for it takes an eighth of the start
     try:
         from membench.cli.console import at_terminal
 
@@ -19,40 +23,49 @@ def main() -> NoReturn:
 
         code = Exit.INTERRUPTED
     except Exception as error:
-        code = _keep_traceback(error)
+        code = _report_crash(error)
     sys.exit(code)
 
 
-def _dashboard() -> int:
+def _dashboard(scenarios: Path | None = None, **settings: Any) -> int:
+    """Show the dashboard until the user quits, and return the exit code."""
+    from membench.cli.console import Exit, print_error
+    from membench.plan.scenarios import CatalogueError
+    from membench.settings import ConfigError
     from membench.tui.app import run_dashboard
 
-    return run_dashboard()
+    try:
+        return run_dashboard(scenarios, **settings)
+    except (CatalogueError, ConfigError) as error:
+        print_error(str(error))
+        return Exit.USAGE
 
 
 def _command() -> int:
+    """Run the command line, and return the exit code."""
     from membench.cli.main import run_command
 
     gc.freeze()
     gc.enable()
-    return run_command()
+    return run_command(_dashboard)
 
 
-def _keep_traceback(error: Exception) -> int:
-    """Say in one line what nobody foresaw; the log gets the rest."""
+def _report_crash(error: Exception) -> int:
+    """Print an unexpected error in one line, and write its traceback to the log."""
     import traceback
 
-    from membench.cli.console import Exit, complain
+    from membench.cli.console import Exit, print_error
     from membench.session.process import log_path
     from membench_backends.base import in_one_line
 
-    what = in_one_line(error)
+    message = in_one_line(error)
     try:
         log = log_path("membench-tui")
         log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     except OSError:
-        complain(what)
+        print_error(message)
     else:
-        complain(f"{what}; the log is {log}")
+        print_error(f"{message}; the log is {log}")
     return Exit.FAILED
 
 

@@ -53,7 +53,7 @@ def test_a_wrong_entry_is_named_with_its_file(tmp_path: Path, text: str, words: 
     ("name", "key", "words"),
     [
         ("live.skipp", "n", "did you mean 'live.skip'?"),
-        ("live.skip", "ctrl+nope", "which is no key"),
+        ("live.skip", "ctrl+nope", "which is not a key"),
         ("live.skip", "x", "which is live.stop's key"),
         ("live.skip", "?", "which is app.help's key"),
     ],

@@ -54,4 +54,4 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(membench.tui.plan.screen, "disturbances", list)
     stage = Stage()
     yield stage
-    stage.app.engine.leave()
+    stage.app.runs.close()

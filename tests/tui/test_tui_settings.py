@@ -11,7 +11,7 @@ from tui_script import EVERY_TICK, NARROW, WIDE, Stage, notes_of, text_of, unsee
 from membench.settings import Config, config_path, load_config
 from membench.tui.common.colours import LOCK
 from membench.tui.common.dialogs import Help
-from membench.tui.common.filters import Ascii, in_ascii, knows_no_more_than_ascii
+from membench.tui.common.filters import Ascii, is_ascii_only, to_ascii
 from membench.tui.common.themes import PALETTES
 from membench.tui.live.screen import LiveScreen
 
@@ -47,13 +47,13 @@ async def test_ascii_draws_nothing_else(stage: Stage, size: tuple[int, int]) -> 
         seen = text_of(ascii_stage.app)
         assert seen.isascii() and "?" not in seen.replace("? Help", "")
         assert len({len(line) for line in seen.splitlines()}) == 1
-    ascii_stage.app.engine.leave()
+    ascii_stage.app.runs.close()
 
 
 def test_what_is_told_apart_in_unicode_is_told_apart_in_ascii() -> None:
     for different in ("█▓▒░·", "●◆▲■▼○◇△□▽", "▁▃▅▇", "✓✗◐▸", "─│┼"):
-        assert len(set(in_ascii(different))) == len(different) and in_ascii(different).isascii()
-    assert in_ascii("⠉⣀⠤⠀") == "'.- "
+        assert len(set(to_ascii(different))) == len(different) and to_ascii(different).isascii()
+    assert to_ascii("⠉⣀⠤⠀") == "'.- "
     assert Ascii().apply([], None) == []  # type: ignore[arg-type]
 
 
@@ -70,7 +70,7 @@ def test_what_is_told_apart_in_unicode_is_told_apart_in_ascii() -> None:
     ],
 )
 def test_poor_terminals_are_known(environment: dict[str, str], poor: bool) -> None:
-    assert knows_no_more_than_ascii(environment) is poor
+    assert is_ascii_only(environment) is poor
 
 
 async def test_a_theme_recolours_what_widgets_draw_and_is_kept(
@@ -108,7 +108,7 @@ async def test_no_words_have_the_colour_of_what_is_behind_them(theme: str, size:
         for key in "?1234":
             await pilot.press(key, "escape")
             assert not unseen(stage.app)
-    stage.app.engine.leave()
+    stage.app.runs.close()
 
 
 async def test_a_key_of_ones_own_does_what_the_old_one_did(stage: Stage) -> None:
@@ -122,7 +122,7 @@ async def test_a_key_of_ones_own_does_what_the_old_one_did(stage: Stage) -> None
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(own.app.screen, Help))
         assert "^n" in text_of(own.app) and "(live.skip)" in text_of(own.app)
-    own.app.engine.leave()
+    own.app.runs.close()
 
 
 async def test_quiet_draws_nothing_but_the_time_until_the_plan_is_over(stage: Stage) -> None:
@@ -144,7 +144,7 @@ async def test_quiet_draws_nothing_but_the_time_until_the_plan_is_over(stage: St
         assert str(quiet.app.drawing) == "quiet"
         await pilot.press("f3")
         assert not quiet.app.drawing.quiet and "Quiet: runs are drawn again" in notes_of(quiet.app)
-    quiet.app.engine.leave()
+    quiet.app.runs.close()
 
 
 async def test_the_time_scale_goes_from_all_of_the_run_to_its_last_seconds(stage: Stage) -> None:

@@ -1,7 +1,3 @@
-"""The dashboard: draws messages and records, and computes nothing that the engine computes."""
+"""The dashboard. It displays messages and records, and computes nothing that the session computes."""
 
-import os
-
-# Textual draws what a key has changed at the end of a frame; half as long a frame, half as long a wait.
-# It draws no more often for that: most frames have nothing new.
-os.environ.setdefault("TEXTUAL_FPS", "120")
+import membench.tui.common.textual_overrides  # noqa: F401 - sets the environment that Textual reads on import

@@ -1,7 +1,7 @@
-"""What the charts are drawn on: a widget that makes its lines itself.
+"""The base widget of the charts and tables: it builds its own lines, and repaints only those that changed.
 
-Textual's own way from a text to the screen goes through several copies of it; twice a second, beside what is being
-measured, that is felt.
+Textual copies a renderable several times on its way to the screen. During a run, that takes measurable processor time
+from the run.
 """
 
 from __future__ import annotations
@@ -25,63 +25,63 @@ Line = Text | Content | list[Segment]
 
 
 class Canvas(Widget):
-    """A widget that is drawn as lines."""
+    """A widget that consists of lines."""
 
     empty: reactive[str] = reactive("")
-    """What to say instead while there is nothing to draw."""
-    _drawn: tuple[Size, list[Strip]] | None = None
-    """Lines and the size they were made for; None before the first, and where every line is to be made anew."""
-    _outdated = False
-    """Whether something that is drawn has changed since."""
-    _base: Style | None = None
-    """The colours of the widget, which take a walk through all that it is in; None before the first line."""
+    """Text to display while there is nothing to draw."""
+    _painted: tuple[Size, list[Strip]] | None = None
+    """The lines and the size that they were built for; None if every line must be built."""
+    _repaint_pending = False
+    """Whether a repaint of the changed lines is scheduled."""
+    _base_style: Style | None = None
+    """The style of the widget; cached, because Textual computes it from all ancestors. None if not known."""
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        """What to draw, from the top; what is not given is left empty."""
+        """Return the lines from the top; missing lines are blank."""
         raise NotImplementedError
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """Draw anew, for something that is drawn is other than before: the lines that this changes, and only those."""
-        if self._drawn is None or regions or layout or recompose:
-            self._drawn = None
+        """Repaint only the lines that changed; all lines after a change of layout or style."""
+        if self._painted is None or regions or layout or recompose:
+            self._painted = None
             return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-        if repaint and not self._outdated:
-            self._outdated = True
-            self.call_next(self._draw_changes)  # once, when all that is new has come
+        if repaint and not self._repaint_pending:
+            self._repaint_pending = True
+            self.call_next(self._repaint_changes)  # one repaint for all reactives that are set in the meantime
         return self
 
     def notify_style_update(self) -> None:
-        """Draw every line anew: its colours may be others."""
+        """Repaint every line, because its colours may differ."""
         super().notify_style_update()
-        self._base = self._drawn = None
+        self._base_style = self._painted = None
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """A line, made with all others at once."""
-        if self._drawn is None or self._drawn[0] != self.size:
-            self._drawn = (self.size, self._strips())
-        strips = self._drawn[1]
-        return strips[y] if y < len(strips) else Strip.blank(self.size.width, self._base)
+        """Return a line; the first call builds all lines at once."""
+        if self._painted is None or self._painted[0] != self.size:
+            self._painted = (self.size, self._strips())
+        strips = self._painted[1]
+        return strips[y] if y < len(strips) else Strip.blank(self.size.width, self._base_style)
 
-    def _draw_changes(self) -> None:
-        self._outdated = False
-        if self._drawn is None or self._drawn[0] != self.size:
-            self._drawn = None
+    def _repaint_changes(self) -> None:
+        self._repaint_pending = False
+        if self._painted is None or self._painted[0] != self.size:
+            self._painted = None
             self.refresh()
             return
-        before, self._drawn = self._drawn[1], (self.size, self._strips())
-        same = [old == new for old, new in zip_longest(before, self._drawn[1])]
-        stretches, y = [], 0
-        for unchanged, rows in groupby(same):
+        before, self._painted = self._painted[1], (self.size, self._strips())
+        is_same = [old == new for old, new in zip_longest(before, self._painted[1])]
+        changed, y = [], 0
+        for unchanged, rows in groupby(is_same):
             height = len(list(rows))
-            stretches += [] if unchanged else [Region(0, y, self.size.width, height)]
+            changed += [] if unchanged else [Region(0, y, self.size.width, height)]
             y += height
-        if stretches:
-            super().refresh(*stretches)
+        if changed:
+            super().refresh(*changed)
 
     def _strips(self) -> list[Strip]:
         width, height = self.size
-        base = self._base = self._base or self.rich_style
+        base = self._base_style = self._base_style or self.rich_style
         return [
             Strip(self._segments(line, width)).apply_style(base).adjust_cell_length(width, base)
             for line in self.lines(width, height)
@@ -96,6 +96,6 @@ class Canvas(Widget):
         return line
 
 
-def note(words: str) -> list[Text]:
-    """Words in place of a drawing."""
-    return [Text(words, QUIET)]
+def placeholder(text: str) -> list[Text]:
+    """Return the line of a canvas that has nothing to draw."""
+    return [Text(text, QUIET)]

@@ -1,7 +1,7 @@
-"""Throughput over time, drawn while it is measured.
+"""The chart of throughput over time, drawn while a run is measured.
 
-It is drawn here, dot by dot: plotext, which draws the charts that stand still, takes five times as long, and what it
-takes is taken from what is being measured.
+It sets braille dots itself. plotext, which draws the static charts, takes five times as long, and that processor time
+would be missing from the run.
 """
 
 from __future__ import annotations
@@ -16,22 +16,25 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.reactive import reactive
 
-from membench.tui.common.canvas import Canvas, Line, note
+from membench.tui.common.canvas import Canvas, Line, placeholder
 from membench.tui.common.colours import GRID, QUIET
 from membench.units import format_duration
 
-SMALLEST = (24, 4)
-"""Columns and rows below which no chart can be read."""
-ACROSS, DOWN = 2, 4
+MIN_SIZE = (24, 4)
+"""Columns and rows that a readable chart needs."""
+DOT_COLUMNS, DOT_ROWS = 2, 4
 """Braille dots in a cell."""
 BRAILLE = 0x2800
-DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
-"""The bit of each dot of a cell: by its column, and by its row from the bottom."""
+"""The code point of the empty braille pattern."""
+DOT_BITS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
+"""The bit of each dot in a cell, by its column, then by its row from the bottom."""
 HEADROOM = 1.08
-"""The top of an axis, as a multiple of the highest rate on it."""
+"""The top of the rate axis, as a multiple of the highest rate."""
 ROWS_PER_TICK = 3
 AXIS_ROWS = 2
-"""The time axis and its labels."""
+"""Rows of the time axis: the line and its labels."""
+
+NO_ROOM = "no room for a chart"
 
 Cell = tuple[str, str]
 """A character and its colour."""
@@ -39,54 +42,63 @@ EMPTY: Cell = (" ", QUIET)
 
 
 class Level(msgspec.Struct, frozen=True):
-    """A line across the chart to hold the curve against."""
+    """A horizontal reference line."""
 
-    value: float
+    memories_per_s: float
     label: str
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """Rates over time, in a colour; `levels` are drawn in grey behind it."""
+    """Rates over time, with reference lines behind them."""
 
     points: tuple[tuple[float, float], ...] = ()
-    """Seconds and memories a second."""
+    """Seconds, and memories per second."""
     colour: str = QUIET
     span_s: float = 1.0
-    """Seconds that the time axis has at least."""
+    """The least length of the time axis in seconds."""
     levels: tuple[Level, ...] = ()
+    """Solid reference lines, in the order of their importance."""
     limit: Level | None = None
-    """A dashed line: the most there can be."""
+    """A dashed reference line: the best rate found for the machine."""
     from_s: float = 0.0
-    """Where the time axis begins."""
+    """The start of the time axis."""
     caption: str = ""
-    """What to say of the time axis, on it."""
+    """Text on the time axis."""
+
+
+def has_room(width: int, height: int) -> bool:
+    """Return whether a chart of this size is readable."""
+    return width >= MIN_SIZE[0] and height >= MIN_SIZE[1]
 
 
 class Chart(Canvas):
-    """Throughput over time. Empty, it says what it waits for."""
+    """Throughput over time."""
 
     curve: reactive[Curve] = reactive(Curve())
-    """What is drawn."""
+    """The curve to draw."""
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        """The chart."""
-        if not self.curve.points or width < SMALLEST[0] or height < SMALLEST[1]:
-            return note("no room for a chart" if self.curve.points else self.empty)
+        """Return the chart, or why there is none."""
+        if not self.curve.points:
+            return placeholder(self.empty)
+        if not has_room(width, height):
+            return placeholder(NO_ROOM)
         return draw(self.curve, width, height)
 
 
 def draw(curve: Curve, width: int, height: int) -> list[list[Segment]]:
-    """A curve with its axes, over the levels it is held against."""
+    """Return the lines of a curve with its axes and reference lines."""
     end_s = max(curve.points[-1][0], curve.from_s + curve.span_s)
-    lines = [*([curve.limit] if curve.limit else []), *curve.levels]
-    # Every point, not the means that are drawn: the scale stays where it is when points are joined.
-    top = HEADROOM * (max(max(rate for _, rate in curve.points), *(line.value for line in lines), 0.0) or 1.0)
+    references = [*([curve.limit] if curve.limit else []), *curve.levels]
+    # From all points, not from the means that are drawn, so that the scale does not change when points are averaged.
+    highest = max(max(rate for _, rate in curve.points), *(each.memories_per_s for each in references), 0.0)
+    top = HEADROOM * (highest or 1.0)
     rows = height - AXIS_ROWS
     ticks = rate_ticks(top, rows // ROWS_PER_TICK)
     margin = max(map(len, ticks.values()))
     columns = width - margin - 1
     field = [[EMPTY] * columns for _ in range(rows)]
-    levels = readable(lines, top, rows)
+    levels = _by_row(references, top, rows)
     for row, level in levels.items():
         field[row] = [("╌", QUIET) if level is curve.limit else ("─", GRID)] * columns
     for (row, column), bits in _dots(curve, end_s, top, columns, rows).items():
@@ -94,45 +106,45 @@ def draw(curve: Curve, width: int, height: int) -> list[list[Segment]]:
     for row, level in levels.items():
         label = f" {level.label}"[:columns]
         field[row][columns - len(label) :] = [(letter, QUIET) for letter in label]
-    named = {_row(rate / top, rows): label for rate, label in ticks.items()}
+    labels = {_row(rate / top, rows): label for rate, label in ticks.items()}
     return [
-        *(_segments([*_rate_label(named.get(row, ""), margin), *cells]) for row, cells in enumerate(field)),
+        *(_segments([*_rate_label(labels.get(row, ""), margin), *cells]) for row, cells in enumerate(field)),
         *_time_axis(curve, end_s, margin, columns),
     ]
 
 
 def _row(share: float, rows: int) -> int:
-    """The row of a share of the highest rate, from the top."""
+    """Return the row, from the top, of a share of the rate axis."""
     return rows - 1 - min(int(share * rows), rows - 1)
 
 
 def _dots(curve: Curve, end_s: float, top: float, columns: int, rows: int) -> dict[tuple[int, int], int]:
-    """The curve as bits of braille cells, by row and column."""
-    per_s, per_rate = (columns * ACROSS - 1) / (end_s - curve.from_s), (rows * DOWN - 1) / top
+    """Return the bits of the braille cells of the curve, by row and column."""
+    per_s, per_rate = (columns * DOT_COLUMNS - 1) / (end_s - curve.from_s), (rows * DOT_ROWS - 1) / top
     dots = [
         (round((at_s - curve.from_s) * per_s), round(rate * per_rate))
-        for at_s, rate in downsampled(curve.points, columns * ACROSS)
+        for at_s, rate in downsampled(curve.points, columns * DOT_COLUMNS)
         if at_s >= curve.from_s
     ]
     cells: dict[tuple[int, int], int] = {}
-    for one, other in pairwise([dots[0], *dots] if dots else []):
-        for x, y in _between(one, other):
-            cell = rows - 1 - y // DOWN, x // ACROSS
-            cells[cell] = cells.get(cell, 0) | DOTS[x % ACROSS][y % DOWN]
+    for start, end in pairwise([dots[0], *dots] if dots else []):
+        for x, y in _straight_line(start, end):
+            cell = rows - 1 - y // DOT_ROWS, x // DOT_COLUMNS
+            cells[cell] = cells.get(cell, 0) | DOT_BITS[x % DOT_COLUMNS][y % DOT_ROWS]
     return cells
 
 
-def _between(one: tuple[int, int], other: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """The dots of a straight line, both ends included."""
-    (x, y), (end_x, end_y) = one, other
+def _straight_line(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield the dots of a straight line, including both ends."""
+    (x, y), (end_x, end_y) = start, end
     steps = max(abs(end_x - x), abs(end_y - y), 1)
     for step in range(steps + 1):
         yield x + round((end_x - x) * step / steps), y + round((end_y - y) * step / steps)
 
 
-def rate_ticks(top: float, most: int) -> dict[float, str]:
-    """Round rates from 0 to the top of an axis, at most about `most` steps, with what is written at them."""
-    step = nice_step(top, max(most, 2))
+def rate_ticks(top: float, max_steps: int) -> dict[float, str]:
+    """Return the labels of round rates from 0 to the top of an axis, in at most about `max_steps` steps."""
+    step = nice_step(top, max(max_steps, 2))
     return {step * number: f"{step * number:,.10g} /s" if number else "0" for number in range(int(top / step) + 1)}
 
 
@@ -141,7 +153,7 @@ def _rate_label(label: str, margin: int) -> list[Cell]:
 
 
 def _time_axis(curve: Curve, end_s: float, margin: int, columns: int) -> tuple[list[Segment], list[Segment]]:
-    """The axis, and below it its labels."""
+    """Return the axis and the line of its labels."""
     span_s = end_s - curve.from_s
     step = nice_step(span_s, max(columns // 12, 1))
     line, labels = [("─", GRID)] * columns, ""
@@ -153,14 +165,14 @@ def _time_axis(curve: Curve, end_s: float, margin: int, columns: int) -> tuple[l
             line[column] = ("┬", GRID)
             labels = labels.ljust(start) + label
     if curve.caption:
-        words = f" {curve.caption} "
-        line[columns - len(words) - 1 : columns - 1] = [(letter, QUIET) for letter in words]
+        caption = f" {curve.caption} "
+        line[columns - len(caption) - 1 : columns - 1] = [(letter, QUIET) for letter in caption]
     return _segments([*((letter, GRID) for letter in "└".rjust(margin + 1)), *line]), _segments([(labels, QUIET)])
 
 
 def _segments(cells: Sequence[Cell]) -> list[Segment]:
-    stretches = groupby(cells, key=lambda cell: cell[1])
-    return [Segment("".join(text for text, _ in stretch), _style(colour)) for colour, stretch in stretches]
+    by_colour = groupby(cells, key=lambda cell: cell[1])
+    return [Segment("".join(text for text, _ in group), _style(colour)) for colour, group in by_colour]
 
 
 @lru_cache
@@ -168,24 +180,24 @@ def _style(colour: str) -> Style:
     return Style(color=colour)
 
 
-def downsampled(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
-    """At most about `most` points: each the mean of its neighbours."""
-    size = math.ceil(len(points) / most)
+def downsampled(points: Sequence[tuple[float, float]], max_points: int) -> list[tuple[float, float]]:
+    """Return at most `max_points` points, each the mean of consecutive points."""
+    size = math.ceil(len(points) / max_points)
     groups = (points[at : at + size] for at in range(0, len(points), size))
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 
-def readable(levels: Sequence[Level], top: float, rows: int) -> dict[int, Level]:
-    """The levels by their rows: where two share one, the first stays, so that no label covers another."""
-    kept: dict[int, Level] = {}
+def _by_row(levels: Sequence[Level], top: float, rows: int) -> dict[int, Level]:
+    """Return the reference lines by row; of two in the same row only the first, so that no label covers another."""
+    by_row: dict[int, Level] = {}
     for level in levels:
-        kept.setdefault(_row(level.value / top, rows), level)
-    return kept
+        by_row.setdefault(_row(level.memories_per_s / top, rows), level)
+    return by_row
 
 
-def nice_step(span: float, most: int) -> float:
-    """The smallest of 1, 2 or 5 times a power of ten that divides a span into at most `most` steps."""
-    raw = span / max(most, 1)
+def nice_step(span: float, max_steps: int) -> float:
+    """Return the smallest of 1, 2 or 5 times a power of ten that divides a span into at most `max_steps` steps."""
+    raw = span / max(max_steps, 1)
     power = 10.0 ** math.floor(math.log10(raw))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
 

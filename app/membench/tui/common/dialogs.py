@@ -1,4 +1,4 @@
-"""What opens over a place: a question, the export, the keys, a log."""
+"""The dialogs that open over a place: a question, the export, the help and a log."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from membench.tui.common.keys import Key
 from membench.tui.common.words import FAINT, LEGEND
 from membench.units import from_home, plural
 
-LOG_TAIL = 64 * 1024
+LOG_TAIL_BYTES = 64 * 1024
 
 
 class Question(ModalScreen[bool]):
-    """Something to say yes or no to."""
+    """Asks for confirmation; returns whether it was given."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "dismiss(True)", "Yes", tooltip="Do it"),
-        Binding("n,escape", "dismiss(False)", "No", tooltip="Leave it"),
+        Binding("y,enter", "dismiss(True)", "Yes", tooltip="Confirm"),
+        Binding("n,escape", "dismiss(False)", "No", tooltip="Cancel"),
     ]
 
     def __init__(self, title: str, text: str) -> None:
@@ -36,7 +36,7 @@ class Question(ModalScreen[bool]):
         self._title, self._text = title, text
 
     def compose(self) -> ComposeResult:
-        """The question and its keys."""
+        """Compose the question; its keys are on the border."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._title
             dialog.border_subtitle = "enter yes · esc no"
@@ -44,54 +44,58 @@ class Question(ModalScreen[bool]):
 
 
 class Export(ModalScreen[tuple[Path, ...] | None]):
-    """Writes runs, or a picture, to a file whose extension says what; closes only when that is done, or with Escape."""
+    """Writes runs or a picture to a file; the extension decides which. Returns the files, or None if cancelled.
+
+    The dialog stays open until the files are written, so that a wrong path can be corrected.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "format(1)", "Format", tooltip="The next kind of file"),
-        Binding("up", "format(-1)", "Format before", tooltip="The kind of file before"),
+        Binding("down", "format(1)", "Next format", tooltip="Switch to the next file format"),
+        Binding("up", "format(-1)", "Previous format", tooltip="Switch to the previous file format"),
         Binding("escape", "dismiss(None)", "Cancel", tooltip="Write nothing"),
     ]
 
-    def __init__(self, records: Sequence[Record], proposal: Path, picture: str) -> None:
-        """Make the dialog.
+    def __init__(self, records: Sequence[Record], default_path: Path, picture: str) -> None:
+        """Initialise the dialog.
 
         Args:
             records: The runs to write.
-            proposal: The path to begin with.
-            picture: The place as SVG, for those who want that.
+            default_path: The path that the field starts with.
+            picture: The place as SVG.
         """
         super().__init__()
-        self._records, self._proposal, self._picture = records, proposal, picture
-        self._replace: Path | None = None
+        self._records, self._default_path, self._picture = records, default_path, picture
+        self._path_to_replace: Path | None = None
+        """The existing path that pressing Enter again replaces."""
 
     def compose(self) -> ComposeResult:
-        """The path, the kinds of files, and room for what is wrong."""
+        """Compose the path, the file formats, and space for an error."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"Export {plural(len(self._records), 'run')}"
-            dialog.border_subtitle = "enter write · ↑↓ kind of file · esc cancel"
-            yield Input(str(self._proposal), placeholder="a path", select_on_focus=False)
+            dialog.border_subtitle = "enter write · ↑↓ format · esc cancel"
+            yield Input(str(self._default_path), placeholder="path", select_on_focus=False)
             yield Static(id="formats")
-            yield Static(id="complaint", markup=False)
+            yield Static(id="error", markup=False)
 
     def action_format(self, by: int) -> None:
-        """Write another kind of file: to the same path with another extension."""
+        """Switch to another file format, by changing the extension of the path."""
         from membench.report.exports import FORMATS
 
         field = self.query_one(Input)
-        path, kinds = Path(field.value.strip() or self._proposal), list(FORMATS)
-        at = kinds.index(path.suffix) + by if path.suffix in kinds else 0
-        field.value = str(path.with_suffix(kinds[at % len(kinds)]))
+        path, suffixes = Path(field.value.strip() or self._default_path), list(FORMATS)
+        index = suffixes.index(path.suffix) + by if path.suffix in suffixes else 0
+        field.value = str(path.with_suffix(suffixes[index % len(suffixes)]))
         field.cursor_position = len(field.value)
 
     @on(Input.Changed)
-    def _fresh(self, event: Input.Changed) -> None:
+    def _show_format(self, event: Input.Changed) -> None:
         from membench.report.exports import FORMATS
 
-        self._replace = None
-        self._complain("")
-        suffix = Path(event.value.strip()).suffix
-        kinds = (Content.styled(f" {name} ", "reverse" if kind == suffix else "") for kind, name in FORMATS.items())
-        self.query_one("#formats", Static).update(Content(" ").join(kinds))
+        self._path_to_replace = None
+        self._show_error("")
+        chosen = Path(event.value.strip()).suffix
+        names = (Content.styled(f" {name} ", "reverse" if suffix == chosen else "") for suffix, name in FORMATS.items())
+        self.query_one("#formats", Static).update(Content(" ").join(names))
 
     @on(Input.Submitted)
     def _write(self, event: Input.Submitted) -> None:
@@ -103,26 +107,26 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
             for each, _ in files:
                 check_writable(each)
             existing = [str(each) for each, _ in files if each.is_file()]
-            if existing and path != self._replace:
-                self._replace = path
-                self._complain(f"{', '.join(existing)}: exists; enter once more replaces it")
+            if existing and path != self._path_to_replace:
+                self._path_to_replace = path
+                self._show_error(f"{', '.join(existing)} exists; press enter again to replace it")
                 return
             for each, content in files:
                 write_whole(each, content)
         except ExportError as error:
-            self._complain(str(error))
+            self._show_error(str(error))
         else:
             self.dismiss(tuple(each.resolve() for each, _ in files))
 
-    def _complain(self, text: str) -> None:
-        self.query_one("#complaint", Static).update(text)
+    def _show_error(self, text: str) -> None:
+        self.query_one("#error", Static).update(text)
 
 
 class Help(ModalScreen[None]):
-    """The keys of a place and what they do, and what the marks mean."""
+    """Explains a place, its keys and the symbols."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,enter", "dismiss(None)", "Close", tooltip="Back to the place")
+        Binding("escape,question_mark,enter", "dismiss(None)", "Close", tooltip="Return to the place")
     ]
 
     def __init__(self, title: str, text: str, keys: Sequence[Key]) -> None:
@@ -130,16 +134,21 @@ class Help(ModalScreen[None]):
         self._title, self._text, self.keys = title, text, keys
 
     def compose(self) -> ComposeResult:
-        """What the place is for, a line a key, a line a mark, and where the settings are."""
-        width = max(len(key.shown) for key in self.keys)
+        """Compose the explanation, a line per key, a line per symbol, and where the settings are."""
+        width = max(len(key.display) for key in self.keys)
         lines = [
             Content.assemble(
-                (key.shown.rjust(width), "bold $accent"), f"  {key.does}", (f" ({key.id})" if key.id else "", FAINT)
+                (key.display.rjust(width), "bold $accent"),
+                f"  {key.description}",
+                (f" ({key.id})" if key.id else "", FAINT),
             )
             for key in self.keys
         ]
         marks = [Content.assemble((mark.rjust(width), style), f"  {meaning}") for mark, style, meaning in LEGEND]
-        settings = f"Theme, redraw rate and keys are set in {from_home(config_path())}, keys by the names in brackets."
+        settings = (
+            f"{from_home(config_path())} sets the theme, the redraw rate and the keys. Its [keys] table uses the names "
+            "in brackets."
+        )
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = self._title
             dialog.border_subtitle = "esc close"
@@ -150,10 +159,10 @@ class Help(ModalScreen[None]):
 
 
 class Log(ModalScreen[None]):
-    """What a run's process wrote, read anew every second."""
+    """The output of the process of a run, updated every second."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,l,enter", "dismiss(None)", "Close", tooltip="Back to the place")
+        Binding("escape,l,enter", "dismiss(None)", "Close", tooltip="Return to the place")
     ]
 
     def __init__(self, title: str, path: Path) -> None:
@@ -161,7 +170,7 @@ class Log(ModalScreen[None]):
         self._title, self._path = title, path
 
     def compose(self) -> ComposeResult:
-        """The end of the log under its path."""
+        """Compose the path and the end of the log."""
         with VerticalScroll(classes="dialog wide tall") as dialog:
             dialog.border_title = self._title
             dialog.border_subtitle = "esc close"
@@ -169,20 +178,20 @@ class Log(ModalScreen[None]):
             yield Static(id="log", markup=False)
 
     def on_mount(self) -> None:
-        """Read, and go on reading."""
+        """Start to update the log."""
         self._read()
         self.set_interval(1.0, self._read)
 
     def _read(self) -> None:
-        self.query_one("#log", Static).update(Content(tail(self._path) or "The log is empty: nothing was printed."))
+        self.query_one("#log", Static).update(Content(tail(self._path) or "The log is empty."))
 
 
 def tail(path: Path) -> str:
-    """The end of a text file, without codes that would move the cursor; a word instead if it cannot be read."""
+    """Return the end of a text file without control characters, or why it cannot be read."""
     try:
         with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - LOG_TAIL, 0))
+            file.seek(max(path.stat().st_size - LOG_TAIL_BYTES, 0))
             text = file.read().decode(errors="replace")
     except OSError as error:
-        return f"It cannot be read: {error.strerror or error}"
+        return f"The log cannot be read: {error.strerror or error}"
     return "".join(character for character in text.expandtabs() if character.isprintable() or character == "\n")

@@ -1,7 +1,6 @@
-"""What is done to every line on its way to the terminal: other colours for another theme, ASCII for poor fonts.
+"""Filters for every line on its way to the terminal: colours of the theme, and ASCII for limited terminals.
 
-Widgets draw in the colours of the dark theme and with the marks that say most; whoever needs others gets them here, in
-one place, for whatever is drawn.
+Widgets draw with the colours of the dark theme and with Unicode symbols. These filters replace both in one place.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
-POOR_TERMINALS = ("dumb", "linux", "vt100", "vt220")
+LIMITED_TERMINALS = ("dumb", "linux", "vt100", "vt220")
+"""Values of TERM of terminals that cannot display Unicode symbols."""
 
 _BRAILLE = range(0x2800, 0x2900)
 _UPPER_DOTS, _LOWER_DOTS = 0b0000_1001, 0b1100_0000
-_TWINS = {
+_REPLACEMENTS = {
     **dict.fromkeys("─━═╌┄╴╶╸╺▔", "-"),
     **dict.fromkeys("│┃║╎┆╷╵", "|"),
     **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼┏┓┗┛╔╗╚╝", "+"),
@@ -33,15 +33,15 @@ _TWINS = {
     **{"◆": "%", "▲": "^", "▼": "v", "○": "o", "◇": "<", "△": "A", "□": "0", "▽": "V"},
     **{"▾": "v", "▴": "^", "×": "x", "µ": "u", "≥": ">", "≤": "<", "±": "~", "’": "'", "★": "*"},
 }
-_ASCII = str.maketrans(_TWINS)
+_ASCII = str.maketrans(_REPLACEMENTS)
 
 
-def knows_no_more_than_ascii(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether a terminal can show ASCII only: by its name, or by a locale that is not UTF-8.
+def is_ascii_only(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the terminal can display ASCII alone, judging by its name and by the locale.
 
-    Where no locale is set at all, UTF-8 is taken for granted, as Python does.
+    If no locale is set, UTF-8 is assumed, as Python does.
     """
-    if environment.get("TERM") in POOR_TERMINALS:
+    if environment.get("TERM") in LIMITED_TERMINALS:
         return True
     locale = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "")
     charset = locale.partition(".")[2].partition("@")[0]
@@ -49,22 +49,22 @@ def knows_no_more_than_ascii(environment: Mapping[str, str] = os.environ) -> boo
 
 
 class Ascii(LineFilter):
-    """Every character by one that any font has, cell for cell."""
+    """Replaces every character that is not ASCII by one that is, cell for cell."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The line in ASCII."""
+        """Return the line in ASCII."""
         return [
-            segment if segment.control or segment.text.isascii() else Segment(in_ascii(segment.text), segment.style)
+            segment if segment.control or segment.text.isascii() else Segment(to_ascii(segment.text), segment.style)
             for segment in segments
         ]
 
 
-def in_ascii(text: str) -> str:
-    """A text with a twin for each character that is not ASCII."""
-    return "".join(map(_twin, text.translate(_ASCII)))
+def to_ascii(text: str) -> str:
+    """Return a text of the same length in ASCII; a character without a replacement becomes `?`."""
+    return "".join(map(_to_ascii, text.translate(_ASCII)))
 
 
-def _twin(character: str) -> str:
+def _to_ascii(character: str) -> str:
     if character.isascii():
         return character
     code = ord(character)
@@ -77,26 +77,26 @@ def _twin(character: str) -> str:
 
 
 class Recolour(LineFilter):
-    """Other colours for those that the widgets draw in."""
+    """Replaces the colours of the dark theme by those of another."""
 
     def __init__(self, colours: Mapping[str, str]) -> None:
-        """Make the filter.
+        """Initialise the filter.
 
         Args:
-            colours: For a colour of the dark theme, such as `#5fb3f0`, the one to show.
+            colours: The replacement of each colour, both such as `#5fb3f0`.
         """
         super().__init__()
         table = {RichColor.parse(old).triplet: RichColor.parse(new) for old, new in colours.items()}
 
         @lru_cache(1024)
         def recoloured(style: Style) -> Style:
-            shown = [table.get(colour.triplet) if colour else None for colour in (style.color, style.bgcolor)]
-            return style + Style(color=shown[0], bgcolor=shown[1]) if any(shown) else style
+            replaced = [table.get(colour.triplet) if colour else None for colour in (style.color, style.bgcolor)]
+            return style + Style(color=replaced[0], bgcolor=replaced[1]) if any(replaced) else style
 
         self._recoloured = recoloured
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The line in other colours."""
+        """Return the line in the other colours."""
         return [
             Segment(text, self._recoloured(style), control) if style else Segment(text, style, control)
             for text, style, control in segments

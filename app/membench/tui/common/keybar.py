@@ -1,7 +1,7 @@
-"""The last line: the keys that matter most where one is.
+"""The last line: the most important keys of the place.
 
-One widget, drawn when the keys are others than before: Textual's own has a widget a key, made anew at every change of
-focus, which took a tenth of the time to the first picture.
+A single widget that repaints when the keys differ. Textual's footer has one widget per key and creates them all again
+whenever the focus changes, which took a tenth of the time to the first paint.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MORE = Content.styled("…", "$text-muted")
 
 
 class KeyBar(Widget):
-    """Keys and what they do, as many as fit; a click does the same."""
+    """Keys and their labels, as many as fit. A click runs the action."""
 
     DEFAULT_CSS = """
     KeyBar {
@@ -26,37 +26,36 @@ class KeyBar(Widget):
     _keys: tuple[Content, ...] = ()
 
     def on_mount(self) -> None:
-        """Follow what can be done."""
-        self.screen.bindings_updated_signal.subscribe(self, self._changed)
-        self._changed(self.screen)
+        """Subscribe to changes of the active bindings."""
+        self.screen.bindings_updated_signal.subscribe(self, self._update)
+        self._update(self.screen)
 
     def render(self) -> Content:
-        """The line."""
+        """Return the line."""
         return self.line(self.size.width)
 
     def line(self, width: int) -> Content:
-        """Closer together where room is short; an ellipsis where keys are left out: the help has them all."""
-        room = width - 1
+        """Return the keys with narrower gaps if space is short, then with an ellipsis in place of the last ones."""
+        available = width - 1
         for gap in ("  ", " "):
             line = Content(gap).join(self._keys)
-            if line.cell_length <= room:
+            if line.cell_length <= available:
                 return Content.assemble(" ", line)
-        shown = list(self._keys)
-        while shown and sum(key.cell_length + 1 for key in shown) + MORE.cell_length > room:
-            shown.pop()
-        return Content.assemble(" ", Content(" ").join([*shown, MORE]))
+        fitting = list(self._keys)
+        while fitting and sum(key.cell_length + 1 for key in fitting) + MORE.cell_length > available:
+            fitting.pop()
+        return Content.assemble(" ", Content(" ").join([*fitting, MORE]))
 
-    def _changed(self, screen: Screen[object]) -> None:
+    def _update(self, screen: Screen[object]) -> None:
         keys: dict[str, Content] = {}
         for _, binding, enabled, _ in screen.active_bindings.values():
             if binding.show and binding.action not in keys:
-                keys[binding.action] = self._key(binding.key, self.app.get_key_display(binding), binding.description)
-                if not enabled:
-                    keys[binding.action] = keys[binding.action].stylize("$foreground 45%")
+                key = _labelled_key(binding.key, self.app.get_key_display(binding), binding.description)
+                keys[binding.action] = key if enabled else key.stylize("$foreground 45%")
         if tuple(keys.values()) != self._keys:
             self._keys = tuple(keys.values())
             self.refresh()
 
-    @staticmethod
-    def _key(key: str, shown: str, name: str) -> Content:
-        return Content.assemble((shown, "bold $accent"), f" {name}").stylize(f"@click=app.simulate_key({key!r})")
+
+def _labelled_key(key: str, display: str, label: str) -> Content:
+    return Content.assemble((display, "bold $accent"), f" {label}").stylize(f"@click=app.simulate_key({key!r})")

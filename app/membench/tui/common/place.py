@@ -1,86 +1,60 @@
-"""What every place has: the first line, the keys at the bottom, and a word when the terminal is too small."""
+"""The frame of every place: first line, body, key bar, and a notice if the terminal is too small."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
 
-from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from membench.results.record import Record
+from membench.tui.common.dashboard import DashboardApp
 from membench.tui.common.keybar import KeyBar
 from membench.tui.common.places import Places
+from membench.tui.common.textual_overrides import FastStartScreen
 
-if TYPE_CHECKING:
-    from membench.results.record import Record
-    from membench.tui.app import Dashboard
-
-SMALLEST = (80, 24)
+MIN_SIZE = (80, 24)
+"""Columns and rows that every layout needs."""
 
 
-class Place(Screen[None]):
-    """One of the places. Its keys are its BINDINGS; the help is made from them."""
+class Place(FastStartScreen):
+    """One of the four places. The help dialog lists its bindings."""
 
     NAME = ""
     HELP = ""
-    """What the place is for, in a sentence or two."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown_before = False
-        # Textual looks at the size after the first layout, and would then begin again.
-        width, height = self.app.size
-        for breakpoints, length in (
-            (self.app.HORIZONTAL_BREAKPOINTS, width),
-            (self.app.VERTICAL_BREAKPOINTS, height),
-        ):
-            self.add_class(max(point for point in breakpoints or () if point[0] <= length)[1], update=False)
+    """What the place is for, in a few sentences."""
 
     @property
-    def dashboard(self) -> Dashboard:
+    def dashboard(self) -> DashboardApp:
         """The app, by its own type."""
-        from membench.tui.app import Dashboard
-
-        return cast(Dashboard, self.app)
+        assert isinstance(self.app, DashboardApp)
+        return self.app
 
     def body(self) -> Iterable[Widget]:
-        """What the place shows between the first line and the keys."""
+        """Return the widgets between the first line and the key bar."""
         return ()
 
     def chosen_records(self) -> tuple[Record, ...]:
-        """The runs that an export of this place writes: unless it has others, all that are over."""
+        """Return the records that an export of this place writes; by default, all finished runs."""
         return tuple(run.record for run in self.dashboard.finished if run.record)
 
     def show_quiet(self) -> None:
-        """Follow a change of how much is drawn."""
+        """Show or hide what quiet mode hides; by default, it hides nothing."""
 
     def compose(self) -> ComposeResult:
-        """The first line, the body, the keys."""
+        """Compose the first line, the body and the key bar."""
         yield Places(self.NAME, self.dashboard.facts)
         with Container(id="body"):
             yield from self.body()
         yield Static(id="too-small")
         yield KeyBar()
 
-    @on(events.ScreenResume)
-    def _keep_styles(self, event: events.ScreenResume) -> None:
-        """Keep the styles that were worked out a moment ago, when the place was made: once is enough."""
-        event.refresh_styles = self._shown_before
-        self._shown_before = True
-
-    def _compositor_refresh(self) -> None:
-        """Draw, unless the app holds back what is drawn: Textual would draw it in vain, and once more afterwards."""
-        if not self.app._batch_count:
-            super()._compositor_refresh()
-
     def on_resize(self) -> None:
-        """Say so when there is too little room."""
+        """Update the notice that is shown if the terminal is too small."""
         width, height = self.app.size
         self.query_one("#too-small", Static).update(
-            f"This terminal is {width} x {height}; the dashboard needs {SMALLEST[0]} x {SMALLEST[1]}. "
-            "Make it larger, or q to quit."
+            f"This terminal is {width} x {height}; the dashboard needs {MIN_SIZE[0]} x {MIN_SIZE[1]}. "
+            "Enlarge it, or press q to quit."
         )

@@ -1,4 +1,4 @@
-"""What charts with curves share: plotext's figure with our axes, and what it draws as lines of a canvas."""
+"""The static charts: plotext's figure with our axes, and its output as lines of a canvas."""
 
 from __future__ import annotations
 
@@ -13,75 +13,78 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
-from membench.tui.common.canvas import Line, note
-from membench.tui.common.chart import SMALLEST
+from membench.tui.common.canvas import Line, placeholder
+from membench.tui.common.chart import NO_ROOM, has_room
 from membench.tui.common.colours import GRID, QUIET, hue_of
 
 WHITE_BACKGROUND = "\x1b[48;5;15m"
-"""What plotext puts behind axes and labels; it knows no way to leave the terminal's own."""
+"""The background that plotext gives to axes and labels; it cannot keep the terminal's own."""
 COLOUR_CODE = re.compile(r"\x1b\[([\d;]*)m")
-SIGNS = "●◆▲■▼○◇△□▽"
-"""One a run, as its hue is: colour never stands alone. After the last they begin anew."""
-LEGEND_SHARE = 4
-"""A legend takes at most this part of the rows: the table has the signs too."""
+MARKERS = "●◆▲■▼○◇△□▽"
+"""One per run, because colour never carries meaning alone. The eleventh run has the first marker again."""
+LEGEND_FRACTION = 4
+"""A legend takes at most one in this many rows; the table of runs has the markers too."""
 Points = Sequence[tuple[float, float]]
 
 
 class Series(msgspec.Struct, frozen=True):
-    """What is drawn of one run, or of one system, and how it is told from the others."""
+    """The data of a run or a system in a chart, and how to recognise it."""
 
     name: str
-    sign: str
+    marker: str
     hue: int
 
 
-def sign_of(position: int) -> str:
-    """The sign of a run by its position among those compared."""
-    return SIGNS[position % len(SIGNS)]
+def marker_of(position: int) -> str:
+    """Return the marker of a run, given its position among the compared runs."""
+    return MARKERS[position % len(MARKERS)]
 
 
-def legend(series: Sequence[Series], width: int, most: int) -> list[Text]:
-    """`● mutex  ◆ adaptive` in at most so many lines; an ellipsis where they do not do."""
+def legend(series: Sequence[Series], width: int, max_lines: int) -> list[Text]:
+    """Return lines such as `● mutex   ◆ adaptive`, with an ellipsis at the end if they do not fit."""
     lines = [Text()]
     for each in series:
-        words = Text.assemble((each.sign, hue_of(each.hue)), f" {each.name}")
-        if lines[-1] and len(lines[-1]) + 3 + len(words) > width:
+        entry = Text.assemble((each.marker, hue_of(each.hue)), f" {each.name}")
+        if lines[-1] and len(lines[-1]) + 3 + len(entry) > width:
             lines.append(Text())
-        lines[-1] = Text("   ").join([lines[-1], words]) if lines[-1] else words
+        lines[-1] = Text("   ").join([lines[-1], entry]) if lines[-1] else entry
     for line in lines:
         line.truncate(width, overflow="ellipsis")
-    if len(lines) > most:
-        lines[most - 1].truncate(width - 2)
-        lines[most - 1].append(" …")
-    return lines[:most]
+    if len(lines) > max_lines:
+        lines[max_lines - 1].truncate(width - 2)
+        lines[max_lines - 1].append(" …")
+    return lines[:max_lines]
 
 
-Drawn = TypeVar("Drawn", bound=Series)
+AnySeries = TypeVar("AnySeries", bound=Series)
 
 
-def below_legend(
-    series: Sequence[Drawn],
+def with_legend(
+    series: Sequence[AnySeries],
     empty: str,
     width: int,
     height: int,
-    draw: Callable[[Sequence[Drawn], int, int], list[list[Segment]]],
+    draw: Callable[[Sequence[AnySeries], int, int], list[list[Segment]]],
 ) -> Sequence[Line]:
-    """A chart of series below their legend; `empty` where there is none, and a word where there is no room."""
+    """Return a legend and the chart below it, or why there is no chart.
+
+    Args:
+        series: The series to draw.
+        empty: Text to display if there are no series.
+        width: Columns available.
+        height: Rows available, including those of the legend.
+        draw: Returns the chart of the series, given its columns and rows.
+    """
     if not series:
-        return note(empty)
-    head = legend(series, width, max(height // LEGEND_SHARE, 1))
+        return placeholder(empty)
+    head = legend(series, width, max(height // LEGEND_FRACTION, 1))
     if not has_room(width, height - len(head)):
-        return note("no room for a chart")
+        return placeholder(NO_ROOM)
     return [*head, *draw(series, width, height - len(head))]
 
 
-def has_room(width: int, height: int) -> bool:
-    """Whether a chart of this size can be read."""
-    return width >= SMALLEST[0] and height >= SMALLEST[1]
-
-
 class Plot:
-    """One chart under way. On the UI thread only: plotext has one figure for everybody."""
+    """A chart while it is built. Use it in the UI thread only: plotext has a single global figure."""
 
     def __init__(self, width: int, height: int) -> None:
         import plotext
@@ -95,49 +98,44 @@ class Plot:
         self._figure.axes(active=True, axis="both", side=0, pixel=self._pixel(GRID))
 
     def axis(self, side: str, limits: tuple[float, float], ticks: Mapping[float, str]) -> None:
-        """Set an axis, `x` or `y`: what it reaches from and to, and what is written where."""
+        """Set the limits of the axis `x` or `y`, and the labels of its ticks by value."""
         ruler = self._figure.ruler(side, "lower" if side == "x" else "left")
         ruler.lim(*limits)
         ruler.pixel(self._pixel(QUIET))
         ruler.ticks(list(ticks), list(ticks.values()))
 
     def line(self, points: Points, colour: str) -> None:
-        """A curve, in dots finer than a cell."""
+        """Add a curve of braille dots."""
         self._figure.draw(self._signal(points, "braille", colour).lines())
 
-    def behind(self, points: Points) -> None:
-        """A curve that others are held against."""
+    def reference_line(self, points: Points) -> None:
+        """Add a dotted grey curve; later curves cover it."""
         self._figure.draw(self._signal(points, "·", GRID).lines())
 
-    def signs(self, points: Points, sign: str, colour: str) -> None:
-        """A sign at each point."""
-        self._figure.draw(self._signal(points, sign, colour))
-
-    def words(self, at: tuple[float, float], text: str) -> None:
-        """Words that end at a point."""
-        written = self._plotext.colorize(f" {text}", self._pixel(QUIET))
-        self._figure.draw(self._figure.text(*at, written, alignment="right"))
+    def markers(self, points: Points, marker: str, colour: str) -> None:
+        """Add a marker at each point."""
+        self._figure.draw(self._signal(points, marker, colour))
 
     def rows(self) -> list[list[Segment]]:
-        """The chart."""
-        drawn = str(self._figure.build().string()).replace(WHITE_BACKGROUND, "")
-        return [segments(line) for line in drawn.splitlines()]
+        """Return the lines of the chart."""
+        text = str(self._figure.build().string()).replace(WHITE_BACKGROUND, "")
+        return [_segments(line) for line in text.splitlines()]
 
     def _signal(self, points: Points, character: str, colour: str) -> Any:
         marker = self._plotext.marker(character, pixel=self._pixel(colour))
         return self._figure.signal([x for x, _ in points], [y for _, y in points], marker=marker)
 
     def _pixel(self, colour: str) -> Any:
-        return self._plotext.pixel(rgb(colour))
+        return self._plotext.pixel((int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)))
 
 
 def load() -> None:
-    """Import plotext: not at the first draw, for which somebody waits."""
+    """Import plotext, so that the first chart does not wait for it."""
     import plotext  # noqa: F401
 
 
-def segments(line: str) -> list[Segment]:
-    """A line of plotext's as stretches with their styles. It knows foreground colours and their end, no more."""
+def _segments(line: str) -> list[Segment]:
+    """Parse a line of plotext's output, whose only codes set or reset the foreground colour."""
     pieces = COLOUR_CODE.split(line)
     coloured = zip(pieces[1::2], pieces[2::2], strict=True)
     return [Segment(pieces[0]), *(Segment(text, _style(code)) for code, text in coloured if text)]
@@ -147,8 +145,3 @@ def segments(line: str) -> list[Segment]:
 def _style(code: str) -> Style:
     kind, _, rgb = code.partition(";2;")
     return Style(color=Color.from_rgb(*map(int, rgb.split(";")))) if kind == "38" and rgb else Style.null()
-
-
-def rgb(colour: str) -> tuple[int, int, int]:
-    """A colour such as `#5fb3f0` as plotext takes it."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -1,4 +1,4 @@
-"""The themes: what Textual draws with, and for what the widgets draw, the colours in place of the dark theme's."""
+"""The themes: the variables of the style sheet, and replacements for the colours that widgets draw with."""
 
 from __future__ import annotations
 
@@ -69,17 +69,24 @@ _COLOUR_BLIND_SAFE = Theme(
 
 
 class Palette(msgspec.Struct, frozen=True):
-    """A theme, and the colours of what the widgets draw."""
+    """A theme and the colours that widgets draw with."""
 
     theme: Theme
     colours: dict[str, str] = {}
-    """The colour for one of the dark theme; empty where they are the same."""
+    """The replacement of each colour of the dark theme; empty for the dark theme itself."""
 
 
 def _colours(
     hues: Sequence[str], cool: Sequence[str], time: Sequence[tuple[str, str]], others: Sequence[str]
 ) -> dict[str, str]:
-    """Those of one theme against those of the dark one; `others` are QUIET, GRID, GOOD, BAD and WARM."""
+    """Return the replacement of each colour of the dark theme.
+
+    Args:
+        hues: Replacements of HUES.
+        cool: Replacements of COOL.
+        time: Replacements of TIME_COLOURS, in the same order.
+        others: Replacements of QUIET, GRID, GOOD, BAD and WARM.
+    """
     return {
         **dict(zip(HUES, hues, strict=True)),
         **dict(zip(COOL, cool, strict=True)),
@@ -126,7 +133,7 @@ PALETTES = {
                 ("#d4d4d4", "#a0a0a0", "#00ff7f", "#ff7070", "#ffd000"),
             ),
         ),
-        # After Okabe and Ito, "Color Universal Design", 2008: hues that stay apart with any one kind of cone missing.
+        # Hues after Okabe and Ito, "Color Universal Design", 2008: distinguishable with any one type of cone missing.
         Palette(
             _COLOUR_BLIND_SAFE,
             _colours(
@@ -144,4 +151,4 @@ PALETTES = {
         ),
     )
 }
-"""By name, in the order in which they follow one another."""
+"""Palettes by name, in the order in which `action_next_theme` goes through them."""

@@ -1,6 +1,6 @@
-"""A figure that is to be seen first, and beside it what it is of.
+"""A large figure with text beside it, in one widget.
 
-Textual's own Digits, a text and the row that holds them are three widgets, each of which the others' changes draw anew.
+Textual's Digits, a Static and a Horizontal around them would be three widgets, and a change of one repaints all three.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ ROWS = 3
 
 
 class Figure(Canvas):
-    """A figure three rows high, and as many lines beside it."""
+    """A figure three rows high, with up to three lines of text beside it."""
 
     DEFAULT_CSS = "Figure { height: 3; width: 1fr; }"
 
     value: reactive[str] = reactive("")
-    """The figure."""
+    """The figure as text."""
     colour: reactive[str] = reactive("")
     beside: reactive[Content] = reactive(Content(""))
-    """What it is of, in lines."""
+    """The text beside the figure."""
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
-        """Digits and words, row by row."""
+        """Return the rows of the digits, each with its line of the text."""
         pieces = Digits(self.value).render(Style())
         digits = "".join(piece.text for piece in pieces if isinstance(piece, Segment)).splitlines()
-        words = [*self.beside.split("\n"), *[Content("")] * ROWS]
-        return [Content.assemble((row, self.colour), "  ", line) for row, line in zip(digits, words, strict=False)]
+        texts = [*self.beside.split("\n"), *[Content("")] * ROWS]
+        return [Content.assemble((row, self.colour), "  ", text) for row, text in zip(digits, texts, strict=False)]

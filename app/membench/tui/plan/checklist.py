@@ -1,4 +1,4 @@
-"""A list of things to tick with the keyboard."""
+"""A list of items to tick with the keyboard."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from textual.widgets.option_list import Option
 from membench.tui.common.words import shortened
 from membench.tui.plan.choices import ChoiceList, Item
 
-BESIDE_LEAST = 9
-"""Columns below which nothing is said beside a name."""
+MIN_NOTE_WIDTH = 9
+"""Columns that a shortened note needs to be of use."""
 
 
 class Edge(Message):
-    """The cursor would leave a panel: upwards (-1) or downwards (1)."""
+    """The cursor was moved beyond the first (-1) or the last (1) row of a panel."""
 
     def __init__(self, direction: int) -> None:
         super().__init__()
@@ -29,44 +29,44 @@ class Edge(Message):
 
 
 class CheckList(OptionList, inherit_bindings=False):
-    """The items of one choice, each with its tick. What cannot be ticked is dimmed; `About` says why.
+    """The items of a choice, each ticked or not. An item that is not available is dimmed.
 
-    OptionList's own keys are not inherited: Enter must reach the screen, where it runs the plan.
+    Does not inherit the bindings of OptionList, because Enter must reach the screen, where it runs the plan.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "tick", "Choose", tooltip="Tick or untick the item under the cursor", id="plan.tick"),
-        Binding("slash", "filter", "Filter", key_display="/", tooltip="Show only what has the letters typed next",
-                id="plan.filter"),
-        Binding("a", "all", "All", show=False, tooltip="Tick everything that this list shows", id="plan.all"),
-        Binding("n", "none", "None", show=False, tooltip="Untick everything that this list shows", id="plan.none"),
+        Binding("space", "tick", "Choose", tooltip="Tick or untick the item at the cursor", id="plan.tick"),
+        Binding("slash", "filter", "Filter", key_display="/", id="plan.filter",
+                tooltip="Show only items that contain the letters typed next"),
+        Binding("a", "all", "All", show=False, tooltip="Tick all items that the list shows", id="plan.all"),
+        Binding("n", "none", "None", show=False, tooltip="Untick all items that the list shows", id="plan.none"),
         Binding("up", "move(-1)", "Up", show=False, tooltip="Move to the item above", id="plan.up"),
-        Binding("down", "move(1)", "Down", show=False, tooltip="Move to the item below, or to the panel below",
+        Binding("down", "move(1)", "Down", show=False, tooltip="Move to the item or the panel below",
                 id="plan.down"),
         Binding("home", "first", "First", show=False, tooltip="Move to the first item", id="plan.first"),
         Binding("end", "last", "Last", show=False, tooltip="Move to the last item", id="plan.last"),
     ]  # fmt: skip
 
     ticked: reactive[tuple[str, ...]] = reactive((), init=False)
-    """Names of what is ticked, in the order of the list."""
+    """Names of the ticked items, in the order of the list."""
     filter: reactive[str | None] = reactive(None, init=False)
-    """What is typed to find an item; None while nothing is looked for."""
+    """Letters that an item must contain to be shown; None while there is no filter."""
     changed: reactive[Mapping[str, str]] = reactive(dict, init=False)
-    """Words that stand beside a name in place of its own: what was changed about it."""
+    """Notes of changed items by name, each shown in place of the item's own."""
 
     class Changed(Message):
-        """Something was ticked or unticked."""
+        """An item was ticked or unticked."""
 
     def __init__(self, choice: ChoiceList, ticked: tuple[str, ...]) -> None:
         super().__init__(id=choice.key)
         self.border_title = choice.title
         self.set_reactive(CheckList.ticked, ticked)
         self.choice = choice
-        self._say_how_many()
+        self._update_subtitle()
 
     @property
     def choice(self) -> ChoiceList:
-        """What there is to tick."""
+        """The items that can be ticked."""
         return self._choice
 
     @choice.setter
@@ -78,80 +78,80 @@ class CheckList(OptionList, inherit_bindings=False):
 
     @property
     def item(self) -> Item | None:
-        """The item under the cursor; None where nothing is found."""
+        """The item at the cursor; None if the filter matches nothing."""
         return self._shown[self.highlighted] if self.highlighted is not None else None
 
     def watch_ticked(self) -> None:
-        """Draw the ticks anew and tell the screen."""
-        self._draw()
-        self._say_how_many()
+        """Redraw the ticks, and notify the screen."""
+        self._update_prompts()
+        self._update_subtitle()
         self.post_message(self.Changed())
 
     def watch_changed(self) -> None:
-        """Say what was changed."""
-        self._draw()
+        """Redraw the notes."""
+        self._update_prompts()
 
     def watch_filter(self) -> None:
-        """Show what is found."""
-        item, words = self.item, self.filter or ""
-        self._shown = tuple(item for item in self.choice.items if words.lower() in item.name.lower())
+        """Show the items that match."""
+        item, letters = self.item, self.filter or ""
+        self._shown = tuple(item for item in self.choice.items if letters.lower() in item.name.lower())
         self._fill(self._shown.index(item) if item in self._shown else 0)
         typed = "" if self.filter is None else f"  /{self.filter}▏"
         self.border_title = f"{self.choice.title}{typed}"
-        self._say_how_many()
+        self._update_subtitle()
 
     def on_resize(self) -> None:
-        """Say what there is room for."""
-        self._draw()
-        self._say_how_many()
+        """Adapt the notes and the hint to the new width."""
+        self._update_prompts()
+        self._update_subtitle()
 
     def watch_has_focus(self, focused: bool) -> None:
-        """Say which keys tick several; show everything again when the panel is left."""
+        """Show the hint while the panel has the focus; remove the filter when it loses the focus."""
         super().watch_has_focus(focused)
         if not focused:
             self.filter = None
-        self._say_how_many()
+        self._update_subtitle()
 
     def action_tick(self) -> None:
-        """Tick or untick the item under the cursor."""
+        """Tick or untick the item at the cursor."""
         if self.item is None:
             return
         if self.item.unavailable:
-            self.notify(self.item.unavailable, title=f"{self.item.name} cannot run here", severity="warning")
+            self.notify(self.item.unavailable, title=f"{self.item.name} is not available", severity="warning")
             return
         self._tick({*self.ticked} ^ {self.item.name})
 
     def action_all(self) -> None:
-        """Tick everything shown that can be ticked."""
+        """Tick all shown items that are available."""
         self._tick({*self.ticked} | {item.name for item in self._shown if not item.unavailable})
 
     def action_none(self) -> None:
-        """Untick everything shown."""
+        """Untick all shown items."""
         self._tick({*self.ticked} - {item.name for item in self._shown})
 
     def action_filter(self) -> None:
-        """Take letters for the filter until Escape."""
+        """Start to filter; the next letters go to the filter, until Escape."""
         self.filter = ""
 
     def action_move(self, by: int) -> None:
-        """Move to the item above or below; beyond the first and the last is another panel."""
-        at = (self.highlighted or 0) + by
-        if 0 <= at < len(self._shown):
-            self.highlighted = at
+        """Move to the item above or below; beyond the first and the last, to another panel."""
+        index = (self.highlighted or 0) + by
+        if 0 <= index < len(self._shown):
+            self.highlighted = index
         else:
             self.post_message(Edge(by))
 
     def action_select(self) -> None:
-        """A click on an item."""
+        """Tick or untick the item that was clicked."""
         self.action_tick()
 
     def on_key(self, event: events.Key) -> None:
-        """Filter while that is on; else jump to the next item that begins with the letter.
+        """Extend the filter, or jump to the next item that starts with the letter.
 
-        A letter that is a key of its own jumps when it is written in upper case.
+        An upper-case letter jumps even if the lower-case letter is bound to an action.
         """
         if self.filter is not None:
-            self._type(event)
+            self._edit_filter(event)
             return
         letter = event.character or ""
         if not letter.isalnum() or event.key in self.screen.active_bindings:
@@ -163,7 +163,7 @@ class CheckList(OptionList, inherit_bindings=False):
                 event.stop()
                 return
 
-    def _type(self, event: events.Key) -> None:
+    def _edit_filter(self, event: events.Key) -> None:
         assert self.filter is not None
         if event.key == "escape":
             self.filter = None
@@ -179,32 +179,32 @@ class CheckList(OptionList, inherit_bindings=False):
     def _tick(self, names: set[str]) -> None:
         self.ticked = tuple(item.name for item in self.choice.items if item.name in names)
 
-    def _fill(self, at: int) -> None:
+    def _fill(self, cursor: int) -> None:
         self.set_options([Option(self._prompt(item), id=item.name) for item in self._shown])
         if self._shown:
-            self.highlighted = at
+            self.highlighted = cursor
 
-    def _draw(self) -> None:
+    def _update_prompts(self) -> None:
         for item in self._shown:
             self.replace_option_prompt(item.name, self._prompt(item))
 
-    def _say_how_many(self) -> None:
+    def _update_subtitle(self) -> None:
         if not self._shown:
-            self.border_subtitle = f"nothing has {self.filter!r}: esc shows all"
+            self.border_subtitle = f"nothing contains {self.filter!r}: esc shows all"
             return
-        words = f"{len(self.ticked)} ticked" if self.ticked else self.choice.when_empty
+        count = f"{len(self.ticked)} ticked" if self.ticked else self.choice.when_empty
         hint = " · esc shows all" if self.filter is not None else " · a all, n none"
-        fits = len(words) + len(hint) <= self.size.width
-        self.border_subtitle = words + hint if self.has_focus and fits else words
+        fits = len(count) + len(hint) <= self.size.width
+        self.border_subtitle = count + hint if self.has_focus and fits else count
 
     def _prompt(self, item: Item) -> Content:
         room = self.size.width - self.styles.scrollbar_size_vertical - self._name_width - 6
-        beside = "missing" if item.unavailable else self.changed.get(item.name, item.note)
-        beside = shortened(beside, room) if room >= BESIDE_LEAST or len(beside) <= room else ""
-        name = item.name.ljust(self._name_width + 2) if beside else item.name
+        note = "missing" if item.unavailable else self.changed.get(item.name, item.note)
+        note = shortened(note, room) if room >= MIN_NOTE_WIDTH or len(note) <= room else ""
+        name = item.name.ljust(self._name_width + 2) if note else item.name
         if item.unavailable:
-            return Content.styled(f" –  {name}{beside}", "$foreground 45%")
-        beside_style = "$accent" if item.name in self.changed else "$foreground 60%"
+            return Content.styled(f" –  {name}{note}", "$foreground 45%")
+        note_style = "$accent" if item.name in self.changed else "$foreground 60%"
         if item.name in self.ticked:
-            return Content.assemble(("[x] ", "$accent bold"), (name, "bold"), (beside, beside_style))
-        return Content.assemble(("[ ] ", "$foreground 60%"), name, (beside, beside_style))
+            return Content.assemble(("[x] ", "$accent bold"), (name, "bold"), (note, note_style))
+        return Content.assemble(("[ ] ", "$foreground 60%"), name, (note, note_style))

@@ -1,4 +1,4 @@
-"""A small form: fields with what they are and take, checked as they are typed."""
+"""A dialog with a few fields, which checks values while they are typed."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from membench_backends.options import option_text
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One line to fill in."""
+    """A line to fill in."""
 
     name: str
-    about: str
-    takes: str
-    """What can be typed, in words."""
+    description: str
+    allowed: str
+    """A sentence about the values that are allowed."""
     value: str
+    """The value that the field starts with."""
     check: Callable[[str], object]
-    """Raises a ValueError for what cannot be taken."""
+    """Raises a ValueError for a value that is not allowed."""
 
 
 class Form(ModalScreen[Mapping[str, str] | None]):
-    """Fields to fill in; what it answers is what was typed, by the field's name, and None if it was left."""
+    """Asks for values; returns them by the names of the fields, or None if cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel", tooltip="Change nothing", id="plan.form_cancel"),
-        Binding("down", "app.focus_next", "Next field", show=False, tooltip="Go to the next field",
+        Binding("escape", "dismiss(None)", "Cancel", tooltip="Discard the changes", id="plan.form_cancel"),
+        Binding("down", "app.focus_next", "Next field", show=False, tooltip="Move to the next field",
                 id="plan.form_next"),
-        Binding("up", "app.focus_previous", "Field before", show=False, tooltip="Go to the field before",
+        Binding("up", "app.focus_previous", "Previous field", show=False, tooltip="Move to the previous field",
                 id="plan.form_before"),
     ]  # fmt: skip
 
@@ -48,83 +49,94 @@ class Form(ModalScreen[Mapping[str, str] | None]):
         self._fields = {field.name: field for field in fields}
 
     def compose(self) -> ComposeResult:
-        """Each field under what it is and takes, and above what is wrong with it."""
+        """Compose each field with its description above it, and space for an error below it."""
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
             dialog.border_title = self._title
             dialog.border_subtitle = "enter apply · esc cancel"
             for field in self._fields.values():
-                yield Static(Content.assemble((field.name, "bold $accent"), f"  {field.about}"))
-                yield Static(Content(field.takes), classes="quiet")
+                yield Static(Content.assemble((field.name, "bold $accent"), f"  {field.description}"))
+                yield Static(Content(field.allowed), classes="quiet")
                 yield Input(field.value, id=field.name, classes="field")
-                yield Static(id=f"{field.name}-complaint", classes="complaint", markup=False)
+                yield Static(id=f"{field.name}-error", classes="error", markup=False)
 
     @on(Input.Changed)
     def _check(self, event: Input.Changed) -> None:
         event.stop()
         assert event.input.id is not None
-        complaint = self._complaint(self._fields[event.input.id], event.value)
-        self.query_one(f"#{event.input.id}-complaint", Static).update(complaint)
+        error = _error_of(self._fields[event.input.id], event.value)
+        self.query_one(f"#{event.input.id}-error", Static).update(error)
 
     @on(Input.Submitted)
     def _apply(self, event: Input.Submitted) -> None:
         event.stop()
         values = {name: self.query_one(f"#{name}", Input).value.strip() for name in self._fields}
         for name, value in values.items():
-            if self._complaint(self._fields[name], value):
+            if _error_of(self._fields[name], value):
                 self.query_one(f"#{name}", Input).focus()
                 return
         self.dismiss(values)
 
-    @staticmethod
-    def _complaint(field: Field, value: str) -> str:
-        try:
-            field.check(value.strip())
-        except ValueError as error:
-            return str(error)
-        return ""
+
+def _error_of(field: Field, value: str) -> str:
+    """Return what is wrong with a value; an empty text if it is allowed."""
+    try:
+        field.check(value.strip())
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def strategy_form(strategy: str, values: Mapping[str, str]) -> Form:
-    """The options of a strategy, as they are declared; `values` are those that were changed."""
+    """Return a form of the options that a strategy declares.
+
+    Args:
+        strategy: The name of the strategy.
+        values: The options that differ from their defaults.
+    """
 
     def field_of(option: OptionField) -> Field:
         def check(value: str) -> None:
             try:
                 parse_options(strategy, {option.name: value})
             except ValueError:
-                raise ValueError(f"It must be {option.allowed}.") from None
+                raise ValueError(f"Must be {option.allowed}.") from None
 
         default = option_text(option.default)
-        takes = f"{option.allowed[0].upper()}{option.allowed[1:]}; {default} by default."
-        return Field(option.name, option.description, takes, values.get(option.name, default), check)
+        allowed = f"{option.allowed[0].upper()}{option.allowed[1:]}; {default} by default."
+        return Field(option.name, option.description, allowed, values.get(option.name, default), check)
 
     return Form(f"Options of {strategy}", [field_of(option) for option in option_fields(strategy)])
 
 
 def changed_options(strategy: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Of the values of a form, those that are not the default."""
-    given = parse_options(strategy, values)
+    """Return the options that differ from their defaults, from the values of a form."""
+    options = parse_options(strategy, values)
     return {
-        option.name: option_text(getattr(given, option.name))
+        option.name: option_text(getattr(options, option.name))
         for option in option_fields(strategy)
-        if getattr(given, option.name) != option.default
+        if getattr(options, option.name) != option.default
     }
 
 
 def setting_form(setting: Setting, chosen: Names) -> Form:
-    """One line for values that are not in the row of a setting."""
-    takes = f"{setting.allowed[0].upper()}{setting.allowed[1:]}."
+    """Return a form for values that are not in the row of a setting.
+
+    Args:
+        setting: The setting.
+        chosen: The values that are chosen.
+    """
+    allowed = f"{setting.allowed[0].upper()}{setting.allowed[1:]}."
     typed = "" if chosen == (setting.values[0].name,) else ", ".join(chosen)
     return Form(
-        "Another value", [Field(setting.title, setting.about, takes, typed, lambda text: typed_names(setting, text))]
+        "Other value", [Field(setting.title, setting.about, allowed, typed, lambda text: parse_names(setting, text))]
     )
 
 
-def typed_names(setting: Setting, text: str) -> Names:
-    """The names of typed values.
+def parse_names(setting: Setting, text: str) -> Names:
+    """Return the names of typed values; the default of the setting if there are none.
 
     Raises:
-        ValueError: One of them cannot be taken.
+        ValueError: A value is not allowed.
     """
     assert setting.parse is not None
     parts = [part.strip() for part in text.split(",")] if setting.several else [text]

@@ -1,4 +1,4 @@
-"""Rows of a few values each: left and right go along a row, space chooses."""
+"""The panel of settings: a row of values per setting."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ from textual.strip import Strip
 from membench.tui.plan.checklist import Edge
 from membench.tui.plan.choices import Item, Names, Setting
 
-SEVERAL = "tick several to compare them"
-ONE = "one for every run"
+SEVERAL = "several values, compared with each other"
+ONE = "one value for all runs"
 INDENT = "  "
 
 
 class Settings(ScrollView, can_focus=True):
-    """The settings, a row each, under two headings: those that can have several values, and those that have one."""
+    """A row per setting, under two headings: settings with several values, and settings with a single value."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "choose", "Choose", tooltip="Choose the value under the cursor", id="plan.choose"),
+        Binding("space", "choose", "Choose", tooltip="Choose the value at the cursor", id="plan.choose"),
         Binding("o", "other", "Other value", tooltip="Type a value that is not in the row", id="plan.other"),
-        Binding("a", "all", "All", show=False, tooltip="Choose every value of a row that takes several",
+        Binding("a", "all", "All", show=False, tooltip="Choose all values of a row that accepts several",
                 id="plan.all_values"),
-        Binding("n", "default", "Default", show=False, tooltip="Choose the row's default", id="plan.default_value"),
-        Binding("up", "move(-1)", "Up", show=False, tooltip="Go to the row above, or to the panel above",
+        Binding("n", "default", "Default", show=False, tooltip="Choose the default of the row",
+                id="plan.default_value"),
+        Binding("up", "move(-1)", "Up", show=False, tooltip="Move to the row or the panel above",
                 id="plan.row_above"),
-        Binding("down", "move(1)", "Down", show=False, tooltip="Go to the row below, or to the panel below",
+        Binding("down", "move(1)", "Down", show=False, tooltip="Move to the row or the panel below",
                 id="plan.row_below"),
-        Binding("left", "along(-1)", "Value before", show=False, tooltip="Go to the value before",
+        Binding("left", "along(-1)", "Previous value", show=False, tooltip="Move to the previous value",
                 id="plan.value_before"),
-        Binding("right", "along(1)", "Next value", show=False, tooltip="Go to the next value", id="plan.value_after"),
+        Binding("right", "along(1)", "Next value", show=False, tooltip="Move to the next value", id="plan.value_after"),
     ]  # fmt: skip
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *("settings--heading", "settings--label", "settings--value", "settings--chosen", "settings--cursor"),
@@ -46,20 +47,20 @@ class Settings(ScrollView, can_focus=True):
     }
 
     chosen: reactive[Mapping[str, Names]] = reactive(dict, init=False)
-    """The names of the values chosen, by the title of their row."""
+    """The names of the chosen values, by the title of the setting."""
     row: reactive[int] = reactive(0, init=False)
-    """The row under the cursor."""
+    """The row of the cursor."""
     column: reactive[int] = reactive(0, init=False)
-    """The value under the cursor, by its place in the row."""
+    """The index of the value at the cursor."""
 
     class Changed(Message):
-        """Another value was chosen."""
+        """The chosen values differ."""
 
     class Moved(Message):
-        """Another value is under the cursor."""
+        """The cursor has moved to another value."""
 
     class Other(Message):
-        """A value is wanted that is not in the row."""
+        """The user wants to type a value that is not in the row."""
 
         def __init__(self, setting: Setting) -> None:
             super().__init__()
@@ -76,12 +77,12 @@ class Settings(ScrollView, can_focus=True):
 
     @property
     def setting(self) -> Setting:
-        """The setting under the cursor."""
+        """The setting at the cursor."""
         return self.settings[self.row]
 
     @property
     def value(self) -> Item:
-        """The value under the cursor."""
+        """The value at the cursor."""
         return self._values(self.setting)[self.column]
 
     def validate_row(self, row: int) -> int:
@@ -93,75 +94,76 @@ class Settings(ScrollView, can_focus=True):
         return max(0, min(column, len(self._values(self.setting)) - 1))
 
     def watch_row(self) -> None:
-        """Begin in a row with what is chosen there."""
+        """Move the cursor to the first chosen value of the row."""
         names = [item.name for item in self._values(self.setting)]
         self.column = names.index(self.chosen[self.setting.title][0])
         self._show_cursor()
 
     def watch_column(self) -> None:
-        """Show the cursor."""
+        """Redraw the cursor."""
         self._show_cursor()
 
     def watch_chosen(self) -> None:
-        """Draw anew and tell the screen."""
+        """Redraw, and notify the screen."""
         self.column = self.validate_column(self.column)
         self.refresh()
         self.post_message(self.Changed())
 
     def on_resize(self) -> None:
-        """Scroll where there are more rows than room."""
+        """Update what can be scrolled, and keep the cursor visible."""
         self.virtual_size = Size(self.size.width, len(self._lines))
         self._show_cursor()
 
     def action_move(self, by: int) -> None:
-        """Go to the row above or below; beyond the first and the last is another panel."""
+        """Move to the row above or below; beyond the first and the last, to another panel."""
         if 0 <= self.row + by < len(self.settings):
             self.row += by
         else:
             self.post_message(Edge(by))
 
     def action_along(self, by: int) -> None:
-        """Go along the row."""
+        """Move along the row."""
         self.column += by
 
     def action_choose(self) -> None:
-        """Choose the value under the cursor; in a row that takes several, choose it or no longer."""
+        """Choose the value at the cursor; in a row that accepts several, toggle it."""
         setting, item = self.setting, self.value
         if item.unavailable:
-            self.notify(item.unavailable, title=f"{item.name} cannot be had here", severity="warning")
+            self.notify(item.unavailable, title=f"{item.name} is not available", severity="warning")
             return
         names = self.chosen[setting.title]
         self.choose(setting, {*names} ^ {item.name} if setting.several else {item.name}, item.name)
 
     def action_all(self) -> None:
-        """Choose everything in a row that takes several."""
+        """Choose all values of a row that accepts several."""
         setting = self.setting
         if setting.several:
             items = self._values(setting)[setting.first_alone :]
             self.choose(setting, {item.name for item in items if not item.unavailable})
 
     def action_default(self) -> None:
-        """Choose the row's default."""
+        """Choose the default of the row."""
         self.choose(self.setting, ())
         self.column = 0
 
     def choose(self, setting: Setting, names: Collection[str], newest: str = "") -> None:
-        """Choose values by name, the default where there are none.
+        """Choose values by name; the default if there are none.
 
         Args:
-            setting: The row.
-            names: What is to be chosen.
-            newest: Of them, the one that was added last: a default that stands alone is no longer chosen beside it.
+            setting: The setting to change.
+            names: The values to choose.
+            newest: The value that the user added. If the default excludes other values, it replaces them, or they
+                replace it.
         """
         default = setting.values[0].name
         if setting.first_alone and default in names:
             names = {default} if newest == default else {*names} - {default}
-        kept = [item.name for item in self._values(setting) if item.name in names]
-        typed = [name for name in names if name not in kept]
-        self.chosen = {**self.chosen, setting.title: _in_order([*kept, *typed]) or (default,)}
+        listed = [item.name for item in self._values(setting) if item.name in names]
+        typed = [name for name in names if name not in listed]
+        self.chosen = {**self.chosen, setting.title: _in_order([*listed, *typed]) or (default,)}
 
     def action_other(self) -> None:
-        """Ask for a value, which is the screen's business."""
+        """Let the screen ask for a value."""
         self.post_message(self.Other(self.setting))
 
     def on_click(self, event: events.Click) -> None:
@@ -190,7 +192,7 @@ class Settings(ScrollView, can_focus=True):
                 return
 
     def render_line(self, y: int) -> Strip:
-        """A heading or a row."""
+        """Return a heading or a row."""
         width, at = self.size.width, y + int(self.scroll_offset.y)
         if at >= len(self._lines):
             return Strip.blank(width, self.rich_style)
@@ -217,13 +219,13 @@ class Settings(ScrollView, can_focus=True):
         return pieces
 
     def _cells(self, setting: Setting) -> list[tuple[int, int, str]]:
-        """Values by place, with where each begins and how it is written, in brackets where it is chosen.
+        """Return index, first column and text of each value; the text of a chosen value is in brackets.
 
-        They begin with a later one than the first where the one under the cursor would not be in sight.
+        The first values are omitted if the value at the cursor would not be visible otherwise.
         """
         values, chosen = self._values(setting), self.chosen[setting.title]
-        words = [f"{item.name}{item.note}" for item in values]
-        cells = [f"[{word}]" if item.name in chosen else f" {word} " for item, word in zip(values, words, strict=True)]
+        texts = [f"{item.name}{item.note}" for item in values]
+        cells = [f"[{text}]" if item.name in chosen else f" {text} " for item, text in zip(values, texts, strict=True)]
         first, room = 0, self.size.width - self._label_width - 1
         if setting is self.setting:
             while first < self.column and (first > 0) + sum(map(len, cells[first : self.column + 1])) > room:
@@ -232,7 +234,7 @@ class Settings(ScrollView, can_focus=True):
         return list(zip(range(first, len(cells)), starts, cells[first:], strict=False))
 
     def _values(self, setting: Setting) -> tuple[Item, ...]:
-        """The values of a row, with those that were typed; counts in their order."""
+        """Return the values of a row, including those that were typed."""
         items = {item.name: item for item in setting.values}
         return tuple(items.get(name, Item(name)) for name in _in_order([*items, *self.chosen[setting.title]]))
 
@@ -248,5 +250,5 @@ class Settings(ScrollView, can_focus=True):
 
 
 def _in_order(names: Iterable[str]) -> Names:
-    """Names, each once; counts by size, after all else."""
+    """Return the names without duplicates; numbers come last, in ascending order."""
     return tuple(sorted(dict.fromkeys(names), key=lambda name: int(name) if name.isdecimal() else 0))

@@ -1,4 +1,4 @@
-"""Throughput of runs as bars, with their 95 % intervals."""
+"""The chart of throughput: a bar per run, with its 95 % confidence interval."""
 
 from __future__ import annotations
 
@@ -8,98 +8,98 @@ from rich.text import Text
 from textual.reactive import reactive
 
 from membench.results.record import Record
-from membench.tui.common.canvas import Canvas, note
-from membench.tui.common.chart import rate_ticks
+from membench.tui.common.canvas import Canvas, placeholder
+from membench.tui.common.chart import NO_ROOM, rate_ticks
 from membench.tui.common.colours import GRID, QUIET, hue_of
 from membench.tui.common.plot import Series
 from membench.units import format_rate_between
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
+"""Blocks of zero to seven eighths of a cell."""
 AXIS_ROWS = 2
-SMALLEST = (24, 3)
-"""Columns and rows below which no bars can be read."""
-STEP_COLUMNS = 12
-"""Columns that a tick of the axis has at least."""
+MIN_SIZE = (24, 3)
+"""Columns and rows that readable bars need."""
+COLUMNS_PER_TICK = 12
 
 
 class Bar(Series, frozen=True):
-    """A run's throughput."""
+    """The throughput of a run."""
 
-    rate: float
-    """Memories a second."""
+    memories_per_s: float
     low: float | None
-    """The interval, where there are repeats."""
+    """The lower end of the confidence interval; None for a single repeat."""
     high: float | None
+    """The upper end."""
 
     @property
-    def reach(self) -> float:
-        """How far to the right it is drawn."""
-        return max(self.rate, self.high or 0.0)
+    def right_end(self) -> float:
+        """The highest rate that is drawn."""
+        return max(self.memories_per_s, self.high or 0.0)
 
 
-def bar_of(record: Record, name: str, sign: str, hue: int) -> Bar | None:
-    """A run's bar; None where nothing was measured."""
+def bar_of(record: Record, name: str, marker: str, hue: int) -> Bar | None:
+    """Return the bar of a run; None if nothing was measured."""
     if record.memories_per_s is None:
         return None
-    return Bar(name, sign, hue, record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)
+    return Bar(name, marker, hue, record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)
 
 
 class Bars(Canvas):
-    """A bar a run. Empty, it says why."""
+    """A bar per run over a common axis."""
 
     bars: reactive[tuple[Bar, ...]] = reactive(())
-    """What is drawn."""
+    """The bars to draw."""
     limit: reactive[float | None] = reactive(None)
-    """The most that this machine can do, if that is known."""
+    """The best rate found for the machine, in texts per second; None if it is not known."""
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
-        """Each bar below its name where there is room for that, else beside it."""
+        """Return the bars, or why there are none."""
         if not self.bars:
-            return note(self.empty)
-        if width < SMALLEST[0] or height < SMALLEST[1]:
-            return note("no room for a chart")
+            return placeholder(self.empty)
+        if width < MIN_SIZE[0] or height < MIN_SIZE[1]:
+            return placeholder(NO_ROOM)
         return draw(self.bars, self.limit, width, height)
 
 
 def draw(bars: Sequence[Bar], limit: float | None, width: int, height: int) -> list[Text]:
-    """Bars over an axis from 0: with their names above them, or beside them where that is too high."""
+    """Return bars over an axis that starts at 0; names stand above them if there is room, else beside them."""
     rows = height - AXIS_ROWS
-    highest = max([bar.reach for bar in bars] + ([limit] if limit else []))
+    highest = max([bar.right_end for bar in bars] + ([limit] if limit else []))
     if len(bars) * 2 > rows:
-        return _flat(bars, highest, limit, width, rows)
+        return _one_line_each(bars, highest, limit, width, rows)
     scale = _Scale(highest, width, limit)
     gap = [Text()] if len(bars) * 3 <= rows else []
-    return [*(line for bar in bars for line in (_head(bar, width), scale.bar(bar), *gap)), *scale.axis(0)]
+    return [*(line for bar in bars for line in (_heading(bar, width), scale.bar(bar), *gap)), *scale.axis(0)]
 
 
-def _flat(bars: Sequence[Bar], highest: float, limit: float | None, width: int, rows: int) -> list[Text]:
-    """A line a bar; those that do not fit are counted."""
+def _one_line_each(bars: Sequence[Bar], highest: float, limit: float | None, width: int, rows: int) -> list[Text]:
+    """Return one line per bar; the last line is the number of those that do not fit."""
     shown = bars if len(bars) <= rows else bars[: rows - 1]
     left = min(max(len(bar.name) for bar in shown) + 3, width // 3)
-    right = max(len(_figure(bar)) for bar in shown) + 1
+    right = max(len(_rate(bar)) for bar in shown) + 1
     scale = _Scale(highest, max(width - left - right, 1), limit)
-    lines = [Text.assemble(_name(bar, left - 1), " ", scale.bar(bar), " ", (_figure(bar), "bold")) for bar in shown]
+    lines = [Text.assemble(_name(bar, left - 1), " ", scale.bar(bar), " ", (_rate(bar), "bold")) for bar in shown]
     if len(shown) < len(bars):
         lines.append(Text(f"… {len(bars) - len(shown)} more", QUIET))
     return [*lines, *scale.axis(left)]
 
 
-def _head(bar: Bar, width: int) -> Text:
-    return Text.assemble(_name(bar, width - len(_figure(bar)) - 1), " ", (_figure(bar), "bold"))
+def _heading(bar: Bar, width: int) -> Text:
+    return Text.assemble(_name(bar, width - len(_rate(bar)) - 1), " ", (_rate(bar), "bold"))
 
 
 def _name(bar: Bar, width: int) -> Text:
-    name = Text.assemble((bar.sign, hue_of(bar.hue)), f" {bar.name}")
+    name = Text.assemble((bar.marker, hue_of(bar.hue)), f" {bar.name}")
     name.truncate(width, overflow="ellipsis", pad=True)
     return name
 
 
-def _figure(bar: Bar) -> str:
-    return f"{format_rate_between(bar.rate, bar.low, bar.high)} /s"
+def _rate(bar: Bar) -> str:
+    return f"{format_rate_between(bar.memories_per_s, bar.low, bar.high)} /s"
 
 
 class _Scale:
-    """Memories a second from left to right."""
+    """The horizontal axis, in memories per second."""
 
     def __init__(self, highest: float, columns: int, limit: float | None) -> None:
         self.top = (highest or 1.0) * 1.04
@@ -107,12 +107,12 @@ class _Scale:
         self.limit = limit
 
     def column(self, rate: float) -> int:
-        """The cell that a rate lies in."""
+        """Return the column of a rate."""
         return min(int(rate / self.top * self.columns), self.columns - 1)
 
     def bar(self, bar: Bar) -> Text:
-        """Blocks to an eighth of a cell, and the interval drawn over their end."""
-        eighths = round(bar.rate / self.top * self.columns * 8)
+        """Return a bar, accurate to an eighth of a cell, with its interval over its end."""
+        eighths = round(bar.memories_per_s / self.top * self.columns * 8)
         cells = list(("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip().ljust(self.columns))
         text = Text("".join(cells), hue_of(bar.hue))
         if self.limit is not None and (at := self.column(self.limit)) >= eighths // 8:
@@ -124,9 +124,9 @@ class _Scale:
         return Text.assemble(text[:start], (span, f"bold {hue_of(bar.hue)} reverse"), text[end + 1 :])
 
     def axis(self, left: int) -> list[Text]:
-        """A line with ticks, and their rates below it."""
+        """Return the axis with its ticks and the line of its labels, `left` columns further to the right."""
         line, labels = ["─"] * self.columns, ""
-        for rate, label in rate_ticks(self.top, self.columns // STEP_COLUMNS).items():
+        for rate, label in rate_ticks(self.top, self.columns // COLUMNS_PER_TICK).items():
             column = self.column(rate)
             start = min(column, self.columns - len(label))
             line[column] = "┴" if rate else "└"

@@ -1,4 +1,4 @@
-"""Throughput over clients: what was measured, the fitted curve, and what would be possible."""
+"""The chart of scaling: throughput over the number of clients, measured, fitted, and at best."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from textual.reactive import reactive
 from membench.tui.common.canvas import Canvas, Line
 from membench.tui.common.chart import HEADROOM, ROWS_PER_TICK, rate_ticks
 from membench.tui.common.colours import hue_of
-from membench.tui.common.plot import Plot, Series, below_legend
+from membench.tui.common.plot import Plot, Series, with_legend
 
 LABEL_CELLS = 6
-"""Cells that a label of the axis of clients takes to either side."""
+"""Half the cells of a label of the axis of clients."""
 
 
 class ScalingCurve(Series, frozen=True):
-    """How one system scales."""
+    """How a system scales."""
 
     measured: tuple[tuple[int, float], ...]
-    """Clients and memories a second."""
+    """Clients, and memories per second."""
     fitted: tuple[tuple[float, float], ...] = ()
-    """The curve, in steps fine enough to draw; nothing where there is none."""
+    """Points of the fitted curve; empty without a fit."""
     bound: tuple[tuple[float, float], ...] = ()
-    """What is possible at most: min(N / R1, limit)."""
+    """Points of the upper bound: min(N / R1, limit)."""
 
 
 class Curves(Canvas):
-    """Curves over the number of clients, with their legend. Empty, it says why."""
+    """Curves over the number of clients, with a legend."""
 
     curves: reactive[tuple[ScalingCurve, ...]] = reactive(())
-    """What is drawn."""
+    """The curves to draw."""
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        """The legend, and the chart below it."""
-        return below_legend(self.curves, self.empty, width, height, draw)
+        """Return the legend and the chart below it."""
+        return with_legend(self.curves, self.empty, width, height, draw)
 
 
 def draw(curves: Sequence[ScalingCurve], width: int, height: int) -> list[list[Segment]]:
-    """Measured points with their signs, the fits as lines, the bound as dots where it lies within the chart."""
+    """Return a chart with measured points as markers, fits as lines, and the part of the bounds that fits as dots."""
     plot = Plot(width, height)
     counts = sorted({clients for curve in curves for clients, _ in curve.measured})
     top = max(rate for curve in curves for _, rate in (*curve.measured, *curve.fitted)) * HEADROOM
@@ -49,19 +49,19 @@ def draw(curves: Sequence[ScalingCurve], width: int, height: int) -> list[list[S
     plot.axis("x", (first - 2 * cell, last + LABEL_CELLS * cell), _client_ticks(counts, LABEL_CELLS * cell))
     plot.axis("y", (0.0, top), rate_ticks(top, height // ROWS_PER_TICK))
     for curve in curves:
-        plot.behind([(math.log2(clients), rate) for clients, rate in curve.bound if rate <= top])
+        plot.reference_line([(math.log2(clients), rate) for clients, rate in curve.bound if rate <= top])
     for curve in curves:
         plot.line([(math.log2(clients), rate) for clients, rate in curve.fitted], hue_of(curve.hue))
     for curve in curves:
-        plot.signs([(math.log2(clients), rate) for clients, rate in curve.measured], curve.sign, hue_of(curve.hue))
+        plot.markers([(math.log2(clients), rate) for clients, rate in curve.measured], curve.marker, hue_of(curve.hue))
     return plot.rows()
 
 
 def _client_ticks(counts: Sequence[int], room: float) -> dict[float, str]:
-    """The numbers of clients that were measured, the most with the unit; the others as far as each has room."""
-    shown: dict[float, str] = {}
+    """Return the labels of the axis: the largest number with its unit, and as many others as have room."""
+    labels: dict[float, str] = {}
     for clients in reversed(counts):
-        at = math.log2(clients)
-        if all(abs(at - other) >= room for other in shown):
-            shown[at] = str(clients) if shown else f"{clients} clients"
-    return dict(sorted(shown.items()))
+        position = math.log2(clients)
+        if all(abs(position - other) >= room for other in labels):
+            labels[position] = str(clients) if labels else f"{clients} clients"
+    return dict(sorted(labels.items()))

@@ -1,4 +1,4 @@
-"""Lines of facts, each with its label; what does not fit in a line goes on below it, not below the label."""
+"""Labelled facts, wrapped so that the labels stand alone in their column."""
 
 from __future__ import annotations
 
@@ -14,45 +14,46 @@ from membench.tui.common.colours import QUIET
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A label and what there is to say under it."""
+    """A label and its text."""
 
     label: str
     items: tuple[str, ...]
-    """What is not to be taken apart at the end of a line."""
+    """Parts of the text; lines are wrapped between them only."""
     gap: str = "  "
+    """Text between two items."""
     style: str = ""
 
 
 def prose(label: str, text: str, style: str = "") -> Fact:
-    """A fact that is a sentence."""
+    """Return a fact of running text."""
     return Fact(label, tuple(text.split()), " ", style)
 
 
 class Facts(Canvas):
-    """Facts, one below the other, as high as they need to be."""
+    """Facts one below the other, as high as they need to be."""
 
     facts: reactive[tuple[Fact, ...]] = reactive((), layout=True)
-    """What is drawn."""
+    """The facts to display."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """All lines."""
+        """Return the number of all lines."""
         return len(self.lines(width, 0))
 
     def lines(self, width: int, height: int) -> list[Text]:
-        """All of them, however high the widget is."""
+        """Return all lines, however high the widget is."""
         indent = max((len(fact.label) for fact in self.facts), default=0) + 2
         return [line for fact in self.facts for line in _lines_of(fact, indent, width)]
 
 
 def _lines_of(fact: Fact, indent: int, width: int) -> Iterator[Text]:
     label = fact.label
-    for words in wrapped(fact.items, fact.gap, max(width - indent, 8)):
-        yield Text.assemble((label.ljust(indent), QUIET), (words, fact.style))
+    for line in wrapped(fact.items, fact.gap, max(width - indent, 8)):
+        yield Text.assemble((label.ljust(indent), QUIET), (line, fact.style))
         label = ""
 
 
 def wrapped(items: Sequence[str], gap: str, width: int) -> Iterator[str]:
-    """Items in lines of at most `width` columns; one that is longer than a line is the only one that is broken."""
+    """Yield the items in lines of at most `width` columns; only an item that is longer than a line is broken."""
     line = ""
     for item in items:
         if line and len(line) + len(gap) + len(item) > width:

@@ -1,4 +1,4 @@
-"""The line that asks which column to sort by."""
+"""The prompt for the column to sort by."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from textual.widgets import Static
 from membench.tui.common.table import Column
 
 AS_RUN = ""
-"""In place of a column's letter: the order in which they were run."""
+"""Stands for no column: the order in which the runs were run."""
 
 
 class SortBy(ModalScreen[str | None]):
-    """Takes the letter of a column; Escape leaves the order as it is."""
+    """Asks for a column, and returns its letter; None if the order stays as it is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", f"dismiss({AS_RUN!r})", "As run", tooltip="In the order in which they were run"),
-        Binding("escape", "dismiss(None)", "Cancel", tooltip="Leave the order as it is"),
+        Binding("enter", f"dismiss({AS_RUN!r})", "As run", tooltip="Sort in the order in which they were run"),
+        Binding("escape", "dismiss(None)", "Cancel", tooltip="Keep the order"),
     ]
 
     def __init__(self, columns: Sequence[Column]) -> None:
@@ -31,12 +31,12 @@ class SortBy(ModalScreen[str | None]):
         self._columns = columns
 
     def compose(self) -> ComposeResult:
-        """Every column with its letter in brackets."""
-        words = [Content.styled("Sort by", "bold"), *map(_choice, self._columns)]
-        yield Static(Content("  ").join([*words, Content("enter as run"), Content("esc cancel")]), id="sort-by")
+        """Compose the columns with their letters in brackets."""
+        parts = [Content.styled("Sort by", "bold"), *map(_choice, self._columns)]
+        yield Static(Content("  ").join([*parts, Content("enter as run"), Content("esc cancel")]), id="sort-by")
 
     def on_key(self, event: events.Key) -> None:
-        """Sort by the column whose letter it is."""
+        """Choose the column of a letter."""
         letter = event.character
         if letter and any(column.letter == letter for column in self._columns):
             event.stop()

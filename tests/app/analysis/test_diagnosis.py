@@ -1,4 +1,4 @@
-"""Verdicts: one table of records for each cause and its borders, which cause comes first, and records full of holes."""
+"""Verdicts: figures for each cause and its borders, which cause comes first, and figures full of gaps."""
 
 from __future__ import annotations
 
@@ -8,44 +8,51 @@ from typing import get_args
 import msgspec
 import pytest
 
-from membench.analysis.diagnosis import Verdict, diagnose
-from membench.results.record import Record
+from membench.analysis.diagnosis import Advice, Verdict, diagnose
+from membench.analysis.facts import Fact
+from membench.analysis.figures import Figures
+from membench.messages.run import LockUse, TimerUse
+from membench.report.wording import COMMAND_LINE, DASHBOARD
 
-LOCK = {
-    "site": "membench_backends/embedding/strategies/mutex.py:31", "name": "self._lock", "acquisitions": 1000,
-    "contended": 900,
-    "wait_s": 64.0, "hold_s": 9.5, "longest_wait_ms": 300.0, "longest_queue": 7,
-}  # fmt: skip
-TIMER = {"site": "membench_backends/embedding/strategies/queue.py:90", "sleeps": 400, "slept_s": 8.0}
+LOCK = LockUse(
+    site="membench_backends/embedding/strategies/mutex.py:31", name="self._lock", acquisitions=1000, contended=900,
+    wait_s=64.0, hold_s=9.5, longest_wait_ms=300.0, longest_queue=7, component="strategy",
+)  # fmt: skip
+STORE_LOCK = msgspec.structs.replace(LOCK, site="membench_backends/stores/local.py:20", component="store")
+OTHER_LOCK = msgspec.structs.replace(LOCK, site="mem0/memory/storage.py:15", component=None)
+UNUSED_LOCK = msgspec.structs.replace(LOCK, acquisitions=0, hold_s=0.0)
+TIMER = TimerUse(site="membench_backends/embedding/strategies/queue.py:90", sleeps=400, slept_s=8.0)
+SHORT_TIMER = msgspec.structs.replace(TIMER, slept_s=2.9)
+UNCOUNTED_TIMER = msgspec.structs.replace(TIMER, sleeps=0)
+HEARTBEAT = TimerUse(site="heart.py:1", sleeps=10, slept_s=10.0)
+POLLING = TimerUse(site="poll.py:1", sleeps=9000, slept_s=9.9)
 CALM: dict[str, object] = {
-    "run_id": "1", "plan_id": "1", "started_at": "2026-01-01T00:00:00Z", "membench_version": "1", "scenario": "s",
-    "operation": "add", "backend": "b", "strategy": "mutex", "strategy_options": {}, "store": "local", "model": "m",
-    "weights": "twin", "precision": "fp32", "threads": 1, "clients": 8, "loop": "closed", "target_operations_per_s": None,
-    "arrivals": None, "batch_size": 1, "batch_call": None, "repeats": 1, "items": None, "duration_s": 10.0,
-    "status": "ok", "error": None, "memories_per_s": 100.0, "latency_mean_ms": 80.0, "acknowledged": 1000,
+    "run_id": "1", "plan_id": "1", "scenario": "s", "operation": "add", "backend": "b", "strategy": "mutex",
+    "strategy_options": {}, "store": "local", "model": "m", "weights": "twin", "precision": "fp32", "threads": 1,
+    "clients": 8, "duration_s": 10.0, "memories_per_s": 100.0, "latency_mean_ms": 80.0, "acknowledged": 1000,
     "measured_s": 10.0, "time_cpu": 0.1, "time_runqueue": 0.05, "time_lock": 0.05, "time_result": 0.05,
-    "time_other": 0.75, "harness_share": 0.01, "locks": [], "timers": [], "stage_ms": None,
+    "time_other": 0.75, "harness_share": 0.01, "locks": (), "timers": (), "stage_ms": None,
     "cpu_percent_per_core": (30.0, 30.0, 30.0, 30.0), "cores_used": 1.0, "client_load": 1.2, "worker_load": 0.0,
     "gil_busy": 0.1,
 }  # fmt: skip
-"""Eight clients on four cores that wait for something outside: nothing to blame."""
+"""Eight clients on four cores that wait for something outside the process: no cause is visible."""
 
-LOCKED = {"time_lock": 0.8, "time_other": 0.0, "locks": [LOCK]}
-TIMED = {"time_result": 0.9, "time_other": 0.0, "timers": [TIMER], "latency_mean_ms": 25.0}
+LOCKED = {"time_lock": 0.8, "time_other": 0.0, "locks": (LOCK,)}
+TIMED = {"time_result": 0.9, "time_other": 0.0, "timers": (TIMER,), "latency_mean_ms": 25.0}
 GIL = {"time_other": 0.75, "gil_busy": 0.85}
 STORE = {"stage_ms": {"embed": 20.0, "store": 50.0, "history": 10.0}}
 FULL = {"cores_used": 3.9, "cpu_percent_per_core": (98.0,) * 4, "time_runqueue": 0.5, "time_other": 0.3}
 PADDED = {**FULL, "padding_factor": 2.0}
 CROWDED = {"client_load": 2.0, "worker_load": 12.0, "cores_used": 4.0}
 NOTHING = {"latency_mean_ms": 0.001, "harness_share": 0.6}
-OPEN = {"loop": "open", "target_operations_per_s": 100.0, "idle_share": 0.5}
+OPEN = {"target_operations_per_s": 100.0, "idle_share": 0.5}
 
 
-def record(*causes, **changes):
+def figures(*causes, **changes):
     settings = dict(CALM)
     for cause in (*causes, changes):
         settings |= cause
-    return Record(**settings)
+    return Figures(**settings)
 
 
 @pytest.mark.parametrize(
@@ -55,15 +62,15 @@ def record(*causes, **changes):
         ([LOCKED], {}, "lock-bound"),
         ([LOCKED], {"time_lock": 0.4}, "lock-bound"),
         ([LOCKED], {"time_lock": 0.39}, "unclear"),
-        ([LOCKED], {"locks": []}, "unclear"),
+        ([LOCKED], {"locks": ()}, "unclear"),
         ([LOCKED], {"locks": None, "time_lock": None}, "unclear"),
         ([TIMED], {}, "timer-bound"),
         ([TIMED], {"time_result": 0.39}, "unclear"),
-        ([TIMED], {"timers": [{**TIMER, "slept_s": 2.9}]}, "unclear"),
-        ([TIMED], {"timers": [{"site": "heart.py:1", "sleeps": 10, "slept_s": 10.0}]}, "unclear"),
-        ([TIMED], {"timers": [{"site": "poll.py:1", "sleeps": 9000, "slept_s": 9.9}]}, "unclear"),
-        ([TIMED], {"timers": [{"site": "heart.py:1", "sleeps": 10, "slept_s": 10.0}, TIMER]}, "timer-bound"),
-        ([TIMED], {"timers": [{**TIMER, "sleeps": 0}]}, "unclear"),
+        ([TIMED], {"timers": (SHORT_TIMER,)}, "unclear"),
+        ([TIMED], {"timers": (HEARTBEAT,)}, "unclear"),
+        ([TIMED], {"timers": (POLLING,)}, "unclear"),
+        ([TIMED], {"timers": (HEARTBEAT, TIMER)}, "timer-bound"),
+        ([TIMED], {"timers": (UNCOUNTED_TIMER,)}, "unclear"),
         ([TIMED, FULL], {}, "compute-bound"),
         ([GIL], {}, "gil-bound"),
         ([GIL], {"gil_busy": 0.69}, "unclear"),
@@ -102,13 +109,14 @@ def record(*causes, **changes):
         ([OPEN], {"memories_per_s": 80.0, "idle_share": None}, "unclear"),
         ([OPEN], {"memories_per_s": 98.0, "idle_share": None}, "under-loaded"),
         ([OPEN, FULL], {}, "compute-bound"),
-        ([OPEN], {"operation": "add_batch", "batch_size": 10, "memories_per_s": 1000.0, "idle_share": 0.0}, "under-loaded"),
+        ([OPEN], {"operation": "add_batch", "batch_size": 10, "memories_per_s": 1000.0, "idle_share": 0.0},
+         "under-loaded"),
         ([OPEN], {"operation": "add_batch", "batch_size": 10, "memories_per_s": 100.0, "idle_share": 0.0}, "unclear"),
         ([LOCKED], {"acknowledged": 0}, "unclear"),
     ],
 )  # fmt: skip
 def test_a_verdict_and_its_borders(causes, changes, verdict):
-    assert diagnose(record(*causes, **changes)).verdict == verdict
+    assert diagnose(figures(*causes, **changes)).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -125,114 +133,137 @@ def test_a_verdict_and_its_borders(causes, changes, verdict):
     ],
 )
 def test_which_cause_comes_first(first, second, verdict):
-    assert diagnose(record(first, second)).verdict == verdict
-    assert diagnose(record(second, first)).verdict == verdict
+    assert diagnose(figures(first, second)).verdict == verdict
+    assert diagnose(figures(second, first)).verdict == verdict
 
 
 def test_every_verdict_can_be_reached():
     reached = {
-        diagnose(record(cause)).verdict
+        diagnose(figures(cause)).verdict
         for cause in ({}, LOCKED, TIMED, GIL, STORE, FULL, PADDED, CROWDED, NOTHING, OPEN)
     }
     assert reached == set(get_args(Verdict))
 
 
 def test_the_lock_is_named_with_its_figures():
-    found = diagnose(record(LOCKED))
+    evidence = diagnose(figures(LOCKED)).evidence
 
-    assert found.evidence[0] == "clients wait for locks 80 % of their time"
-    assert "membench_backends/embedding/strategies/mutex.py:31 is held 95 % of the time" in found.evidence[1]
-    assert "--strategy shared" in found.advice
+    assert evidence[0] == Fact("lock_wait", {"share": 0.8})
+    assert evidence[1] == Fact("lock_held", {"site": LOCK.site, "share": 0.95})
+    assert evidence[2] == Fact("longest_wait", {"latency_ms": 300.0})
 
 
 @pytest.mark.parametrize(
-    ("changes", "gain"),
+    ("lock", "step", "options", "values"),
     [
-        # Four cores, one used: three more would give 4x, and clients that never wait 5x.
-        ({"time_lock": 0.8, "cpu_percent_per_core": (25.0,) * 4}, "up to 4.0x"),
-        # Twice as much is all that clients who wait half of their time can do.
-        ({"time_lock": 0.5, "cpu_percent_per_core": (25.0,) * 4}, "up to 2.0x"),
-        # Other programs use two of the three.
-        ({"time_lock": 0.8, "cpu_percent_per_core": (75.0,) * 4}, "up to 2.0x"),
-        ({"time_lock": 0.8, "cpu_percent_per_core": (100.0,) * 4}, "cores are full"),
-        ({"time_lock": 0.8, "gil_busy": 0.9}, "runs Python code"),
+        (LOCK, "replace_strategy", {"strategy": "shared"}, {}),
+        (STORE_LOCK, "replace_store", {"store": "edge"}, {}),
+        (OTHER_LOCK, "shorten_lock", {}, {"site": OTHER_LOCK.site}),
     ],
 )
-def test_what_a_lock_costs_is_not_promised_beyond_what_there_is(changes, gain):
-    assert gain in diagnose(record(LOCKED, **changes)).advice
+def test_the_advice_depends_on_the_part_that_made_the_lock(lock, step, options, values):
+    advice = diagnose(figures(LOCKED, locks=(lock,))).advice
+
+    assert (advice.step, advice.options, advice.values) == (step, options, values)
 
 
-def test_the_timer_is_told_in_milliseconds():
-    found = diagnose(record(TIMED, strategy_options={"size": 64, "wait_ms": 20.0}))
+@pytest.mark.parametrize(
+    ("changes", "outlook"),
+    [
+        # Four cores, one of them used: three more would give 4x, and clients that never wait 5x.
+        ({"time_lock": 0.8, "cpu_percent_per_core": (25.0,) * 4}, Fact("gain_at_most", {"times": 4.0})),
+        # Clients that wait half of their time can do at most twice as much.
+        ({"time_lock": 0.5, "cpu_percent_per_core": (25.0,) * 4}, Fact("gain_at_most", {"times": 2.0})),
+        # Other programs use two of the three.
+        ({"time_lock": 0.8, "cpu_percent_per_core": (75.0,) * 4}, Fact("gain_at_most", {"times": 2.0})),
+        ({"time_lock": 0.8, "cpu_percent_per_core": (100.0,) * 4}, Fact("cores_full")),
+        ({"time_lock": 0.8, "gil_busy": 0.9}, Fact("holder_runs_python")),
+        ({"time_lock": 0.8, "cores_used": None}, None),
+    ],
+)
+def test_the_gain_without_a_lock_is_bounded_by_the_idle_cores(changes, outlook):
+    made = diagnose(figures(LOCKED, **changes)).advice.outlook
 
-    assert any("80 %" in phrase and "20 ms at a time" in phrase for phrase in found.evidence)
-    assert "the timer is set to 20 ms" in found.evidence
-
-
-def test_other_programs_are_told_of_and_blamed_where_they_take_the_cores():
-    disturbed = record(cores_used=1.0, cpu_percent_per_core=(100.0,) * 4, time_cpu=0.3, time_runqueue=0.6)
-    found = diagnose(disturbed)
-
-    assert found.verdict == "compute-bound"
-    assert "other programs used 3.0 cores" in found.evidence
-    assert found.advice.startswith("Other programs take the cores")
-
-
-@pytest.mark.parametrize(("sessions", "told"), [(3, "3 sessions x 2 threads"), (None, "a session for each core x 2")])
-def test_a_pool_that_is_too_large_is_told_in_sessions_and_threads(sessions, told):
-    found = diagnose(record(CROWDED, strategy="pool", strategy_options={"sessions": sessions}, threads=2))
-
-    assert any(told in phrase for phrase in found.evidence)
-    assert "--threads 1" in found.advice
-
-
-def test_a_run_without_metering_says_so():
-    found = diagnose(record(locks=None, timers=None, time_lock=None, time_result=None, time_other=None))
-
-    assert found.verdict == "unclear"
-    assert "--no-metering" in found.advice
+    assert (made and made.name, made and made.values) == (
+        outlook and outlook.name,
+        outlook and pytest.approx(outlook.values),
+    )
 
 
-def random_record(generator):
-    """A record of which any field that may be None is None, and any figure anything."""
-    made = {}
+def test_the_timer_is_stated_in_milliseconds():
+    evidence = diagnose(figures(TIMED, strategy_options={"size": 64, "wait_ms": 20.0})).evidence
+
+    assert Fact("timer_sleeps", {"site": TIMER.site, "share": 0.8, "sleep_ms": 20.0}) in evidence
+    assert Fact("timer_setting", {"wait_ms": 20.0}) in evidence
+
+
+def test_other_programs_are_blamed_where_they_take_the_cores():
+    diagnosis = diagnose(figures(cores_used=1.0, cpu_percent_per_core=(100.0,) * 4, time_cpu=0.3, time_runqueue=0.6))
+
+    assert diagnosis.verdict == "compute-bound"
+    assert Fact("other_programs", {"cores_used": 3.0}) in diagnosis.evidence
+    assert diagnosis.advice == Advice("end_other_programs")
+
+
+@pytest.mark.parametrize("sessions", [3, None])
+def test_a_pool_that_is_too_large_is_stated_in_sessions_and_threads(sessions):
+    diagnosis = diagnose(figures(CROWDED, strategy="pool", strategy_options={"sessions": sessions}, threads=2))
+
+    assert Fact("sessions", {"sessions": sessions, "threads": 2}) in diagnosis.evidence
+    assert diagnosis.advice == Advice("fewer_threads", {"threads": 1})
+
+
+def test_a_run_without_metering_is_told_to_meter():
+    diagnosis = diagnose(figures(locks=None, timers=None, time_lock=None, time_result=None, time_other=None))
+
+    assert diagnosis.verdict == "unclear"
+    assert diagnosis.advice == Advice("enable_metering", {"metering": True})
+
+
+def test_a_metered_run_without_a_cause_is_told_to_measure_longer():
+    assert diagnose(figures()).advice == Advice("measure_longer", {"repeats": 3})
+
+
+def random_figures(generator):
+    """Return figures of which every optional one may be None, and every number is arbitrary."""
+    values = {}
     for name in ("time_cpu", "time_runqueue", "time_lock", "time_result", "time_other", "gil_busy", "harness_share",
                  "idle_share"):  # fmt: skip
-        made[name] = generator.choice([None, 0.0, 1.0, generator.random()])
+        values[name] = generator.choice([None, 0.0, 1.0, generator.random()])
     for name in ("memories_per_s", "latency_mean_ms", "measured_s", "cores_used", "client_load", "worker_load",
-                 "padding_factor"):  # fmt: skip
-        made[name] = generator.choice([None, 0.0, generator.expovariate(0.1), generator.expovariate(10)])
-    return record(
-        made,
-        loop=generator.choice(["open", "closed"]),
+                 "padding_factor", "client_time_s"):  # fmt: skip
+        values[name] = generator.choice([None, 0.0, generator.expovariate(0.1), generator.expovariate(10)])
+    return figures(
+        values,
         target_operations_per_s=generator.choice([None, 5.0]),
         clients=generator.choice([1, 2, 100]),
         threads=generator.choice([None, 2]),
         strategy=generator.choice([None, "queue", "pool"]),
         strategy_options=generator.choice([{}, {"sessions": None}, {"wait_ms": 20.0}]),
-        locks=generator.choice([None, [], [LOCK], [{**LOCK, "acquisitions": 0, "hold_s": 0.0}]]),
-        timers=generator.choice([None, [], [TIMER], [{**TIMER, "sleeps": 0}]]),
+        locks=generator.choice([None, (), (LOCK,), (STORE_LOCK,), (OTHER_LOCK,), (UNUSED_LOCK,)]),
+        timers=generator.choice([None, (), (TIMER,), (UNCOUNTED_TIMER,)]),
         stage_ms=generator.choice([None, {}, {"embed": 1.0}, {"store": 0.0}, {"store": 4.0, "embed": 1.0}]),
         cpu_percent_per_core=generator.choice([None, (), (50.0,), (0.0, 100.0)]),
         batch_size=generator.choice([1, 100]),
         batch_call=generator.choice([None, False, True]),
-        acknowledged=generator.choice([0, 10]),
-        errors=generator.choice([0, 3]),
+        acknowledged=generator.choice([None, 0, 10]),
+        errors=generator.choice([None, 0, 3]),
     )
 
 
-def test_no_record_whatever_brings_it_down():
+def test_any_figures_are_diagnosed_and_phrased():
     generator = random.Random(1)
     verdicts = set()
     for _ in range(20_000):
-        made = random_record(generator)
-        found = diagnose(made)
-        verdicts.add(found.verdict)
-        assert found.verdict in get_args(Verdict), made
-        assert found.evidence, made
-        assert all(found.evidence), made
-        assert found.advice.endswith("."), made
-        assert found.advice.count(". ") == 0, found.advice
-        assert found.advice[0].isupper()
-        msgspec.json.encode(found)
+        made = random_figures(generator)
+        diagnosis = diagnose(made)
+        verdicts.add(diagnosis.verdict)
+        assert diagnosis.evidence, made
+        for wording in (COMMAND_LINE, DASHBOARD):
+            assert all(map(wording.fact, diagnosis.evidence)), made
+            advice = wording.advice(diagnosis.advice)
+            assert advice.endswith("."), made
+            assert advice.count(". ") == 0, advice
+            assert advice[0].isupper()
+        msgspec.json.encode(diagnosis)
     assert verdicts == set(get_args(Verdict))

@@ -1,124 +1,123 @@
-"""What the runs of a plan say together."""
+"""The headline of a plan: what holds the system back, and what is faster."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from membench.report.headline import best_of, headline, names_of
+from membench.analysis.facts import Fact
+from membench.analysis.groups import fastest_of_groups
+from membench.messages.run import LockUse
+from membench.report.headline import headline
 from membench.session.measurement import Measurement
 
-LOCK = {"site": "membench_backends/embedding/strategies/mutex.py:31", "wait_s": 9.0, "hold_s": 1.0}
+LOCK = LockUse(
+    site="membench_backends/embedding/strategies/mutex.py:31", name="self._lock", acquisitions=100, contended=90,
+    wait_s=68.8, hold_s=9.0, longest_wait_ms=90.0, longest_queue=7, component="strategy",
+)  # fmt: skip
 
 
 @pytest.fixture
 def run(spec):
-    """Makes a record of a run that went well, one that is told from the others by its name."""
+    """A factory of records of runs that went well, each with a run ID of its own."""
     bare = Measurement(spec()).record("ok")
     numbers = iter(range(100))
 
     def make(**changes):
-        known = {"run_id": f"run-{next(numbers)}", "backend": "agentmem", "clients": 8, "memories_per_s": 100.0}
-        return msgspec.structs.replace(bare, **(known | changes))
+        settings = {"run_id": f"run-{next(numbers)}", "backend": "agentmem", "clients": 8, "memories_per_s": 100.0}
+        return msgspec.structs.replace(bare, **(settings | changes))
 
     return make
 
 
 @pytest.fixture
 def mutex(run):
-    return run(verdict="lock-bound", time_lock=0.86, locks=[LOCK], memories_per_s_repeats=(100.0, 100.0))
+    """A run whose clients wait for one lock 86 % of their time."""
+    return run(
+        verdict="lock-bound", time_lock=0.9, client_time_s=80.0, locks=(LOCK,), memories_per_s_repeats=(100.0, 100.0)
+    )
 
 
 def test_the_lock_and_what_is_faster(run, mutex):
     adaptive = run(
         strategy="adaptive", memories_per_s=210.0, memories_per_s_repeats=(210.0, 210.0), verdict="compute-bound"
     )
-    told = headline([mutex, adaptive])
+    made = headline([mutex, adaptive])
 
-    assert told.words == (
+    assert made.text == (
         "agentmem: mutex is lock-bound (86 % of client time waits at "
         "membench_backends/embedding/strategies/mutex.py:31); "
         "adaptive is 2.10x mutex (2.10 to 2.10)"
     )
-    assert told.run_id == mutex.run_id
+    assert made.run_id == mutex.run_id
 
 
-def test_the_remedy_is_sought_in_the_same_system_first(run, mutex):
+def test_a_faster_run_of_the_same_system_is_preferred(run, mutex):
     others = [
         run(backend="mem0", strategy="shared", memories_per_s=300.0),
         run(strategy="shared", memories_per_s=200.0),
     ]
 
-    assert "shared is 2.00x mutex" in headline([mutex, *others]).words
-    assert "mem0 · shared is 3.00x agentmem · mutex" in headline([mutex, others[0]]).words
+    assert "shared is 2.00x mutex" in headline([mutex, *others]).text
+    assert "mem0 · shared is 3.00x agentmem · mutex" in headline([mutex, others[0]]).text
 
 
-def test_the_group_with_most_clients_is_told_and_named(run, mutex):
+def test_the_group_with_the_most_clients_is_chosen_and_named(run, mutex):
     few = [run(clients=1, memories_per_s=90.0), run(clients=1, strategy="shared")]
-    told = headline([*few, mutex, run(strategy="shared", memories_per_s=150.0)])
+    made = headline([*few, mutex, run(strategy="shared", memories_per_s=150.0)])
 
-    assert told.words.startswith("8 clients, agentmem: mutex is lock-bound (86 %")
+    assert made.text.startswith("8 clients, agentmem: mutex is lock-bound (86 %")
 
 
-def test_without_a_lock_the_slowest_is_told(run):
+def test_without_a_lock_the_slowest_run_is_chosen(run):
     slow = run(
-        strategy="queue", memories_per_s=50.0, verdict="timer-bound", verdict_evidence=["clients wait for a timer"]
+        strategy="queue",
+        memories_per_s=50.0,
+        verdict="timer-bound",
+        verdict_evidence=(Fact("result_wait", {"share": 0.9}), Fact("cores_busy", {"share": 0.1})),
     )
-    told = headline([run(strategy="shared"), slow])
+    made = headline([run(strategy="shared"), slow])
 
-    assert told.words.startswith("agentmem: queue is timer-bound (clients wait for a timer); shared is 2.00x queue")
-    assert told.run_id == slow.run_id
+    assert made.text.startswith(
+        "agentmem: queue is timer-bound (clients wait for a result 90 % of their time); shared is 2.00x queue"
+    )
+    assert made.run_id == slow.run_id
 
 
-def test_a_difference_within_the_noise_is_called_so(run, mutex):
+def test_a_difference_within_the_noise_is_said_to_be(run, mutex):
     noisy = run(strategy="shared", memories_per_s=101.0, memories_per_s_repeats=(70.0, 101.0, 140.0))
     mutex = msgspec.structs.replace(mutex, memories_per_s_repeats=(80.0, 100.0, 120.0))
 
-    assert headline([mutex, noisy]).words.endswith("which may be chance")
+    assert headline([mutex, noisy]).text.endswith("which may be chance")
 
 
-def test_the_fastest_may_be_the_one_that_waits(run, mutex):
-    assert headline([mutex, run(strategy="shared", memories_per_s=20.0)]).words.endswith("none of the others is faster")
+def test_the_fastest_run_may_be_the_one_that_waits(run, mutex):
+    assert headline([mutex, run(strategy="shared", memories_per_s=20.0)]).text.endswith("none of the others is faster")
 
 
-def test_one_run_is_told_alone(run):
-    assert headline([run(verdict="unclear", memories_per_s=131.4)]).words == "agentmem · mutex does 131 memories/s"
+def test_a_single_run_has_no_ratio(run):
+    made = headline([run(verdict="unclear", memories_per_s=131.4)])
+
+    assert made.text == "agentmem · mutex reaches 131 memories/s"
 
 
-def test_runs_that_lost_data_are_counted_and_never_the_best(run, mutex):
+def test_runs_that_lost_data_are_counted_and_never_the_fastest(run, mutex):
     lossy = run(strategy="shared", memories_per_s=900.0, status="failed", lost=3, error="3 memories lost")
-    told = headline([mutex, run(strategy="adaptive", memories_per_s=200.0), lossy])
+    made = headline([mutex, run(strategy="adaptive", memories_per_s=200.0), lossy])
 
-    assert "adaptive is 2.00x mutex" in told.words
-    assert told.words.endswith("1 run lost or spoilt data")
-    assert best_of([mutex, lossy]) == frozenset()
+    assert "adaptive is 2.00x mutex" in made.text
+    assert made.text.endswith("1 run lost or corrupted data")
 
 
-def test_nothing_measured_says_why(run):
-    told = headline([run(status="crashed", memories_per_s=None, error="the runner was killed by SIGSEGV")])
+def test_a_plan_without_a_good_run_says_why(run):
+    made = headline([run(status="crashed", memories_per_s=None, error="the runner was killed by SIGSEGV")])
 
-    assert told.words.startswith("No run went well. quick · agentmem") and told.words.endswith("killed by SIGSEGV")
+    assert made.text.startswith("No run went well. quick · agentmem") and made.text.endswith("killed by SIGSEGV")
     assert headline([]) is None
 
 
-def test_the_best_is_found_among_those_with_the_same_to_do(run):
+def test_the_fastest_is_chosen_among_runs_of_the_same_task(run):
     slow, fast, alone = run(), run(strategy="shared", memories_per_s=200.0), run(clients=1, memories_per_s=900.0)
 
-    assert best_of([slow, fast, alone]) == {fast.run_id}
-
-
-@pytest.mark.parametrize(
-    ("changes", "names"),
-    [
-        ({"strategy": "shared"}, ["mutex", "shared"]),
-        ({"clients": 1}, ["8 clients", "1 client"]),
-        ({"threads": 2}, ["agentmem · mutex", "agentmem · mutex · threads 2"]),
-    ],
-)
-def test_a_name_is_what_tells_a_run_from_the_others(run, changes, names):
-    records = [run(), run(**changes)]
-    told = names_of(records)
-    if "threads" in changes:
-        assert told[records[1].run_id] == "threads 2"
-    else:
-        assert list(told.values()) == names
+    assert fastest_of_groups([slow, fast, alone]) == {fast.run_id}
+    assert fastest_of_groups([slow, alone]) == frozenset()

@@ -1,0 +1,98 @@
+"""Scaling in words: which runs make a curve, its table, and why there is none."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from membench.report.scaling import scaling_groups, scaling_text
+from membench.session.measurement import Measurement
+
+CLIENTS = (1, 2, 4, 8, 16, 32)
+
+
+@pytest.fixture
+def scaled(spec):
+    """A factory of runs whose rates follow the Universal Scalability Law, one per number of clients."""
+    complete = Measurement(spec()).record("ok")
+
+    def make(clients=CLIENTS, contention=0.2, **changes):
+        rates = {count: 100 * count / (1 + contention * (count - 1)) for count in clients}
+        return [
+            msgspec.structs.replace(
+                complete, clients=count, memories_per_s=rate, memories_per_s_repeats=(rate,) * 3, **changes
+            )
+            for count, rate in rates.items()
+        ]
+
+    return make
+
+
+def test_runs_that_differ_in_more_than_clients_are_separate_groups(scaled):
+    records = [
+        *scaled(threads=1),
+        *scaled(threads=2),
+        *scaled(threads=1, store="edge"),
+        *scaled(threads=1, strategy="shared"),
+    ]
+    groups = scaling_groups(records)
+
+    assert len(groups) == 4
+    assert all(list(group.rates) == list(CLIENTS) for group in groups)
+
+
+def test_precisions_and_embedders_are_groups_of_their_own(scaled):
+    records = [
+        *scaled(),
+        *scaled(precision="int8"),
+        *scaled(strategy=None, precision=None, embedder="fixed"),
+    ]
+
+    assert [group.name for group in scaling_groups(records)] == [
+        "quick · mem0 · mutex · local",
+        "quick · mem0 · mutex · int8 · local",
+        "quick · mem0 · fixed embedder · local",
+    ]
+
+
+def test_options_of_the_strategy_that_are_not_defaults_are_in_the_name(scaled):
+    (group,) = scaling_groups(scaled(strategy="queue", strategy_options={"size": 16, "wait_ms": 20.0}))
+
+    assert group.name == "quick · mem0 · queue · local · size=16"
+
+
+def test_only_closed_loops_that_went_well_are_grouped(scaled):
+    assert scaling_groups(scaled(status="failed") + scaled(target_operations_per_s=50.0)) == ()
+    assert scaling_groups(scaled(clients=(8,))) == ()
+
+
+def test_repeats_of_one_number_of_clients_are_pooled(scaled):
+    (group,) = scaling_groups([*scaled(), *scaled(clients=(8,))])
+
+    assert {clients: len(rates) for clients, rates in group.rates.items()} == {
+        count: 6 if count == 8 else 3 for count in CLIENTS
+    }
+
+
+def test_enough_numbers_of_clients_are_fitted(scaled):
+    first, *lines = scaling_text(scaled())
+
+    assert "contention 0.20 (0.20 to 0.20)" in first
+    rows = {line[:34].strip(): line[34:].split() for line in lines}
+    assert rows["clients"] == ["1", "2", "4", "8", "16", "32"]
+    assert rows["serial share (Karp-Flatt)"] == ["–"] + ["0.20"] * 5
+    assert rows["measured, memories/s"] == rows["fitted"]
+    assert rows["bound, min(N / R1, limit)"][:2] == ["100", "200"]
+
+
+def test_the_limit_is_in_the_bound(scaled):
+    (bound,) = [line for line in scaling_text(scaled(limit_memories_per_s=300.0)) if "bound" in line]
+
+    assert bound[34:].split() == ["100", "200", "300", "300", "300", "300"]
+
+
+def test_too_few_numbers_of_clients_are_explained(scaled):
+    (line,) = scaling_text(scaled(clients=(1, 2, 4)))
+
+    assert "not fitted: a fit needs 6 numbers of clients or more, and there are 3" in line
+    assert list(scaling_text(scaled(clients=(1, 8)))) == []

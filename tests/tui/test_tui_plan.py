@@ -120,7 +120,7 @@ async def test_letters_after_a_slash_filter_the_list(stage: Stage) -> None:
         assert [option.id for option in panel.options] == ["single-add", "batch-add", "concurrent-add", "steady-add"]
         await pilot.press("minus", "x")
         assert panel.option_count == 0 and panel.item is None
-        assert "nothing has 'add-x'" in text_of(stage.app)
+        assert "nothing contains 'add-x'" in text_of(stage.app)
         await pilot.press("space", "backspace", "backspace", "backspace", "backspace", "backspace", *"te", "space")
         assert panel.filter == "te" and ticked(stage, "scenarios") == ("steady-add",)
         await pilot.press("escape")
@@ -297,7 +297,7 @@ async def test_a_plan_is_saved_chosen_again_and_deleted(stage: Stage) -> None:
         await pilot.press("n", "down", "down", "down", "space", "w")
         assert isinstance(stage.app.screen, PresetName)
         await pilot.press("enter")
-        assert "Give it a name" in text_of(stage.app)
+        assert "A name is required" in text_of(stage.app)
         await pilot.press(*"mine", "enter")
         await until(pilot, lambda: saved_presets())
         assert "The plan: mine" in text_of(stage.app)
@@ -324,7 +324,7 @@ async def test_a_name_that_exists_is_replaced_only_when_asked_twice(stage: Stage
         await until(pilot, lambda: isinstance(stage.app.screen, Presets))
         assert saved_presets()[0].choice.scenarios == ("single-add",)
         await pilot.press("d")
-        assert "comes with the program" in notes_of(stage.app)
+        assert "This preset is built in" in notes_of(stage.app)
 
 
 async def test_a_damaged_presets_file_is_reported_once_and_left_alone(stage: Stage) -> None:

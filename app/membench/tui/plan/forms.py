@@ -99,7 +99,7 @@ def strategy_form(strategy: str, values: Mapping[str, str]) -> Form:
             try:
                 parse_options(strategy, {option.name: value})
             except ValueError:
-                raise ValueError(f"Must be {option.allowed}.") from None
+                raise ValueError(f"It must be {option.allowed}.") from None
 
         default = option_text(option.default)
         allowed = f"{option.allowed[0].upper()}{option.allowed[1:]}; {default} by default."

@@ -27,7 +27,7 @@ from membench.tui.common.place import Place
 from membench.tui.plan.about import about_item, about_setting
 from membench.tui.plan.checklist import CheckList, Edge
 from membench.tui.plan.form import PlanForm
-from membench.tui.plan.forms import setting_form, strategy_form, typed_names
+from membench.tui.plan.forms import parse_names, setting_form, strategy_form
 from membench.tui.plan.settings import Settings
 from membench.tui.plan.summary import error_text, headline, plan_text, preset_description, preset_extent
 from membench_backends.embedding.strategies.catalogue import STRATEGIES
@@ -194,7 +194,7 @@ class PlanScreen(Place):
 
         def choose(values: Mapping[str, str] | None) -> None:
             if values is not None:
-                self.form.settings.choose(setting, typed_names(setting, values[setting.title]))
+                self.form.settings.choose(setting, parse_names(setting, values[setting.title]))
 
         self.app.push_screen(setting_form(setting, self.form.settings.chosen[setting.title]), choose)
 

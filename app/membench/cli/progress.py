@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from membench.cli.console import print_status
 from membench.messages.encoding import Message
 from membench.messages.preparation import LimitTried, Progress
-from membench.messages.run import Auditing, Loading, Tick, WarmingUp
+from membench.messages.run import Loading
 from membench.report.remarks import STATUS_MARKS
+from membench.report.stages import stage_of
 from membench.session.events import Event, RunEnded, RunMessage, RunStarted
-from membench.units import format_count, format_latency, format_rate, plural
+from membench.units import format_latency, format_rate, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import ProgressColumn
 
     from membench.results.record import Record
-    from membench.session.measurement import Measurement
 
 
 @contextmanager
@@ -112,30 +112,13 @@ class _PlanBar:
                 self._title = spec.title()
                 self._describe("starting")
             case RunMessage(message=message, measurement=measurement):
-                self._describe(_activity(message, measurement))
+                self._describe(stage_of(message, measurement))
             case RunEnded():
                 self._bars.update(self._task, advance=1)
 
-    def _describe(self, activity: str | None) -> None:
-        if activity:
-            self._bars.update(self._task, description=f"{self._title}  {activity}")
-
-
-def _activity(message: Message, measurement: Measurement) -> str | None:
-    """Return what a run does now, in a few words; None where a message does not change that."""
-    match message:
-        case Loading(stage=stage):
-            return stage
-        case WarmingUp(items=items):
-            return f"warming up with {format_count(items)}"
-        case Tick():
-            return f"{format_rate(measurement.memories_per_s)} memories/s"
-        case Auditing():
-            return "reading the store back"
-        case Progress(done=done, total=total):
-            return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
-        case _:
-            return None
+    def _describe(self, stage: str | None) -> None:
+        if stage:
+            self._bars.update(self._task, description=f"{self._title}  {stage}")
 
 
 def _outcome(record: Record) -> str:

@@ -82,7 +82,7 @@ async def _run(app: Dashboard, pilot: Pilot[None], choice: Choice, live: bool = 
 
 def _is_measuring_mutex(app: Dashboard) -> bool:
     run = app.snapshot.runs[MUTEX_RUN] if app.snapshot else None
-    return bool(run and run.stage == "measuring" and run.course.points)
+    return bool(run and run.stage == "measuring" and run.measured_s)
 
 
 async def _press(app: Dashboard, pilot: Pilot[None], *keys: str) -> None:

@@ -15,10 +15,9 @@ from typing import Any
 import msgspec
 from hdrh.histogram import HdrHistogram
 
-from membench.cli.console import remarks
-from membench.results.latency import percentiles_of
+from membench.report.remarks import remarks
+from membench.results.latency import NS_PER_MS, Latencies, decode_latencies
 from membench.results.record import SCHEMA, Record
-from membench.session.measurement import NS_PER_MS
 from membench.units import format_count, format_latency, format_rate_between, format_share
 
 Render = Callable[[Sequence[Record]], bytes]
@@ -89,18 +88,19 @@ def _escaped(text: str) -> str:
 
 
 def to_hgrm(record: Record) -> bytes:
-    """A run's latency percentiles in milliseconds, as HdrHistogram's plotter reads them."""
+    """Return a run's latency percentiles in milliseconds, in the format of HdrHistogram's plotter."""
     if record.latency_hdr is None:
         return b""
-    histogram = HdrHistogram.decode(record.latency_hdr)
     head = f"{'Value':>12} {'Percentile':>14} {'TotalCount':>10} {'1/(1-Percentile)':>14}\n"
-    return "\n".join([head, *_percentile_rows(histogram), *_summary_rows(histogram), ""]).encode()
+    rows = _percentile_rows(decode_latencies(record.latency_hdr))
+    return "\n".join([head, *rows, *_summary_rows(HdrHistogram.decode(record.latency_hdr)), ""]).encode()
 
 
-def _percentile_rows(histogram: HdrHistogram) -> Iterator[str]:
-    for share, value_ms, count in percentiles_of(histogram):
-        rest = f" {1 / (1 - share):14.2f}" if share < 1 else ""
-        yield f"{value_ms:12.6f} {share:14.12f} {count:10d}{rest}"
+def _percentile_rows(latencies: Latencies) -> Iterator[str]:
+    for percentile, value_ms, reached in latencies.rows():
+        share = percentile / 100
+        inverse = f" {1 / (1 - share):14.2f}" if share < 1 else ""
+        yield f"{value_ms:12.6f} {share:14.12f} {reached:10d}{inverse}"
 
 
 def _summary_rows(histogram: HdrHistogram) -> Iterator[str]:

@@ -87,7 +87,8 @@ def _reason(record: Record) -> str:
 def _evidence(record: Record) -> str:
     if record.verdict == "lock-bound" and record.locks:
         lock = record.locks[0]
-        return f" ({format_share(record.wait_share(lock))} of client time waits at {lock.site})"
+        site = lock.site.rpartition("/")[2]  # the table of locks has the whole path
+        return f" ({format_share(record.wait_share(lock))} of client time waits at {site})"
     evidence = COMMAND_LINE.evidence(record)
     return f" ({evidence[0]})" if evidence else ""
 

@@ -45,8 +45,7 @@ def test_the_lock_and_what_is_faster(run, mutex):
     made = headline([mutex, adaptive])
 
     assert made.text == (
-        "agentmem: mutex is lock-bound (86 % of client time waits at "
-        "membench_backends/embedding/strategies/mutex.py:31); "
+        "agentmem: mutex is lock-bound (86 % of client time waits at mutex.py:31); "
         "adaptive is 2.10x mutex (2.10 to 2.10)"
     )
     assert made.run_id == mutex.run_id

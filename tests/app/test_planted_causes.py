@@ -1,4 +1,4 @@
-"""Real runs of backends with one known cause each: the verdict names it, and the figures are those of arithmetic."""
+"""Real runs of backends with one known cause each: the verdict names it, and the figures agree with arithmetic."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from membench.analysis.diagnosis import Advice
 from membench.analysis.scaling import fit
-from membench.plan.matrix import Choice, make_plan
+from membench.plan.matrix import make_plan
+from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
-from membench.report.explanation import scaling_groups
+from membench.report.scaling import scaling_groups
+from membench.report.wording import COMMAND_LINE
 from membench.session.events import RunEnded
 from membench.session.session import Session
 
@@ -41,7 +44,7 @@ backends = ["null"]
 
 @pytest.fixture(scope="module")
 def planted_folder(tmp_path_factory):
-    """A folder with an installed distribution that brings the planted backends."""
+    """A folder with an installed distribution that provides the planted backends."""
     folder = tmp_path_factory.mktemp("planted")
     shutil.copy(PLANTED, folder)
     (folder / "planted.toml").write_text(SCENARIO)
@@ -55,7 +58,7 @@ def planted_folder(tmp_path_factory):
 
 @pytest.fixture
 def run(planted_folder, monkeypatch, temporary):
-    """Runs a planted backend in a runner of its own, and gives its records."""
+    """Run a planted backend in a runner of its own, and return its records."""
     from membench_backends.registry import backends
 
     monkeypatch.setenv("PYTHONPATH", str(planted_folder))
@@ -79,36 +82,39 @@ def line_of(code):
     return next(number for number, line in enumerate(PLANTED.read_text().splitlines(), 1) if code in line)
 
 
-def told(record):
-    return f"{record.verdict}: {'; '.join(record.verdict_evidence)} ({record.verdict_advice})"
+def explain(record):
+    """Return the verdict of a record with its evidence, for the message of a failed assertion."""
+    evidence = "; ".join(COMMAND_LINE.evidence(record))
+    return f"{record.verdict}: {evidence} ({COMMAND_LINE.advice(record.verdict_advice)})"
 
 
 def test_a_lock_held_for_half_of_an_operation(run):
-    """Saturated, a cycle of each of N clients takes N holds, in which it thinks and holds once and else waits."""
+    """The cycle of each of N clients takes N holds: it works outside the lock, holds it once, and waits otherwise."""
     clients = 8
     record = run("held-lock", clients)
     lock = record.locks[0]
-    # Both as they turned out: a sleep takes longer than asked for, more so on a busy machine.
-    hold_s = lock["hold_s"] / lock["acquisitions"]
-    outside_s = record.latency_mean_ms / 1e3 - hold_s - lock["wait_s"] / lock["acquisitions"]
+    # Both as measured: a sleep takes longer than requested, especially on a busy machine.
+    hold_s = lock.hold_s / lock.acquisitions
+    outside_s = record.latency_mean_ms / 1e3 - hold_s - lock.wait_s / lock.acquisitions
     expected = 1 - (hold_s + outside_s) / (clients * hold_s)
 
-    assert record.verdict == "lock-bound", told(record)
-    assert lock["site"] == f"planted_backends.py:{line_of('self._ledger_lock = ')}"
-    assert lock["name"] == "self._ledger_lock"
+    assert record.verdict == "lock-bound", explain(record)
+    assert lock.site == f"planted_backends.py:{line_of('self._ledger_lock = ')}"
+    assert lock.name == "self._ledger_lock"
     assert record.time_lock == pytest.approx(expected, rel=0.1)
     assert record.time_lock == pytest.approx(1 - 10 / (clients * 5), rel=0.1)
-    assert lock["wait_s"] / (record.measured_s * clients) == pytest.approx(record.time_lock, rel=0.1)
-    assert lock["hold_s"] / record.measured_s > 0.9
-    # A client that comes at the right moment overtakes those that wait: one may be in it, and one on its way.
-    assert clients - 2 <= lock["longest_queue"] <= clients
-    assert 0 < lock["contended"] <= lock["acquisitions"]
+    assert record.wait_share(lock) == pytest.approx(record.time_lock, rel=0.1)
+    assert lock.wait_s / (record.measured_s * clients) == pytest.approx(record.time_lock, rel=0.1)
+    assert record.held_share(lock) > 0.9
+    # A client that arrives at the right moment overtakes those that wait: one may hold the lock, and one be outside.
+    assert clients - 2 <= lock.longest_queue <= clients
+    assert 0 < lock.contended <= lock.acquisitions
 
 
 def test_a_loop_in_python(run):
     record = run("pure-python", 4)
 
-    assert record.verdict == "gil-bound" if psutil.cpu_count() > 1 else "compute-bound", told(record)
+    assert record.verdict == "gil-bound" if psutil.cpu_count() > 1 else "compute-bound", explain(record)
 
 
 @pytest.mark.parametrize("backend", ["crowd", "passing-crowd"])
@@ -116,70 +122,70 @@ def test_a_loop_in_python(run):
 def test_four_times_as_many_busy_threads_as_cores(run, backend, clients):
     record = run(backend, clients)
 
-    assert record.verdict == "oversubscribed", told(record)
+    assert record.verdict == "oversubscribed", explain(record)
 
 
 @pytest.mark.parametrize("clients", [1, 4])
 def test_a_sleep_in_a_batcher(run, clients):
     record = run("batcher", clients)
 
-    assert record.verdict == "timer-bound", told(record)
-    (sleeping,) = [phrase for phrase in record.verdict_evidence if "planted_backends.py" in phrase]
-    each_ms = float(sleeping.rpartition(",")[2].split()[0])
-    assert each_ms == pytest.approx(20, rel=0.15)
+    assert record.verdict == "timer-bound", explain(record)
+    (sleep,) = [fact for fact in record.verdict_evidence if fact.name == "timer_sleeps"]
+    assert sleep.values["site"] == f"planted_backends.py:{line_of('time.sleep(WINDOW_S)')}"
+    assert sleep.values["sleep_ms"] == pytest.approx(20, rel=0.15)
 
 
-def test_a_thread_that_sleeps_for_nobody_is_no_timer(run):
+def test_a_thread_that_sleeps_but_is_not_awaited_is_no_timer(run):
     record = run("busy-worker", 4)
 
-    assert record.verdict in ("unclear", "compute-bound"), told(record)
+    assert record.verdict in ("unclear", "compute-bound"), explain(record)
 
 
 def test_a_slow_store(run):
     record = run("slow-store", 4)
 
-    assert record.verdict == "store-bound", told(record)
+    assert record.verdict == "store-bound", explain(record)
     assert record.stage_ms["store"] == pytest.approx(9 * record.stage_ms["embed"], rel=0.5)
 
 
 @pytest.mark.parametrize("backend", ["sleepy", "quick-store"])
 @pytest.mark.parametrize("clients", [1, 4])
-def test_a_light_load_that_waits_for_something_outside_gets_no_made_up_verdict(run, backend, clients):
+def test_a_light_load_that_waits_for_something_outside_is_unclear(run, backend, clients):
     record = run(backend, clients)
 
-    assert record.verdict == "unclear", told(record)
+    assert record.verdict == "unclear", explain(record)
     assert record.time_other > 0.5
 
 
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
-def test_nothing_wrong_in_an_open_loop_that_is_kept_up_with(run, arrivals):
+def test_an_open_loop_that_is_kept_up_with_is_under_loaded(run, arrivals):
     record = run("sleepy", 4, target_operations_per_s=50.0, arrivals=arrivals)
 
-    assert record.verdict == "under-loaded", told(record)
+    assert record.verdict == "under-loaded", explain(record)
     assert record.idle_share > 0.5
 
 
 def test_an_open_loop_that_falls_behind_is_not_under_loaded(run):
     record = run("held-lock", 8, target_operations_per_s=1000.0)
 
-    assert record.verdict == "lock-bound", told(record)
+    assert record.verdict == "lock-bound", explain(record)
     assert record.idle_share < 0.1
 
 
-def test_nothing_at_all_measures_the_harness(run):
+def test_a_backend_that_does_nothing_measures_the_harness(run):
     record = run("null", 1)
 
-    assert record.verdict == "harness-bound", told(record)
+    assert record.verdict == "harness-bound", explain(record)
 
 
-def test_a_short_run_is_told_as_well(run):
+def test_a_short_run_has_a_verdict_too(run):
     record = run("held-lock", 8, items=50)
 
-    assert record.verdict == "lock-bound", told(record)
-    assert record.locks[0]["acquisitions"] == 50
+    assert record.verdict == "lock-bound", explain(record)
+    assert record.locks[0].acquisitions == 50
 
 
-def test_lists_are_not_another_matter(run, planted_folder):
+def test_lists_have_the_same_verdicts(run, planted_folder):
     text = (planted_folder / "planted.toml").read_text()
     lists = text.replace('"add"', '"add_batch"').replace("corpus =", "batch_size = 5\ncorpus =")
     (planted_folder / "lists.toml").write_text(lists)
@@ -187,30 +193,30 @@ def test_lists_are_not_another_matter(run, planted_folder):
         choice = Choice(scenarios=("planted",), backends=(backend,), clients=(8,))
         plan = make_plan(choice, load_catalogue(planted_folder / "lists.toml"))
         (record,) = [event.record for event in Session(plan, MAX_S).events() if isinstance(event, RunEnded)]
-        assert record.verdict == verdict, told(record)
+        assert record.verdict == verdict, explain(record)
 
 
-def test_without_metering_no_lock_is_blamed_and_the_reader_told_why(run):
+def test_without_metering_no_lock_is_blamed_and_the_advice_says_why(run):
     record = run("held-lock", 8, metering=False)
 
-    assert record.verdict == "unclear", told(record)
+    assert record.verdict == "unclear", explain(record)
     assert record.locks is record.timers is record.time_lock is record.time_result is record.time_other is None
-    assert "--no-metering" in record.verdict_advice
+    assert record.verdict_advice == Advice("enable_metering", {"metering": True})
 
 
 def test_every_repeat_counts_once(run):
     record = run("held-lock", 4, items=40, repeats=3)
 
-    assert record.locks[0]["acquisitions"] == record.acknowledged == 120
+    assert record.locks[0].acquisitions == record.acknowledged == 120
     shares = [getattr(record, f"time_{part}") for part in ("cpu", "runqueue", "lock", "result", "other")]
     assert sum(shares) == pytest.approx(1, abs=0.01)
 
 
 def test_a_known_contention_is_found(run):
     records = run("lockstep", 1, 2, 4, 8, 16, 32, repeats=3, duration_s=0.7)
-    (points,) = scaling_groups(records).values()
-    found = fit(points)
+    (group,) = scaling_groups(records)
+    scaling = fit(group.rates)
 
-    assert found.contention.value == pytest.approx(0.2, abs=0.05), json.dumps(points)
-    assert found.contention.low <= 0.25
-    assert found.contention.high >= 0.15
+    assert scaling.contention.value == pytest.approx(0.2, abs=0.05), json.dumps(group.rates)
+    assert scaling.contention.low <= 0.25
+    assert scaling.contention.high >= 0.15

@@ -1,4 +1,4 @@
-"""Backends that misbehave, as a plugin would bring them. The warm-up always goes well."""
+"""Backends that misbehave, as a plugin provides them. They do so only after the warm-up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIGNPOST_AT = 50
 
 
 class Faithful:
-    """Keeps what it is given in a list; a vector is one number of a text's checksum."""
+    """A backend that keeps memories in a list; the checksum of a text chooses the axis that is its vector."""
 
     def __init__(self, parts: Parts) -> None:
         self._memories: list[StoredMemory] = []
@@ -145,7 +145,7 @@ class LateImport(Faithful):
 
 
 def _info(name: str, build: type[Faithful]) -> BackendInfo:
-    return BackendInfo(name, f"Misbehaves: {name}.", Capabilities(embeds=False, stores=True, batch_call=True), build)
+    return BackendInfo(name, f"Faulty: {name}.", Capabilities(embeds=False, stores=True, batch_call=True), build)
 
 
 RAISES_SOME = _info("raises-some", RaisesSome)

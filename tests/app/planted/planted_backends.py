@@ -1,4 +1,4 @@
-"""Backends that are slow for one known reason each, as a plugin would bring them. They keep nothing."""
+"""Backends that are slow for one known cause each, as a plugin provides them. They store nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUFFER = bytes(16_000_000)
 
 
 class Planted:
-    """Does nothing at all."""
+    """A backend that does nothing."""
 
     def __init__(self, parts: Parts) -> None:
         pass
@@ -41,7 +41,7 @@ class Planted:
 
 
 class HeldLock(Planted):
-    """Holds one lock for half of its ten milliseconds."""
+    """A backend that holds one lock for half of its ten milliseconds."""
 
     def __init__(self, parts: Parts) -> None:
         self._ledger_lock = threading.Lock()
@@ -53,7 +53,7 @@ class HeldLock(Planted):
 
 
 class PurePython(Planted):
-    """Counts, which only one thread at a time can do."""
+    """A backend that runs Python code, which only one thread at a time can do."""
 
     def add(self, text: str, user_id: str) -> None:
         for _ in range(40_000):
@@ -61,12 +61,12 @@ class PurePython(Planted):
 
 
 def digest(_: object = None) -> bytes:
-    """Some milliseconds of work without the interpreter's lock."""
+    """Work for some milliseconds without the interpreter's lock."""
     return hashlib.sha256(BUFFER).digest()
 
 
 class Crowd(Planted):
-    """Hands every operation to four times as many threads as there are cores."""
+    """A backend that gives each operation to four times as many threads as there are cores."""
 
     def __init__(self, parts: Parts) -> None:
         self._threads = 4 * (os.cpu_count() or 1)
@@ -77,7 +77,7 @@ class Crowd(Planted):
 
 
 class PassingCrowd(Planted):
-    """The same with threads that live for one operation."""
+    """The same, with threads that live for one operation."""
 
     def add(self, text: str, user_id: str) -> None:
         threads = [threading.Thread(target=digest) for _ in range(4 * (os.cpu_count() or 1))]
@@ -88,7 +88,7 @@ class PassingCrowd(Planted):
 
 
 class Batcher(Planted):
-    """One thread sleeps, then answers all who have asked; `heartbeat` is another that sleeps, for nobody."""
+    """A backend with one thread that sleeps, then answers all requests that arrived meanwhile."""
 
     def __init__(self, parts: Parts) -> None:
         self._requests: queue.Queue[Future[None]] = queue.Queue()
@@ -107,7 +107,7 @@ class Batcher(Planted):
 
 
 class BusyWorker(Batcher):
-    """One thread computes what the clients wait for, while another sleeps between heartbeats."""
+    """A backend with one thread that computes what clients wait for, and one that sleeps and that nobody awaits."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
@@ -125,35 +125,35 @@ class BusyWorker(Batcher):
 
 
 class SlowStore(Planted):
-    """Spends nine tenths of an operation in its store."""
+    """A backend that spends nine tenths of an operation in its store."""
 
     def add(self, text: str, user_id: str) -> None:
-        begin = now_ns()
+        start_ns = now_ns()
         time.sleep(0.001)
-        begin = mark("embed", begin)
+        start_ns = mark("embed", start_ns)
         time.sleep(0.009)
-        mark("store", begin)
+        mark("store", start_ns)
 
 
 class QuickStore(Planted):
-    """Spends a tenth of an operation in its store, and says nothing of the rest."""
+    """A backend that spends a tenth of an operation in its store, and marks no other stage."""
 
     def add(self, text: str, user_id: str) -> None:
         time.sleep(0.009)
-        begin = now_ns()
+        start_ns = now_ns()
         time.sleep(0.001)
-        mark("store", begin)
+        mark("store", start_ns)
 
 
 class Sleepy(Planted):
-    """Waits for something outside: a network, a disk."""
+    """A backend that waits for something outside the process, such as a network or a disk."""
 
     def add(self, text: str, user_id: str) -> None:
         time.sleep(0.004)
 
 
 class Lockstep(Planted):
-    """Takes as long as the law of scalability says for the clients seen so far, a fifth of the work being serial."""
+    """A backend that scales by the Universal Scalability Law, with a fifth of its work serial."""
 
     def __init__(self, parts: Parts) -> None:
         self._clients: set[str] = set()

@@ -1,4 +1,4 @@
-"""Plans run for real: every way in which a run can end, what is kept of it, and that nothing is left behind."""
+"""Real runs of plans: every way in which a run can end, what is kept of it, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def runners():
 
 @pytest.fixture
 def run(plan_of, temporary):
-    """Runs a plan to its end; `during` sees each event. Whatever happens, no process and no folder may be left."""
+    """Run a plan to its end; `during` gets each event. No process and no folder may be left, however it ends."""
 
     def run(*scenarios, during=lambda session, event: None, timeout_s=MAX_S, **choice):
         session = Session(plan_of(*scenarios, **choice), timeout_s)
@@ -47,15 +47,15 @@ def only_record(events):
     return record
 
 
-def is_under_way(event):
-    """Whether a run has measured something but is not done."""
+def has_measured(event):
+    """Return whether an event says that operations of a run returned."""
     return isinstance(event, RunMessage) and isinstance(event.message, Tick) and event.message.operations > 0
 
 
 @pytest.mark.parametrize("scenario", ["quick", "lists"])
 @pytest.mark.parametrize("store", ["local", "edge"])
 @pytest.mark.parametrize(("backend", "strategy"), [("mem0", "shared"), ("agentmem", "pool")])
-def test_real_systems_keep_what_they_acknowledge(run, tiny_twin, scenario, store, backend, strategy):
+def test_real_systems_store_what_they_acknowledge(run, tiny_twin, scenario, store, backend, strategy):
     record = only_record(
         run(scenario, backends=(backend,), strategies=(strategy,), stores=(store,), model=str(tiny_twin))
     )
@@ -91,7 +91,7 @@ def test_repeats_are_measured_in_one_process(run):
     ]  # fmt: skip
 
 
-def test_an_open_loop_reports_what_was_asked_and_what_was_achieved(run):
+def test_an_open_loop_records_its_target_and_what_was_achieved(run):
     record = only_record(run(backends=("null",), target_operations_per_s=500.0, arrivals="constant"))
 
     assert (record.loop, record.target_operations_per_s, record.arrivals) == ("open", 500.0, "constant")
@@ -111,12 +111,12 @@ def test_an_open_loop_reports_what_was_asked_and_what_was_achieved(run):
         (
             "unreadable",
             "failed",
-            "the store is corrupted, it cannot be read back: RuntimeError: page 4 is torn and cannot be read",
+            "the store is corrupted and cannot be read back: RuntimeError: page 4 is torn and cannot be read",
             (30, None, None, None, None),
         ),
     ],
 )
-def test_what_a_faulty_backend_did_is_in_its_record(run, plugins, backend, status, error, figures):
+def test_the_record_states_what_a_faulty_backend_did(run, plugins, backend, status, error, figures):
     record = only_record(run(backends=(backend,)))
 
     assert (record.status, record.error) == (status, error)
@@ -126,7 +126,7 @@ def test_what_a_faulty_backend_did_is_in_its_record(run, plugins, backend, statu
     )
 
 
-def test_what_a_backend_prints_is_in_its_log(run, plugins, capfd):
+def test_the_log_has_what_a_backend_prints(run, plugins, capfd):
     events = run(backends=("prints",))
 
     log = events[0].log.read_bytes()
@@ -139,11 +139,11 @@ def test_what_a_backend_prints_is_in_its_log(run, plugins, capfd):
     [
         ("segfaults", "crashed", "the runner was killed by SIGSEGV; its log is {log}"),
         ("exits", "crashed", "the runner ended with exit code 7; its log is {log}"),
-        ("system-exit", "failed", "RuntimeError: a client was ended by SystemExit: the library has had enough"),
+        ("system-exit", "failed", "RuntimeError: SystemExit ended a client: the library has had enough"),
         ("late-import", "failed", "late-import: ModuleNotFoundError: No module named 'no_such_module_of_theirs'"),
     ],
 )
-def test_a_backend_that_brings_its_process_down_fails_its_run_only(run, plugins, backend, status, error):
+def test_a_backend_that_ends_its_process_fails_only_its_own_run(run, plugins, backend, status, error):
     events = run(backends=("null", backend, "qdrant"))
     log = next(event.log for event in events if isinstance(event, RunStarted) and event.index == 1)
 
@@ -153,7 +153,7 @@ def test_a_backend_that_brings_its_process_down_fails_its_run_only(run, plugins,
 
 
 def test_a_backend_that_is_broken_only_in_the_runner_says_why(run, plugins, monkeypatch, tmp_path):
-    """The console found the plugin, the runner does not."""
+    """The console finds the plugin, and the runner does not."""
     (plugins / "faulty_backends.py").rename(tmp_path / "away.py")
     try:
         record = only_record(run(backends=("slow",)))
@@ -164,30 +164,30 @@ def test_a_backend_that_is_broken_only_in_the_runner_says_why(run, plugins, monk
     assert "the plugin slow = faulty_backends:SLOW of faulty does not load: ModuleNotFoundError" in record.error
 
 
-def test_a_runner_that_is_killed_is_one_crashed_run_and_keeps_its_figures(run, plugins):
-    killed = []
+def test_a_runner_that_is_killed_is_a_crashed_run_with_figures(run, plugins):
+    acknowledged = []
 
     def kill(session, event):
-        if is_under_way(event) and event.index == 1 and not killed:
+        if has_measured(event) and event.index == 1 and not acknowledged:
             (runner,) = runners()
             runner.send_signal(signal.SIGKILL)
-            killed.append(event.measurement.acknowledged)
+            acknowledged.append(event.measurement.acknowledged)
 
-    found = records(run(backends=("null", "slow", "qdrant"), items=3000, during=kill))
+    ended = records(run(backends=("null", "slow", "qdrant"), items=3000, during=kill))
 
-    assert [record.status for record in found] == ["ok", "crashed", "ok"]
-    assert found[1].acknowledged >= killed[0] > 0
-    assert found[1].memories_per_s > 0
-    assert found[1].latency_p50_ms > 0
-    assert "the runner was killed by SIGKILL" in found[1].error
+    assert [record.status for record in ended] == ["ok", "crashed", "ok"]
+    assert ended[1].acknowledged >= acknowledged[0] > 0
+    assert ended[1].memories_per_s > 0
+    assert ended[1].latency_p50_ms > 0
+    assert "the runner was killed by SIGKILL" in ended[1].error
 
 
-def test_an_operation_that_hangs_ends_its_run_in_time_and_the_plan_goes_on(run, plugins):
-    found = records(run(backends=("hangs", "null"), timeout_s=1.5))
+def test_an_operation_that_hangs_times_out_and_the_plan_continues(run, plugins):
+    ended = records(run(backends=("hangs", "null"), timeout_s=1.5))
 
-    assert [record.status for record in found] == ["timeout", "ok"]
-    assert found[0].error == "no operation returned for 2 s while measuring; see --timeout"
-    assert (found[0].acknowledged, found[0].stored) == (5, None)
+    assert [record.status for record in ended] == ["timeout", "ok"]
+    assert ended[0].error == "no operation returned for 2 s while measuring; see --timeout"
+    assert (ended[0].acknowledged, ended[0].stored) == (5, None)
 
 
 def test_a_timeout_of_weeks_is_possible(run):
@@ -196,7 +196,7 @@ def test_a_timeout_of_weeks_is_possible(run):
 
 def test_stopping_keeps_what_was_measured_and_ends_the_plan(run, plugins):
     def stop(session, event):
-        if is_under_way(event):
+        if has_measured(event):
             session.stop()
 
     events = run("steady", backends=("slow", "null"), during=stop)
@@ -222,20 +222,20 @@ def test_stopping_before_the_start_runs_nothing(plan_of):
     session.stop()
 
 
-def test_skipping_goes_on_with_the_next_run(run, plugins):
+def test_skipping_continues_with_the_next_run(run, plugins):
     def skip(session, event):
-        if is_under_way(event) and event.index == 0:
+        if has_measured(event) and event.index == 0:
             session.skip()
 
-    found = records(run("steady", "quick", backends=("slow",), during=skip))
+    ended = records(run("steady", "quick", backends=("slow",), during=skip))
 
-    assert [record.status for record in found] == ["partial", "ok"]
-    assert (found[1].acknowledged, found[1].stored) == (30, 30)
+    assert [record.status for record in ended] == ["partial", "ok"]
+    assert (ended[1].acknowledged, ended[1].stored) == (30, 30)
 
 
-def test_giving_up_on_the_events_ends_the_runner(plan_of, plugins, temporary):
+def test_closing_the_events_ends_the_runner(plan_of, plugins, temporary):
     events = Session(plan_of("steady")).events()
-    assert next(event for event in events if is_under_way(event))
+    assert next(event for event in events if has_measured(event))
     events.close()
 
     assert runners() == []
@@ -245,13 +245,13 @@ def test_giving_up_on_the_events_ends_the_runner(plan_of, plugins, temporary):
 def test_a_runner_that_cannot_be_started_is_a_crashed_run(run, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    found = records(run(backends=("null",)))
+    ended = records(run(backends=("null",)))
 
-    assert [record.status for record in found] == ["crashed"]
-    assert found[0].error.startswith("the runner cannot be started: ")
+    assert [record.status for record in ended] == ["crashed"]
+    assert ended[0].error.startswith("the runner cannot be started: ")
 
 
-def test_old_logs_make_room(run, own_folders):
+def test_the_oldest_logs_are_deleted(run, own_folders):
     logs = own_folders / "state" / "membench-tui" / "log"
     logs.mkdir(parents=True)
     for number in range(250):
@@ -260,14 +260,14 @@ def test_old_logs_make_room(run, own_folders):
         os.utime(path, (number, number))
     run(backends=("null",))
 
-    kept = {path.name for path in logs.glob("old-*.log")}
-    assert "old-249.log" in kept
-    assert "old-0.log" not in kept
+    remaining = {path.name for path in logs.glob("old-*.log")}
+    assert "old-249.log" in remaining
+    assert "old-0.log" not in remaining
     assert len(list(logs.glob("*.log"))) <= 201
 
 
-def test_a_record_says_what_was_drawn(plan_of):
+def test_the_record_states_what_the_console_drew(plan_of):
     plan = plan_of("quick", backends=("null",))
     assert only_record(list(Session(plan).events())).drawn == "headless"
-    said = iter(["4/s", "quiet", "quiet"])
-    assert only_record(list(Session(plan, drawn=lambda: next(said)).events())).drawn == "4/s, then quiet"
+    drawn = iter(["4/s", "quiet", "quiet"])
+    assert only_record(list(Session(plan, drawn=lambda: next(drawn)).events())).drawn == "4/s, then quiet"

@@ -1,4 +1,4 @@
-"""History: what was kept is found, marked, opened, exported, deleted and brought back, by keyboard alone."""
+"""History: finding, marking, opening, exporting, deleting and restoring runs, by keyboard alone."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 from textual.widgets import Input
 from tui_script import NARROW, WIDE, Stage, contention, notes_of, text_of, until
 
-from membench.messages.run import Audit, Corpus, Finished, RepeatEnded, RunSpec, Started, Tick, Workload
+from membench.messages.run import Audit, Finished, RepeatEnded, Started, Tick
 from membench.results.history import History, history_path
 from membench.session.measurement import Measurement
+from membench.spec.run import RunSpec
 from membench.tui.common.dialogs import Export
 from membench.tui.common.table import RunTable
 from membench.tui.history.screen import HistoryScreen
@@ -25,15 +26,14 @@ NEWEST = datetime(2024, 11, 21, 14, 5).astimezone()
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 
-def keep_runs(count: int = 4) -> None:
-    """Keep runs of which the oldest, `run0`, waits for a mutex; each is faster than the one before."""
+def store_runs(count: int = 4) -> None:
+    """Store runs, each faster than the one before. The oldest, `run0`, waits for a mutex."""
     with History(create=True) as history:
         for number in range(count):
             strategy = STRATEGIES[number % len(STRATEGIES)]
-            workload = Workload(operation="add", corpus=Corpus(kind="turns"), clients=8, duration_s=2.0)
-            spec = RunSpec(run_id=f"run{number}", plan_id="plan", scenario="steady-add", workload=workload,
-                           backend="agentmem", strategy=strategy, strategy_options={}, store="local",
-                           model="BAAI/bge-small-en-v1.5")  # fmt: skip
+            spec = RunSpec(run_id=f"run{number}", plan_id="plan", scenario="steady-add", operation="add", clients=8,
+                           duration_s=2.0, backend="agentmem", strategy=strategy, strategy_options={}, store="local",
+                           model="BAAI/bge-small-en-v1.5", precision="fp32", embedder="model")  # fmt: skip
             record = measured(spec, 10 + number, waits=strategy == "mutex").record("ok")
             began = NEWEST - timedelta(minutes=count - number)
             history.add(msgspec.structs.replace(record, started_at=began.isoformat(timespec="milliseconds")), 5.0)
@@ -47,7 +47,7 @@ def measured(spec: RunSpec, items: int, waits: bool) -> Measurement:
             Tick(
                 repeat=0, elapsed_s=number / 10, duration_s=0.1, operations=items, items=items, errors={},
                 latency_ns=(50_000_000, 90_000_000), latency_counts=(items - 1, 1), cpu_percent_per_core=(96.0, 8.0),
-                rss_mb=500.0, client_items=(items, *(0,) * 7), client_longest_ns=(90_000_000,) * 8,
+                client_items=(items, *(0,) * 7), client_longest_ns=(90_000_000,) * 8,
                 contention=contention() if waits else contention(locks=(), lock_s=0.1),
             )
         )  # fmt: skip
@@ -63,12 +63,12 @@ async def to_history(pilot: Any, stage: Stage) -> RunTable:
 
 
 def shown(table: RunTable) -> list[str]:
-    return [run.spec.run_id for run in table.rows]
+    return [run.run_id for run in table.rows]
 
 
 @SIZES
 async def test_runs_are_listed_the_newest_first(stage: Stage, size: tuple[int, int]) -> None:
-    keep_runs()
+    store_runs()
     async with stage.app.run_test(size=size) as pilot:
         table = await to_history(pilot, stage)
         await until(pilot, lambda: shown(table) == ["run3", "run2", "run1", "run0"])
@@ -76,15 +76,15 @@ async def test_runs_are_listed_the_newest_first(stage: Stage, size: tuple[int, i
         assert "2024-11-21" in text and "mutex" in text and "lock-bound" in text and "4 runs" in text
 
 
-async def test_an_empty_history_says_what_to_press(stage: Stage) -> None:
+async def test_an_empty_history_names_the_keys_to_press(stage: Stage) -> None:
     async with stage.app.run_test(size=NARROW) as pilot:
         await to_history(pilot, stage)
-        await until(pilot, lambda: "No run is kept yet: 1 goes to Plan" in text_of(stage.app))
+        await until(pilot, lambda: "The history is empty. Press 1 for Plan" in text_of(stage.app))
         await pilot.press("enter", "space", "asterisk", "d", "e")
-        await until(pilot, lambda: "nothing to export" in notes_of(stage.app))
+        await until(pilot, lambda: "Nothing to export" in notes_of(stage.app))
 
 
-async def test_a_damaged_history_says_so(stage: Stage) -> None:
+async def test_a_damaged_history_displays_the_error(stage: Stage) -> None:
     history_path().parent.mkdir(parents=True)
     history_path().write_text("no database " * 100)
     async with stage.app.run_test(size=WIDE) as pilot:
@@ -92,61 +92,61 @@ async def test_a_damaged_history_says_so(stage: Stage) -> None:
         await until(pilot, lambda: "cannot be read" in text_of(stage.app))
 
 
-async def test_words_filter_as_they_are_typed(stage: Stage) -> None:
-    keep_runs()
+async def test_the_filter_applies_while_it_is_typed(stage: Stage) -> None:
+    store_runs()
     async with stage.app.run_test(size=WIDE) as pilot:
         table = await to_history(pilot, stage)
         await pilot.press("slash", *"ada")
         await until(pilot, lambda: shown(table) == ["run2"])
         await pilot.press("space", *"nothing")
-        await until(pilot, lambda: "No run has all these words" in text_of(stage.app))
+        await until(pilot, lambda: "No run contains all of these words" in text_of(stage.app))
         await pilot.press("escape")
         await until(pilot, lambda: len(shown(table)) == 4)
         assert table.has_focus
 
 
-async def test_marked_runs_open_in_results_as_if_just_run(stage: Stage) -> None:
-    keep_runs()
+async def test_marked_runs_open_in_results(stage: Stage) -> None:
+    store_runs()
     async with stage.app.run_test(size=WIDE) as pilot:
         await to_history(pilot, stage)
         await pilot.press("end", "space", "home", "space", "enter")
         await until(pilot, lambda: stage.app.current_mode == "results")
         results = stage.app.screen.query_one(RunTable)
-        await until(pilot, lambda: results.selected and results.selected.spec.run_id == "run3")
-        assert {run.spec.run_id for run in stage.app.finished} == {"run0", "run3"}
+        await until(pilot, lambda: results.selected and results.selected.run_id == "run3")
+        assert {run.run_id for run in stage.app.finished} == {"run0", "run3"}
         results.select("run0")
         results.post_message(RunTable.Selected())
         await until(pilot, lambda: "mutex.py:31" in text_of(stage.app))
         assert "lock-bound" in text_of(stage.app)
 
 
-async def test_a_run_that_is_opened_twice_is_there_once(stage: Stage) -> None:
-    keep_runs()
+async def test_a_run_that_is_opened_twice_is_listed_once(stage: Stage) -> None:
+    store_runs()
     async with stage.app.run_test(size=WIDE) as pilot:
         for _ in range(2):
             await to_history(pilot, stage)
             await pilot.press("home", "enter")
             await until(pilot, lambda: stage.app.current_mode == "results")
-        assert [run.spec.run_id for run in stage.app.finished] == ["run3"]
+        assert [run.run_id for run in stage.app.finished] == ["run3"]
 
 
-async def test_deleted_runs_come_back(stage: Stage) -> None:
-    keep_runs()
+async def test_undo_restores_deleted_runs(stage: Stage) -> None:
+    store_runs()
     async with stage.app.run_test(size=WIDE) as pilot:
         table = await to_history(pilot, stage)
         await pilot.press("home", "space", "space", "d")
         await until(pilot, lambda: shown(table) == ["run1", "run0"])
-        assert "Deleted 2 runs; u undoes" in notes_of(stage.app)
+        assert "Deleted 2 runs; u restores" in notes_of(stage.app)
         await pilot.press("d")
         await until(pilot, lambda: len(shown(table)) == 1)
         await pilot.press("u", "u")
         await until(pilot, lambda: shown(table) == ["run3", "run2", "run1", "run0"])
         await pilot.press("u")
-        await until(pilot, lambda: "Nothing has been deleted" in notes_of(stage.app))
+        await until(pilot, lambda: "Nothing to restore" in notes_of(stage.app))
 
 
-async def test_a_reference_keeps_its_star(stage: Stage) -> None:
-    keep_runs()
+async def test_a_reference_has_a_star(stage: Stage) -> None:
+    store_runs()
     async with stage.app.run_test(size=WIDE) as pilot:
         await to_history(pilot, stage)
         await pilot.press("end", "asterisk")
@@ -157,8 +157,8 @@ async def test_a_reference_keeps_its_star(stage: Stage) -> None:
         await until(pilot, lambda: "★" not in text_of(stage.app))
 
 
-async def test_marked_runs_are_exported_whole(stage: Stage, tmp_path: Path) -> None:
-    keep_runs()
+async def test_whole_records_of_marked_runs_are_exported(stage: Stage, tmp_path: Path) -> None:
+    store_runs()
     async with stage.app.run_test(size=WIDE) as pilot:
         await to_history(pilot, stage)
         await pilot.press("end", "space", "e")
@@ -172,7 +172,7 @@ async def test_marked_runs_are_exported_whole(stage: Stage, tmp_path: Path) -> N
     assert row["latency_hdr"]
 
 
-async def test_a_run_is_kept_when_it_ends(stage: Stage) -> None:
+async def test_a_run_is_stored_when_it_ends(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("enter")
         await until(pilot, lambda: stage.sessions)
@@ -182,10 +182,10 @@ async def test_a_run_is_kept_when_it_ends(stage: Stage) -> None:
         stage.session.over()
         await until(pilot, lambda: stage.app.finished and not stage.app.running)
         table = await to_history(pilot, stage)
-        await until(pilot, lambda: shown(table) == [stage.app.finished[0].spec.run_id])
+        await until(pilot, lambda: shown(table) == [stage.app.finished[0].run_id])
 
 
-async def test_a_run_that_cannot_be_kept_is_shown_all_the_same(stage: Stage) -> None:
+async def test_a_run_that_cannot_be_stored_is_displayed(stage: Stage) -> None:
     history_path().parent.mkdir(parents=True)
     history_path().write_text("no database " * 100)
     async with stage.app.run_test(size=WIDE) as pilot:
@@ -202,7 +202,7 @@ async def test_a_run_that_cannot_be_kept_is_shown_all_the_same(stage: Stage) -> 
 
 def test_history(stage: Stage, snap_compare: Callable[..., bool]) -> None:
     """History: two runs marked, one of them the reference."""
-    keep_runs(12)
+    store_runs(12)
 
     async def act(pilot: Any) -> None:
         await to_history(pilot, stage)

@@ -11,7 +11,8 @@ from textual.binding import Binding
 from textual.widgets import Input
 from tui_script import NARROW, WIDE, Stage, contention, notes_of, text_of, until
 
-from membench.plan.matrix import Choice, make_plan
+from membench.plan.matrix import make_plan
+from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
 from membench.tui.common.dialogs import Export, Help
 from membench.tui.common.keys import keys_of
@@ -23,7 +24,7 @@ SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 
 async def two_results(pilot: Any, stage: Stage) -> None:
-    """A plan of which two runs are over, the second the slower one, and Results open."""
+    """Finish two runs of a plan, the second being slower, and open Results."""
     await pilot.press("enter")
     await until(pilot, lambda: stage.sessions)
     for index, items in ((0, 240), (1, 120)):
@@ -38,7 +39,7 @@ async def two_results(pilot: Any, stage: Stage) -> None:
 
 
 async def pairs(pilot: Any, stage: Stage, lost: int = 0) -> None:
-    """A mutex that is waited for beside a strategy that is twice as fast, Results open; `lost` of the faster's."""
+    """Finish a mutex that clients wait for and a strategy that is twice as fast but may lose memories; open Results."""
     choice = Choice(scenarios=("steady-add",), backends=("agentmem",), strategies=("mutex", "adaptive"), clients=(8,))
     stage.app.run_plan(make_plan(choice, load_catalogue()))
     await until(pilot, lambda: stage.sessions)
@@ -56,8 +57,12 @@ async def pairs(pilot: Any, stage: Stage, lost: int = 0) -> None:
     await pilot.pause()
 
 
+def rates(table: RunTable) -> list[float | None]:
+    return [run.figures.memories_per_s for run in table.rows]
+
+
 def words_of(stage: Stage) -> str:
-    """What the place says, whatever the lines are that it is broken into."""
+    """Return the text of the screen without its line breaks."""
     return " ".join(text_of(stage.app).replace("█", " ").split())
 
 
@@ -76,14 +81,14 @@ async def test_results_sort_by_the_letter_of_a_column(stage: Stage, size: tuple[
         table = stage.app.screen.query_one(RunTable)
         await pilot.press("s")
         await until(pilot, lambda: isinstance(stage.app.screen, SortBy))
-        assert "[o]ps/s" in text_of(stage.app) and "[v]erdict" in text_of(stage.app)
-        await pilot.press("o")
-        assert [run.memories_per_s for run in table.rows] == [120.0, 60.0]
-        assert "ops/s▾" in text_of(stage.app)
+        assert "[m]emories/s" in text_of(stage.app) and "[v]erdict" in text_of(stage.app)
+        await pilot.press("m")
+        assert rates(table) == [120.0, 60.0]
+        assert "memories/s▾" in text_of(stage.app)
         await pilot.press("r")
-        assert [run.memories_per_s for run in table.rows] == [60.0, 120.0]
-        await pilot.press("s", "o")
-        assert [run.memories_per_s for run in table.rows] == [120.0, 60.0]
+        assert rates(table) == [60.0, 120.0]
+        await pilot.press("s", "m")
+        assert rates(table) == [120.0, 60.0]
 
 
 async def test_a_key_that_is_no_column_does_not_sort(stage: Stage) -> None:
@@ -102,7 +107,7 @@ async def test_no_letter_sorts_by_two_columns(stage: Stage) -> None:
     assert len(letters) == len(set(letters)) > 8
 
 
-async def test_the_best_of_those_with_the_same_to_do_has_a_star(stage: Stage) -> None:
+async def test_a_star_marks_the_fastest_of_comparable_runs(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage)
         rows = [line for line in text_of(stage.app).splitlines() if "steady-add" in line and "│" in line]
@@ -115,7 +120,7 @@ async def test_columns_that_do_not_fit_are_counted(stage: Stage) -> None:
         assert "more columns in a wider terminal" in text_of(stage.app)
 
 
-async def test_a_run_whose_audit_failed_is_struck_and_says_why(stage: Stage) -> None:
+async def test_a_run_that_failed_its_audit_is_struck_through_with_the_reason(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage, lost=3)
         struck = {
@@ -125,7 +130,7 @@ async def test_a_run_whose_audit_failed_is_struck_and_says_why(stage: Stage) -> 
             if segment.style and segment.style.strike
         }
         assert {"adaptive", "100", "200"} & struck == {"adaptive", "200"}
-        assert "3 memories" in text_of(stage.app) and "1 run lost or spoilt data" in words_of(stage)
+        assert "3 memories" in text_of(stage.app) and "1 run lost or corrupted data" in words_of(stage)
         await pilot.press("end")
         await until(pilot, lambda: "✗ 3 memories of 203 acknowledged lost" in text_of(stage.app))
 
@@ -136,10 +141,7 @@ async def test_the_headline_names_the_bottleneck_and_what_is_faster(stage: Stage
         await pairs(pilot, stage)
         seen = words_of(stage)
         assert stage.app.screen.query_one(RunTable).cursor == 0
-    assert (
-        "agentmem: mutex is lock-bound (80 % of client time waits at "
-        "membench_backends/embedding/strategies/mutex.py:31)" in seen
-    )
+    assert "agentmem: mutex is lock-bound (80 % of client time waits at mutex.py:31)" in seen
     assert "adaptive is 2.00x mutex" in seen
 
 
@@ -162,7 +164,7 @@ async def test_two_marked_runs_are_compared(stage: Stage, size: tuple[int, int])
         await until(pilot, lambda: "unclear: clients spend" in text_of(stage.app))
 
 
-async def test_one_marked_run_is_held_beside_the_selected_one(stage: Stage) -> None:
+async def test_one_marked_run_is_compared_with_the_selected_one(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage)
         await pilot.press("space")
@@ -171,7 +173,7 @@ async def test_one_marked_run_is_held_beside_the_selected_one(stage: Stage) -> N
         await until(pilot, lambda: "adaptive is 2.00x mutex" in text_of(stage.app).split("Throughput")[1])
 
 
-async def test_charts_without_marks_show_the_runs_with_the_same_to_do(stage: Stage) -> None:
+async def test_charts_without_marks_show_comparable_runs(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage)
         await pilot.press("c")
@@ -180,7 +182,7 @@ async def test_charts_without_marks_show_the_runs_with_the_same_to_do(stage: Sta
         await until(pilot, lambda: "Throughput" not in text_of(stage.app))
 
 
-async def test_a_wide_terminal_keeps_the_run_beside_the_charts(stage: Stage) -> None:
+async def test_a_wide_terminal_shows_the_run_next_to_the_charts(stage: Stage) -> None:
     async with stage.app.run_test(size=(200, 60)) as pilot:
         await pairs(pilot, stage)
         await pilot.press("c")
@@ -201,23 +203,23 @@ async def test_runs_are_copied_as_a_table(stage: Stage) -> None:
         assert "mutex" not in stage.app.clipboard and "adaptive" in stage.app.clipboard
 
 
-async def test_nothing_to_copy_says_so(stage: Stage) -> None:
+async def test_copying_nothing_shows_a_warning(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("3", "y")
-        await until(pilot, lambda: "nothing to copy" in notes_of(stage.app))
+        await until(pilot, lambda: "Nothing to copy" in notes_of(stage.app))
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("out.csv", "schema,run_id,"),
-        ("out.json", '"schema": 1'),
+        ("out.csv", "run_id,plan_id,"),
+        ("out.json", '"schema": 2'),
         ("out.md", "| scenario | backend |"),
         ("out-2.hgrm", "1/(1-Percentile)"),
         ("out.svg", "<svg"),
     ],
 )
-async def test_each_kind_of_file_is_written(stage: Stage, tmp_path: Path, name: str, content: str) -> None:
+async def test_export_writes_each_format(stage: Stage, tmp_path: Path, name: str, content: str) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage)
         await to_export(pilot, stage, tmp_path / name.replace("-2", ""))
@@ -225,7 +227,7 @@ async def test_each_kind_of_file_is_written(stage: Stage, tmp_path: Path, name: 
     assert content in (tmp_path / name).read_text()
 
 
-async def test_a_picture_shows_the_place_and_no_path_of_this_machine(stage: Stage, tmp_path: Path) -> None:
+async def test_an_svg_shows_the_place_and_no_path_of_this_machine(stage: Stage, tmp_path: Path) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage)
         await to_export(pilot, stage, tmp_path / "out.svg")
@@ -235,7 +237,7 @@ async def test_a_picture_shows_the_place_and_no_path_of_this_machine(stage: Stag
     assert not any(path in picture for path in (str(tmp_path), str(Path.home()), str(Path(__file__).parents[2])))
 
 
-async def test_the_kind_of_file_follows_the_arrow_keys(stage: Stage) -> None:
+async def test_arrow_keys_change_the_format(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage)
         await pilot.press("e", "down")
@@ -244,7 +246,7 @@ async def test_the_kind_of_file_follows_the_arrow_keys(stage: Stage) -> None:
         assert stage.app.screen.query_one(Input).value.endswith(".svg")
 
 
-async def test_an_extension_that_says_nothing_keeps_the_dialog(stage: Stage, tmp_path: Path) -> None:
+async def test_an_unknown_extension_keeps_the_dialog_open(stage: Stage, tmp_path: Path) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage)
         await to_export(pilot, stage, tmp_path / "out.xlsx")
@@ -269,7 +271,7 @@ async def test_every_key_of_the_place_can_be_remapped(stage: Stage) -> None:
     assert all(binding.id and binding.id.startswith("results.") for binding in bindings)
 
 
-async def test_export_writes_a_csv_and_says_where(stage: Stage, tmp_path: Path) -> None:
+async def test_export_writes_a_csv_and_names_its_path(stage: Stage, tmp_path: Path) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await two_results(pilot, stage)
         await to_export(pilot, stage, tmp_path / "out.csv")
@@ -281,7 +283,7 @@ async def test_export_writes_a_csv_and_says_where(stage: Stage, tmp_path: Path) 
     assert {row["weights"] for row in rows} == {"twin"}
 
 
-async def test_a_path_that_cannot_be_written_keeps_the_dialog(stage: Stage, tmp_path: Path) -> None:
+async def test_a_path_that_cannot_be_written_keeps_the_dialog_open(stage: Stage, tmp_path: Path) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await two_results(pilot, stage)
         await to_export(pilot, stage, tmp_path / "no-such-folder" / "out.csv")
@@ -289,7 +291,7 @@ async def test_a_path_that_cannot_be_written_keeps_the_dialog(stage: Stage, tmp_
         assert "there is no folder" in " ".join(text_of(stage.app).split())
 
 
-async def test_an_existing_file_is_replaced_only_when_told_twice(stage: Stage, tmp_path: Path) -> None:
+async def test_an_existing_file_is_replaced_only_after_a_second_enter(stage: Stage, tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     path.write_text("mine")
     async with stage.app.run_test(size=WIDE) as pilot:
@@ -300,10 +302,10 @@ async def test_an_existing_file_is_replaced_only_when_told_twice(stage: Stage, t
         await until(pilot, lambda: path.read_text() != "mine")
 
 
-async def test_export_with_nothing_to_export_says_so(stage: Stage) -> None:
+async def test_exporting_nothing_shows_a_warning(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("3", "e")
-        await until(pilot, lambda: "nothing to export" in notes_of(stage.app))
+        await until(pilot, lambda: "Nothing to export" in notes_of(stage.app))
 
 
 @pytest.mark.parametrize("place", ["1", "2", "3"])
@@ -328,6 +330,6 @@ async def test_the_palette_offers_every_action_of_the_place(stage: Stage) -> Non
         await pilot.pause()
         offered = {command.help for command in stage.app.get_system_commands(stage.app.screen)}
         keys = keys_of(stage.app, stage.app.screen)
-        assert {key.does for key in keys if key.action != "command_palette"} <= offered
+        assert {key.description for key in keys if key.action != "command_palette"} <= offered
         await stage.app.run_key(next(key for key in keys if key.action == "freeze"))
         assert stage.app.screen.has_class("frozen")

@@ -1,4 +1,4 @@
-"""Pictures of the places, looked at once and compared ever since."""
+"""Screenshots of the places, compared with approved ones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from tui_script import NARROW, WIDE, Stage, contention, lock_use, text_of, until
 
-import membench.tui.common.engine
-from membench.plan.matrix import Choice, make_plan
+import membench.session.measurement
+from membench.plan.matrix import make_plan
+from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
 
 Compare = Callable[..., bool]
@@ -18,7 +19,7 @@ FREE = contention(locks=(lock_use("membench_backends/systems/agentmem.py:124", 0
 
 
 def mid_plan(stage: Stage) -> Callable[[Any], Any]:
-    """One run over, one measuring, the others waiting."""
+    """Return the steps to a plan with one finished run, one in progress and the others waiting."""
 
     async def act(pilot: Any) -> None:
         await pilot.press("enter")
@@ -31,7 +32,7 @@ def mid_plan(stage: Stage) -> Callable[[Any], Any]:
         session.begin(1)
         for number in range(1, 16):
             session.tick(number, 8 + number % 4, 100.0 + 9 * number, contention() if number % 5 == 0 else None)
-        await until(pilot, lambda: stage.app.snapshot and len(stage.app.snapshot.runs[1].course.points) == 15)
+        await until(pilot, lambda: stage.app.snapshot and stage.app.snapshot.runs[1].measured_s > 1.45)
         await until(pilot, lambda: stage.app.screen.query_one("#runs").cursor == 1)
 
     return act
@@ -61,7 +62,7 @@ class TestPlaces:
 
     @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
     def test_plan_presets(self, stage: Stage, snap_compare: Compare, size: tuple[int, int]) -> None:
-        """Plan: the questions that can be asked, with what the second one runs."""
+        """Plan: the presets, with the runs of the second."""
 
         async def act(pilot: Any) -> None:
             await until(pilot, lambda: "runs it" in text_of(stage.app))
@@ -73,13 +74,13 @@ class TestPlaces:
     def test_live(
         self, stage: Stage, snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Live: charts of the second run, the first as a grey line behind it, and the limit as a dashed one."""
-        monkeypatch.setattr(membench.tui.common.engine, "limit_for", lambda spec: SimpleNamespace(memories_per_s=180.0))
+        """Live: the second run, the first as a grey line, the limit as a dashed line."""
+        monkeypatch.setattr(membench.session.measurement, "limit_for", lambda spec: SimpleNamespace(texts_per_s=180.0))
         assert snap_compare(stage.app, terminal_size=size, run_before=mid_plan(stage))
 
     @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
     def test_live_over(self, stage: Stage, snap_compare: Compare, size: tuple[int, int]) -> None:
-        """Live: the verdict of the run that was waited for."""
+        """Live: the verdict of a finished run."""
 
         async def act(pilot: Any) -> None:
             await mid_plan(stage)(pilot)
@@ -92,7 +93,7 @@ class TestPlaces:
 
     @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
     def test_results(self, stage: Stage, snap_compare: Compare, size: tuple[int, int]) -> None:
-        """Results: a run that waits for a mutex, one that does not, and one that crashed; two are compared."""
+        """Results: a comparison of a run that waits for a mutex with one that does not; another one crashed."""
 
         async def act(pilot: Any) -> None:
             await compared(pilot, stage)
@@ -100,7 +101,7 @@ class TestPlaces:
         assert snap_compare(stage.app, terminal_size=size, run_before=act)
 
     def test_results_scaling(self, stage: Stage, snap_compare: Compare) -> None:
-        """Results: throughput over six numbers of clients with the fitted curve, and their latencies."""
+        """Results: throughput by six numbers of clients with the fitted curve, and latencies."""
 
         async def act(pilot: Any) -> None:
             await scaled(pilot, stage)
@@ -109,7 +110,7 @@ class TestPlaces:
 
 
 async def compared(pilot: Any, stage: Stage) -> None:
-    """Three runs are over, the slower two are marked."""
+    """Finish three runs, and mark the first two."""
     choice = Choice(
         scenarios=("steady-add",), backends=("agentmem",), strategies=("mutex", "adaptive", "shared"), clients=(8,)
     )
@@ -131,7 +132,7 @@ async def compared(pilot: Any, stage: Stage) -> None:
 
 
 async def scaled(pilot: Any, stage: Stage) -> None:
-    """One system was measured with six numbers of clients."""
+    """Finish runs of one system with six numbers of clients."""
     counts = (1, 2, 4, 8, 16, 32)
     choice = Choice(scenarios=("steady-add",), backends=("agentmem",), strategies=("shared",), clients=counts)
     stage.app.run_plan(make_plan(choice, load_catalogue()))
@@ -150,7 +151,7 @@ async def scaled(pilot: Any, stage: Stage) -> None:
 
 
 async def to_results(pilot: Any, stage: Stage, runs: int) -> None:
-    """The plan is over and Results open."""
+    """End the plan and open Results."""
     stage.session.over()
     await until(pilot, lambda: len(stage.app.finished) == runs and not stage.app.running)
     stage.app.clear_notifications()

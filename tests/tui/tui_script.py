@@ -1,4 +1,4 @@
-"""A dashboard over a session that does what the test says, when it says so."""
+"""A dashboard whose session follows the script of a test."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from membench.messages.encoding import Message
 from membench.messages.run import (
     Audit,
     Auditing,
+    Component,
     Contention,
     Finished,
     Loading,
     LockUse,
-    Message,
     RepeatEnded,
     Started,
     Tick,
@@ -30,40 +31,59 @@ from membench.tui.app import Dashboard
 
 WIDE, NARROW = (120, 36), (80, 24)
 EVERY_TICK = 1e9
-"""Redraws a second."""
+"""A redraw rate, in frames per second, at which no tick waits for its frame."""
 
 
-def lock_use(site: str, wait_s: float, hold_s: float, longest_ms: float) -> LockUse:
-    """A lock that was taken 100 times, and waited for half of them if at all."""
-    return LockUse(site, "self._lock", 100, 50 if wait_s else 0, wait_s, hold_s, longest_ms, 7 if wait_s else 0)
+def lock_use(
+    site: str, wait_s: float, hold_s: float, longest_ms: float, component: Component | None = None
+) -> LockUse:
+    """Return the use of a lock that was acquired 100 times; if clients waited, then for half of them."""
+    contended, longest_queue = (50, 7) if wait_s else (0, 0)
+    return LockUse(site, "self._lock", 100, contended, wait_s, hold_s, longest_ms, longest_queue, component)
 
 
 MUTEX_LOCKS = (
-    lock_use("membench_backends/embedding/strategies/mutex.py:31", 6.4, 0.96, 312.0),
+    lock_use("membench_backends/embedding/strategies/mutex.py:31", 6.4, 0.96, 312.0, "strategy"),
     lock_use("a/package/whose/modules/lie/deep/within/its/folders/storage.py:15", 0.16, 0.02, 1.5),
-    lock_use("membench_backends/stores/qdrant_local.py:42", 0.0, 0.03, 0.0),
+    lock_use("membench_backends/stores/qdrant_local.py:42", 0.0, 0.03, 0.0, "store"),
 )
 
 
 def contention(locks: Sequence[LockUse] = MUTEX_LOCKS, lock_s: float = 6.56, **changes: Any) -> Contention:
-    """What eight clients did in a second: by default they waited for a mutex."""
+    """Return the readings of one second of eight clients, which by default wait for a mutex."""
     time = TimeSplit(wall_s=8.0, cpu_s=0.8, runqueue_s=0.4, lock_s=lock_s, result_s=0.0, idle_s=0.0, switches=100)
-    known: dict[str, Any] = {
+    readings: dict[str, Any] = {
         "time": time,
         "locks": tuple(locks),
         "timers": (),
         "stage_ms": {"embed": (60.0, 300.0), "store": (2.0, 5.0)},
         "gauges": {"queue_depth": (3.0, 8.0), "batch_size": (4.0, 6.0)},
-        "gil_busy": 0.1,
-        "cores_used": 1.04,
-        "client_load": 1.1,
-        "worker_load": 0.0,
+        "readings": {"gil_busy": 0.1, "cores_used": 1.04, "client_load": 1.1, "worker_load": 0.0},
     }
-    return Contention(**(known | changes))
+    return Contention(**(readings | changes))
+
+
+def tick(number: int, items: int = 12, latency_ms: float = 70.0, contention: Contention | None = None) -> Tick:
+    """Return the tick that ends at `number` tenths of a second: two clients, one of whose operations was slow."""
+    slow_ns = int(latency_ms * 4e6)
+    return Tick(
+        repeat=0,
+        elapsed_s=number / 10,
+        duration_s=0.1,
+        operations=items,
+        items=items,
+        errors={},
+        latency_ns=(int(latency_ms * 1e6), slow_ns),
+        latency_counts=(items - 1, 1),
+        cpu_percent_per_core=(96.0, 8.0 + number % 3),
+        client_items=(items // 2, items - items // 2),
+        client_longest_ns=(slow_ns // 2, slow_ns),
+        contention=contention,
+    )
 
 
 class ScriptedSession:
-    """Does what the test puts in; `stop` and `skip` end the run under way, as the real one does."""
+    """A session that emits the events that a test puts in; `stop` and `skip` end the run, as in a real session."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -91,7 +111,7 @@ class ScriptedSession:
 
         self._script.put(step)
 
-    def say(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         def step() -> Event:
             self._measurement.feed(message)
             return RunMessage(self._index, message, self._measurement)
@@ -99,49 +119,30 @@ class ScriptedSession:
         self._script.put(step)
 
     def begin(self, index: int) -> None:
-        """Everything up to the first tick."""
+        """Emit everything that precedes the first tick of a run."""
         self.start(index)
-        self.say(Loading(stage="loading BAAI/bge-small-en-v1.5"))
-        self.say(Started(weights="twin", threads=2, dimensions=384, environment={"cpu": "Test CPU", "cores": "2",
+        self.send(Loading(stage="loading BAAI/bge-small-en-v1.5"))
+        self.send(Started(weights="twin", threads=2, dimensions=384, environment={"cpu": "Test CPU", "cores": "2",
                                                                                  "python": "3.12.0"}))  # fmt: skip
-        self.say(WarmingUp(items=20))
+        self.send(WarmingUp(items=20))
 
-    def tick(
-        self, number: int, items: int = 12, latency_ms: float = 70.0, contention: Contention | None = None
-    ) -> None:
-        """The tick that ends at `number` tenths of a second."""
-        slow = int(latency_ms * 4e6)
-        self.say(
-            Tick(
-                repeat=0,
-                elapsed_s=number / 10,
-                duration_s=0.1,
-                operations=items,
-                items=items,
-                errors={},
-                latency_ns=(int(latency_ms * 1e6), slow),
-                latency_counts=(items - 1, 1),
-                cpu_percent_per_core=(96.0, 8.0 + number % 3),
-                rss_mb=500.0,
-                client_items=(items // 2, items - items // 2),
-                client_longest_ns=(slow // 2, slow),
-                contention=contention,
-            )
-        )
+    def tick(self, number: int, *arguments: Any, **changes: Any) -> None:
+        """Emit the tick that ends at `number` tenths of a second."""
+        self.send(tick(number, *arguments, **changes))
 
     def finish(self, items: int = 240, wall_s: float = 2.0, lost: int = 0) -> None:
-        """The end of a run that went well, or of which the store has lost something."""
+        """Emit the end of a run that went well, or whose store has lost memories."""
         acknowledged, problem = items + lost, f"{lost} memories of {items + lost} acknowledged lost" if lost else None
-        self.say(RepeatEnded(repeat=0, wall_s=wall_s, operations=items, items=items))
-        self.say(Auditing())
-        self.say(Finished(Audit(acknowledged=acknowledged, stored=items, lost=lost, duplicated=0, corrupted=0)))
+        self.send(RepeatEnded(repeat=0, wall_s=wall_s, operations=items, items=items))
+        self.send(Auditing())
+        self.send(Finished(Audit(acknowledged=acknowledged, stored=items, lost=lost, duplicated=0, corrupted=0)))
         self.end("failed" if lost else "ok", problem)
 
     def end(self, status: Any, error: str | None = None) -> None:
         self._script.put(lambda: RunEnded(self._index, self._measurement.record(status, error)))
 
     def over(self, problem: Exception | None = None) -> None:
-        """The plan ends: in order, or because the engine itself fails."""
+        """End the plan: in order, or because the engine itself fails."""
 
         def fail() -> Event:
             assert problem is not None
@@ -151,7 +152,7 @@ class ScriptedSession:
 
 
 class Stage:
-    """The dashboard under test and the sessions it made."""
+    """The dashboard under test, and its sessions."""
 
     def __init__(self, **arguments: Any) -> None:
         self.sessions: list[ScriptedSession] = []
@@ -168,7 +169,7 @@ class Stage:
 
 
 async def until(pilot: Any, condition: Callable[[], object], tries: int = 1500) -> None:
-    """Let the app work until something is so; a test that waits in vain fails."""
+    """Let the app run until a condition holds; the test fails if it never does."""
     for _ in range(tries):
         if condition():
             await pilot.pause()
@@ -178,12 +179,12 @@ async def until(pilot: Any, condition: Callable[[], object], tries: int = 1500) 
 
 
 def text_of(app: Dashboard) -> str:
-    """What is on the screen, as lines of text."""
+    """Return the lines of the screen."""
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
 def unseen(app: Dashboard) -> list[str]:
-    """Words on the screen that have the colour of what is behind them."""
+    """Return the texts on the screen that have the colour of their background."""
     return [
         segment.text.strip()
         for strip in app.screen._compositor.render_strips()
@@ -193,5 +194,5 @@ def unseen(app: Dashboard) -> list[str]:
 
 
 def notes_of(app: Dashboard) -> str:
-    """What the notifications on the screen say."""
+    """Return the texts of the notifications on the screen."""
     return "\n".join(f"{note.title}: {note.message}" for note in app._notifications)

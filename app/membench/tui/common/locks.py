@@ -82,7 +82,7 @@ def draw(locks: Sequence[LockRow], width: int, height: int) -> list[Text]:
     """Return titles and rows. The titles state how many locks there are where not all fit."""
     has_note = not _any_wait(locks) and height > LEAST_ROWS
     shown = locks[: max(height - 1 - has_note, 1)]
-    title = "created at" if len(shown) == len(locks) else f"created at, {len(shown)} of {len(locks)}"
+    title = "site" if len(shown) == len(locks) else f"site, {len(shown)} of {len(locks)}"
     cells = [(title, *_titles(width)), *((_site(row, width), *_figures(row, width)) for row in shown)]
     widths = [max(map(len, column)) for column in zip(*(row[1:] for row in cells), strict=True)]
     site_width = width - sum(widths) - 2 * len(widths)

@@ -137,7 +137,7 @@ class HistoryScreen(Place):
         """Restore the runs that were deleted last."""
         restored: list[int] = []
         if self._change(lambda history: restored.append(history.undo())):
-            self.notify(f"Restored {plural(restored[0], 'run')}" if restored[0] else "There is nothing to restore")
+            self.notify(f"Restored {plural(restored[0], 'run')}" if restored[0] else "Nothing to restore")
 
     def _targets(self) -> list[str]:
         """Return the IDs of the marked runs, the newest first, or else of the selected run."""

@@ -151,7 +151,7 @@ class ResultsScreen(Place):
 
         records = self.chosen_records()
         if not records:
-            self.notify("There is nothing to copy: no run has finished yet.", severity="warning")
+            self.notify("Nothing to copy: no run has finished.", severity="warning")
             return
         self.app.copy_to_clipboard(to_markdown(records).decode())
         self.notify(f"{plural(len(records), 'run')} copied as a Markdown table", timeout=4)

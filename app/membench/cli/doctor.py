@@ -6,6 +6,7 @@ import click
 
 from membench.cli.console import Exit
 from membench.cli.tables import plain_table, print_table
+from membench.machine.doctor import examine
 
 
 @click.command()
@@ -14,8 +15,6 @@ def doctor() -> int:
 
     An exclamation mark precedes each finding that can distort one.
     """
-    from membench.machine.doctor import examine
-
     table = plain_table("", "check", "finding", "what to do")
     for finding in examine():
         table.add_row("!" if finding.advice else "✓", finding.what, finding.found, finding.advice)

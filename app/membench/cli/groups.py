@@ -8,7 +8,11 @@ from membench.units import suggest
 
 
 class SuggestingGroup(click.Group):
-    """A group that suggests the nearest command for a misspelled one."""
+    """A group that suggests the nearest command for a misspelled one, and lists commands in the order of their use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order in which they were added."""
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -9,6 +9,8 @@ import click
 from membench.cli.console import Exit, print_result
 from membench.cli.options import scenarios_option
 from membench.cli.tables import plain_table, print_table
+from membench.plan.inventory import inventory
+from membench.plan.scenarios import CatalogueError, load_catalogue
 
 
 @click.command(name="list")
@@ -18,9 +20,6 @@ def list_(scenarios: Path | None) -> int:
 
     Shows what is missing on this machine, and how to get it.
     """
-    from membench.plan.inventory import inventory
-    from membench.plan.scenarios import CatalogueError, load_catalogue
-
     try:
         catalogue = load_catalogue(scenarios)
     except CatalogueError as error:

@@ -17,8 +17,9 @@ from membench.cli.limit import limit
 from membench.cli.list import list_
 from membench.cli.models import models
 from membench.cli.options import scenarios_option
-from membench.cli.run import run
+from membench.cli.run import run, run_choice
 from membench.cli.show import show
+from membench.plan.options import Choice
 from membench.settings import DEFAULT_FPS, FPS_LEAST, FPS_MOST, THEME_NAMES
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -50,12 +51,12 @@ def run_command(open_dashboard: OpenDashboard) -> int:
 
 @click.group(cls=SuggestingGroup, invoke_without_command=True, context_settings=CONTEXT_SETTINGS)
 @scenarios_option
-@click.option("--theme", type=click.Choice(THEME_NAMES), help="Colours of the dashboard.  [default: dark]")
-@click.option("--fps", type=click.FloatRange(FPS_LEAST, FPS_MOST), metavar="NUMBER",
-              help=f"Maximum redraws per second during a run.  [default: {DEFAULT_FPS:g}]")  # fmt: skip
+@click.option("--theme", type=click.Choice(THEME_NAMES), show_default="dark", help="Colours of the dashboard.")
+@click.option("--fps", type=click.FloatRange(FPS_LEAST, FPS_MOST), metavar="NUMBER", show_default=f"{DEFAULT_FPS:g}",
+              help="Maximum redraws per second during a run.")  # fmt: skip
 @click.option("--quiet", is_flag=True, default=None, help="Draw only the elapsed time during a run.")
-@click.option("--ascii/--no-ascii", default=None,
-              help="Draw with ASCII characters only.  [default: where the terminal has no UTF-8]")  # fmt: skip
+@click.option("--ascii/--no-ascii", default=None, show_default="where the terminal has no UTF-8",
+              help="Draw with ASCII characters only.")  # fmt: skip
 @click.version_option(package_name="membench-tui", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context, /, scenarios: Path | None, **settings: Any) -> int | None:
@@ -69,9 +70,6 @@ def cli(context: click.Context, /, scenarios: Path | None, **settings: Any) -> i
     if at_terminal():
         open_dashboard: OpenDashboard = context.obj
         return open_dashboard(scenarios, **settings)
-    from membench.cli.run import run_choice
-    from membench.plan.options import Choice
-
     return run_choice(Choice(), scenarios)
 
 

@@ -9,7 +9,12 @@ import click
 from membench.cli.console import Exit, print_result
 from membench.cli.groups import SuggestingGroup
 from membench.cli.options import declared_option
+from membench.cli.process import wait_for_result
+from membench.cli.progress import model_progress
 from membench.cli.tables import plain_table, print_table
+from membench.messages.preparation import Prepared
+from membench.plan.inventory import model_rows
+from membench.session.process import MeasuredProcess
 
 
 @click.group(invoke_without_command=True, cls=SuggestingGroup)
@@ -20,8 +25,6 @@ def models(context: click.Context) -> int:
     The commands build or download weights.
     """
     if context.invoked_subcommand is None:
-        from membench.plan.inventory import model_rows
-
         table = plain_table("model", "weights", "where")
         for row in model_rows():
             table.add_row(*row)
@@ -50,11 +53,6 @@ def pull(model: str) -> int:
 
 
 def _prepare(action: Literal["twin", "pull"], model: str) -> int:
-    from membench.cli.process import wait_for_result
-    from membench.cli.progress import model_progress
-    from membench.messages.preparation import Prepared
-    from membench.session.process import MeasuredProcess
-
     process = MeasuredProcess("membench.runner.models", f"models-{action}", arguments=(action, model))
     with model_progress(model) as show:
         prepared = wait_for_result(process, Prepared, show)

@@ -11,7 +11,10 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
+from membench.analysis.facts import Fact
 from membench.plan.options import run_options
+from membench.report.exports import ResultFiles
+from membench.report.wording import COMMAND_LINE
 from membench.units import parse_duration
 from membench_backends.options import OptionField, option_text
 
@@ -129,8 +132,6 @@ def takes_files(command: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(command)
     def with_files(**values: Any) -> int:
-        from membench.report.exports import ResultFiles
-
         paths = {kind: values.pop(kind) for kind in _FILES}
         return command(files=ResultFiles(**paths) if any(paths.values()) else None, **values)
 
@@ -181,9 +182,6 @@ def _bounds(field: OptionField) -> str:
 
 def _out_of_bounds(flag: str, value: str, allowed: str) -> click.UsageError:
     """Return the error of a value that is not allowed, in the words of a plan's errors."""
-    from membench.analysis.facts import Fact
-    from membench.report.wording import COMMAND_LINE
-
     return click.UsageError(
         COMMAND_LINE.fact(Fact("out_of_bounds", {"flag": flag, "value": value, "allowed": allowed}))
     )

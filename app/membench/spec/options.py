@@ -33,7 +33,12 @@ ModelName = Annotated[str, _option("--model", "A FastEmbed model, or a folder wi
 ModelPrecision = Annotated[Precision, _option("--precision", "Arithmetic of the model.")]
 EmbedderName = Annotated[Embedder, _option("--embedder", "Source of vectors: the model, or a table at no cost.")]
 CorpusName = Annotated[
-    str, _option("--corpus", "Your texts: .txt (one per line), .jsonl (field `text`) or .csv.", metavar="FILE")
+    str,
+    _option(
+        "--corpus",
+        "Texts: `turns`, `benchmark`, or your file: .txt (one per line), .jsonl (field `text`) or .csv.",
+        metavar="NAME|FILE",
+    ),
 ]
 CorpusColumn = Annotated[str, _option("--corpus-column", "The column of a .csv corpus.", metavar="NAME")]
 DurationS = Annotated[float, _option("--duration", "Stop after this time, such as 5s.", unit="s", gt=0)]

@@ -1,0 +1,168 @@
+"""Reading files, and writing them atomically: a reader finds the old content or the new, never a part."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+
+class FileError(Exception):
+    """A file that cannot be read or written. The message is one line: the file and the reason."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Name the file and the reason."""
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class MissingFileError(FileError):
+    """A file that does not exist."""
+
+
+@contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a UTF-8 file is read into a `FileError`.
+
+    Raises:
+        MissingFileError: The file does not exist.
+        FileError: The file cannot be read, or is not UTF-8.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MissingFileError(path, f"cannot be read: {_reason(error)}") from error
+    except OSError as error:
+        raise FileError(path, f"cannot be read: {_reason(error)}") from error
+    except UnicodeDecodeError as error:
+        raise FileError(path, f"is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file, with or without a byte order mark.
+
+    Raises:
+        MissingFileError: The file does not exist.
+        FileError: The file cannot be read, is not UTF-8, or is not valid TOML.
+    """
+    with read_errors(path):
+        text = path.read_text(encoding="utf-8-sig")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FileError(path, f"is not valid TOML: {error}") from error
+
+
+def write_atomically(path: Path, content: bytes, *, make_folder: bool = False) -> None:
+    """Replace the content of a file in one step.
+
+    The file keeps its permissions; a new file gets those that the umask allows. A symbolic link is followed. A device,
+    a pipe, and the file that standard output goes to cannot be replaced, so they are written to.
+
+    Args:
+        path: The file.
+        content: The whole content.
+        make_folder: Create the folder of the file if it does not exist.
+
+    Raises:
+        FileError: The file cannot be written; its old content is still there.
+    """
+    try:
+        if is_stream(path):
+            _write_to_stream(path, content)
+            return
+        target = _target(path)
+        if make_folder:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, content)
+    except OSError as error:
+        raise FileError(path, f"cannot be written: {_reason(error)}") from error
+
+
+def check_writable(path: Path) -> None:
+    """Check, before a long measurement, that `write_atomically` can write the file afterwards.
+
+    Raises:
+        FileError: The file cannot be written.
+    """
+    try:
+        if is_stream(path):
+            return
+        if path.is_dir():
+            raise FileError(path, "is a folder; name a file in it")
+        target = _target(path)
+        if not target.parent.is_dir():
+            raise FileError(path, f"there is no folder {target.parent}; create it first")
+        if target.exists() and not os.access(target, os.W_OK):
+            raise FileError(path, "is read-only; choose another file")
+        with suppress(FileNotFoundError):
+            target.lstat()  # a name can be too long
+        temporary, descriptor = _open_temporary(target)
+        os.close(descriptor)
+        temporary.unlink()
+    except OSError as error:
+        raise FileError(path, f"cannot be written: {_reason(error)}") from error
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path is a device, a pipe, or the file that our own output goes to."""
+    return path.exists() and not path.is_dir() and (not path.is_file() or _own_descriptor(path) is not None)
+
+
+def is_own_stdout(path: Path) -> bool:
+    """Return whether a path leads to the standard output of this process."""
+    return path.exists() and _own_descriptor(path) == 1
+
+
+def _replace(target: Path, content: bytes) -> None:
+    temporary, descriptor = _open_temporary(target)
+    try:
+        with open(descriptor, "wb") as file:
+            if target.exists():
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _open_temporary(target: Path) -> tuple[Path, int]:
+    """Create a hidden file next to the target; `tempfile` would ignore the umask and make it private."""
+    temporary = target.with_name(f".membench-{secrets.token_hex(8)}")
+    return temporary, os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
+def _target(path: Path) -> Path:
+    """Return the file that a symbolic link leads to, or the path itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """Return the descriptor of our standard output or standard error if a path such as /dev/stdout leads to it."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with suppress(OSError, ValueError, AttributeError):
+            if stream and os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+                return stream.fileno()
+    return None
+
+
+def _write_to_stream(path: Path, content: bytes) -> None:
+    """Write after the output so far: opening the path again would start at the beginning of the file."""
+    descriptor = _own_descriptor(path)
+    with open(path if descriptor is None else descriptor, "wb", closefd=descriptor is None) as file:
+        file.write(content)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

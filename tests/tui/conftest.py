@@ -1,4 +1,4 @@
-"""The dashboard as the tests of the terminal get it."""
+"""Fixtures of the dashboard's tests."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from membench_backends.embedding.models.cache import WeightsOnDisk
 
 @pytest.fixture(autouse=True)
 def prompt_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pilot that goes on as soon as the app has nothing left to do, and not before.
+    """Let the pilot continue as soon as the app has nothing left to do, and not before.
 
-    Textual's own waits until the process takes next to no processor time, a second at most: on a busy machine that is
-    both too long and, for a slow step, too short. A notification stays until the test has read it.
+    Textual's pilot waits until the process uses almost no processor time, for at most a second. On a busy machine that
+    is too long, and for a slow step too short. Notifications stay until the test has read them.
     """
     monkeypatch.setattr(membench.tui.app.Dashboard, "NOTIFICATION_TIMEOUT", 600.0)
     for module in (textual.app, textual.pilot):
-        monkeypatch.setattr(module, "wait_for_idle", nothing_left_to_do)
+        monkeypatch.setattr(module, "wait_for_idle", wait_until_idle)
 
 
-async def nothing_left_to_do(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
-    """Wait until the event loop has nothing to run now, and the screen nothing to draw."""
+async def wait_until_idle(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
+    """Wait until the event loop has no ready callbacks and the screen nothing to repaint."""
     loop = asyncio.get_running_loop()
     app = textual.app.active_app.get()
     while True:
@@ -45,7 +45,7 @@ async def nothing_left_to_do(min_sleep: float = 0.0, max_sleep: float = 0.0) -> 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """A dashboard that looks the same on every machine and draws at once."""
+    """Yield a dashboard that looks the same on every machine and redraws with every tick."""
     twin = WeightsOnDisk("twin", None, True, "speed twin, cached")
     for module in (membench.tui.app, membench.tui.plan.summary):
         monkeypatch.setattr(module, "weights_on_disk", lambda model: twin)

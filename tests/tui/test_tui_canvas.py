@@ -1,4 +1,4 @@
-"""The widget that charts are drawn on: what it draws anew, and when."""
+"""The base widget of the charts: which lines it repaints, and when."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from membench.tui.common.chart import Curve, draw
 
 
 class Lines(Canvas):
-    """Draws what it is given, and knows which lines were asked for."""
+    """Displays given lines, and notes which of them were rendered."""
 
-    words: reactive[tuple[Line, ...]] = reactive((), init=False)
-    asked: set[int]
+    content_lines: reactive[tuple[Line, ...]] = reactive((), init=False)
+    rendered: set[int]
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        return self.words
+        return self.content_lines
 
     def render_line(self, y: int) -> Strip:
-        self.asked.add(y)
+        self.rendered.add(y)
         return super().render_line(y)
 
 
@@ -34,44 +34,44 @@ class Page(App[None]):
 
     def compose(self) -> ComposeResult:
         self.canvas = Lines()
-        self.canvas.asked = set()
-        self.canvas.set_reactive(Lines.words, tuple(map(Text, "abc")))
+        self.canvas.rendered = set()
+        self.canvas.set_reactive(Lines.content_lines, tuple(map(Text, "abc")))
         yield self.canvas
 
 
-async def test_only_lines_that_are_other_than_before_are_drawn() -> None:
+async def test_only_changed_lines_are_rendered() -> None:
     page = Page()
     async with page.run_test(size=(20, 8)) as pilot:
         canvas = page.canvas
-        for words, asked in (("axc", {1}), ("axc", set()), ("axcd", {3}), ("ax", {2, 3})):
-            canvas.asked = set()
-            canvas.words = tuple(map(Text, words))
+        for letters, rendered in (("axc", {1}), ("axc", set()), ("axcd", {3}), ("ax", {2, 3})):
+            canvas.rendered = set()
+            canvas.content_lines = tuple(map(Text, letters))
             await pilot.pause()
-            assert canvas.asked == asked, words
+            assert canvas.rendered == rendered, letters
 
 
-async def test_other_colours_and_another_size_draw_every_line() -> None:
+async def test_other_colours_and_another_size_render_every_line() -> None:
     page = Page()
     async with page.run_test(size=(20, 8)) as pilot:
-        page.canvas.asked = set()
+        page.canvas.rendered = set()
         page.canvas.add_class("other")
         await pilot.pause()
-        assert page.canvas.asked == {0, 1, 2, 3}
-        page.canvas.asked = set()
+        assert page.canvas.rendered == {0, 1, 2, 3}
+        page.canvas.rendered = set()
         await pilot.resize_terminal(30, 8)
         await pilot.pause(0.05)
-        assert page.canvas.asked == {0, 1, 2, 3}
+        assert page.canvas.rendered == {0, 1, 2, 3}
 
 
-async def test_a_line_that_is_too_long_ends_in_an_ellipsis() -> None:
+async def test_a_line_that_does_not_fit_ends_in_an_ellipsis() -> None:
     page = Page()
     async with page.run_test(size=(10, 8)) as pilot:
-        page.canvas.words = (Content.assemble(("twelve", "bold $accent"), " words"),)
+        page.canvas.content_lines = (Content.assemble(("twelve", "bold $accent"), " words"),)
         await pilot.pause()
         assert page.canvas.render_line(0).text == "twelve wo…"
 
 
-def test_the_time_axis_says_how_much_of_the_run_it_shows() -> None:
+def test_the_time_axis_has_a_caption() -> None:
     points = tuple((float(second), 100.0) for second in range(1, 61))
     for caption in ("", "last 30 s"):
         *_, axis, labels = draw(Curve(points, from_s=30.0, span_s=30.0, caption=caption), 60, 12)

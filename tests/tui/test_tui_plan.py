@@ -319,7 +319,7 @@ async def test_a_name_that_exists_is_replaced_only_when_asked_twice(stage: Stage
     save_preset("mine", Choice())
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("n", "space", "p", "w", *"mine", "enter")
-        assert "enter once more replaces it" in text_of(stage.app)
+        assert "press enter again to replace it" in text_of(stage.app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(stage.app.screen, Presets))
         assert saved_presets()[0].choice.scenarios == ("single-add",)

@@ -1,4 +1,4 @@
-"""Themes, ASCII, keys of a person's own, and drawing less."""
+"""Settings of the dashboard: themes, ASCII, redefined keys, quiet mode and the time span of Live."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def begin(pilot: Any, stage: Stage) -> None:
     stage.session.begin(0)
     for number in range(1, 11):
         stage.session.tick(number)
-    await until(pilot, lambda: stage.app.snapshot and stage.app.snapshot.runs[0].course.points)
+    await until(pilot, lambda: stage.app.snapshot and stage.app.snapshot.runs[0].measured_s)
 
 
 def staged(**settings: Any) -> Stage:
@@ -30,7 +30,7 @@ def staged(**settings: Any) -> Stage:
 
 
 def colours_of(stage: Stage) -> set[str]:
-    """The colours on the screen, of letters and of what is behind them."""
+    """Return the foreground and background colours on the screen."""
     strips = stage.app.screen._compositor.render_strips()
     styles = [segment.style for strip in strips for segment in strip if segment.style]
     return {
@@ -39,7 +39,7 @@ def colours_of(stage: Stage) -> set[str]:
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-async def test_ascii_draws_nothing_else(stage: Stage, size: tuple[int, int]) -> None:
+async def test_ascii_mode_draws_ascii_only(stage: Stage, size: tuple[int, int]) -> None:
     ascii_stage = staged(ascii=True)
     async with ascii_stage.app.run_test(size=size) as pilot:
         await begin(pilot, ascii_stage)
@@ -50,15 +50,15 @@ async def test_ascii_draws_nothing_else(stage: Stage, size: tuple[int, int]) -> 
     ascii_stage.app.runs.close()
 
 
-def test_what_is_told_apart_in_unicode_is_told_apart_in_ascii() -> None:
-    for different in ("█▓▒░·", "●◆▲■▼○◇△□▽", "▁▃▅▇", "✓✗◐▸", "─│┼"):
-        assert len(set(to_ascii(different))) == len(different) and to_ascii(different).isascii()
+def test_distinct_symbols_stay_distinct_in_ascii() -> None:
+    for symbols in ("█▓▒░·", "●◆▲■▼○◇△□▽", "▁▃▅▇", "✓✗◐▸", "─│┼"):
+        assert len(set(to_ascii(symbols))) == len(symbols) and to_ascii(symbols).isascii()
     assert to_ascii("⠉⣀⠤⠀") == "'.- "
     assert Ascii().apply([], None) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("environment", "poor"),
+    ("environment", "ascii_only"),
     [
         ({}, False),
         ({"LANG": "en_GB.UTF-8", "TERM": "xterm-256color"}, False),
@@ -69,11 +69,11 @@ def test_what_is_told_apart_in_unicode_is_told_apart_in_ascii() -> None:
         ({"LANG": "en_GB.UTF-8", "TERM": "linux"}, True),
     ],
 )
-def test_poor_terminals_are_known(environment: dict[str, str], poor: bool) -> None:
-    assert is_ascii_only(environment) is poor
+def test_terminals_without_unicode_are_recognised(environment: dict[str, str], ascii_only: bool) -> None:
+    assert is_ascii_only(environment) is ascii_only
 
 
-async def test_a_theme_recolours_what_widgets_draw_and_is_kept(
+async def test_a_theme_recolours_the_widgets_and_is_saved(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -92,14 +92,14 @@ async def test_a_theme_recolours_what_widgets_draw_and_is_kept(
 
 
 @pytest.mark.parametrize("name", [name for name in PALETTES if name != "dark"])
-def test_a_theme_has_a_colour_for_every_one_of_the_dark_theme(name: str) -> None:
+def test_a_theme_replaces_every_colour_of_the_dark_theme(name: str) -> None:
     colours = PALETTES[name].colours
     assert LOCK in colours and set(colours) == set(PALETTES["light"].colours)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, (200, 60)], ids=["wide", "narrow", "large"])
 @pytest.mark.parametrize("theme", PALETTES)
-async def test_no_words_have_the_colour_of_what_is_behind_them(theme: str, size: tuple[int, int]) -> None:
+async def test_no_text_has_the_colour_of_its_background(theme: str, size: tuple[int, int]) -> None:
     stage = staged(theme=theme)
     async with stage.app.run_test(size=size) as pilot:
         await until(pilot, lambda: "The plan" in text_of(stage.app))
@@ -111,21 +111,21 @@ async def test_no_words_have_the_colour_of_what_is_behind_them(theme: str, size:
     stage.app.runs.close()
 
 
-async def test_a_key_of_ones_own_does_what_the_old_one_did(stage: Stage) -> None:
-    own = staged(keys={"live.skip": "ctrl+n"})
-    async with own.app.run_test(size=WIDE) as pilot:
-        await begin(pilot, own)
+async def test_a_redefined_key_replaces_the_default(stage: Stage) -> None:
+    redefined = staged(keys={"live.skip": "ctrl+n"})
+    async with redefined.app.run_test(size=WIDE) as pilot:
+        await begin(pilot, redefined)
         await pilot.press("s")
-        assert own.session.calls == []
+        assert redefined.session.calls == []
         await pilot.press("ctrl+n")
-        assert own.session.calls == ["skip"]
+        assert redefined.session.calls == ["skip"]
         await pilot.press("question_mark")
-        await until(pilot, lambda: isinstance(own.app.screen, Help))
-        assert "^n" in text_of(own.app) and "(live.skip)" in text_of(own.app)
-    own.app.runs.close()
+        await until(pilot, lambda: isinstance(redefined.app.screen, Help))
+        assert "^n" in text_of(redefined.app) and "(live.skip)" in text_of(redefined.app)
+    redefined.app.runs.close()
 
 
-async def test_quiet_draws_nothing_but_the_time_until_the_plan_is_over(stage: Stage) -> None:
+async def test_quiet_mode_draws_only_the_time_until_the_plan_ends(stage: Stage) -> None:
     quiet = staged(quiet=True)
     async with quiet.app.run_test(size=WIDE) as pilot:
         await pilot.press("enter")
@@ -135,9 +135,9 @@ async def test_quiet_draws_nothing_but_the_time_until_the_plan_is_over(stage: St
         await until(pilot, lambda: quiet.app.snapshot and quiet.app.snapshot.runs[0].stage == "measuring")
         for number in range(2, 11):
             quiet.session.tick(number)
-        await until(pilot, lambda: "Nothing else is drawn" in text_of(quiet.app))
+        await until(pilot, lambda: "nothing else is drawn" in text_of(quiet.app))
         assert "elapsed" in text_of(quiet.app) and "Latency" not in text_of(quiet.app)
-        assert quiet.app.snapshot and quiet.app.snapshot.runs[0].course.acknowledged == 12
+        assert quiet.app.snapshot and quiet.app.snapshot.runs[0].figures.acknowledged == 12
         quiet.session.finish(120, 1.0)
         quiet.session.over()
         await until(pilot, lambda: "p99.9" in text_of(quiet.app))
@@ -147,7 +147,7 @@ async def test_quiet_draws_nothing_but_the_time_until_the_plan_is_over(stage: St
     quiet.app.runs.close()
 
 
-async def test_the_time_scale_goes_from_all_of_the_run_to_its_last_seconds(stage: Stage) -> None:
+async def test_the_time_span_goes_from_the_whole_run_to_its_last_seconds(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await begin(pilot, stage)
         assert isinstance(stage.app.screen, LiveScreen)

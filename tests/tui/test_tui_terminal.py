@@ -1,4 +1,4 @@
-"""The dashboard in a terminal of its own: how it is left."""
+"""The dashboard in a pseudo-terminal: how it starts and ends."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from membench.settings import config_path
 
 pytestmark = pytest.mark.xdist_group("measures")
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 RESTORED = b"\x1b[?1049l"
+"""Leaves the alternate screen."""
 
 
 def read_until(terminal: int, wanted: bytes) -> bytes:
-    """What the terminal shows up to some bytes, or up to its end."""
+    """Return what the terminal displays up to some bytes, or up to its end."""
     seen = b""
-    while wanted not in seen and select.select([terminal], [], [], PATIENCE_S)[0]:
+    while wanted not in seen and select.select([terminal], [], [], TIMEOUT_S)[0]:
         try:
             chunk = os.read(terminal, 1 << 16)
         except OSError:  # Linux: the other end is closed
@@ -43,7 +44,7 @@ def by_key(key: bytes) -> Callable[[int, int], None]:
 
 
 def dashboard(*arguments: str) -> tuple[int, int]:
-    """The dashboard's process and its terminal."""
+    """Start the dashboard; return its process and its terminal."""
     process, terminal = pty.fork()
     if process == 0:
         os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "36"}
@@ -52,7 +53,7 @@ def dashboard(*arguments: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(
-    ("leave", "code"),
+    ("quit_by", "code"),
     [
         (by_key(b"q"), 0),
         (by_key(b"\x03"), 130),
@@ -62,30 +63,30 @@ def dashboard(*arguments: str) -> tuple[int, int]:
     ],
     ids=["q", "ctrl-c", "SIGTERM", "SIGHUP", "SIGINT"],
 )
-def test_leaving_restores_the_terminal(leave: Callable[[int, int], None], code: int) -> None:
+def test_quitting_restores_the_terminal(quit_by: Callable[[int, int], None], code: int) -> None:
     process, terminal = dashboard()
     assert b"agentmem" in read_until(terminal, b"agentmem")
-    leave(process, terminal)
+    quit_by(process, terminal)
     shown = read_until(terminal, b"no such bytes")
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == code
     assert RESTORED in shown and b"Traceback" not in shown
     os.close(terminal)
 
 
-def test_a_terminal_that_is_closed_leaves_no_process_behind() -> None:
+def test_closing_the_terminal_ends_all_processes() -> None:
     process, terminal = dashboard()
     assert b"agentmem" in read_until(terminal, b"agentmem")
     os.write(terminal, b"\r")
-    assert b"about" in read_until(terminal, b" left")  # the plan is under way
+    assert b"about" in read_until(terminal, b" left")  # the plan is in progress
     runners = psutil.Process(process).children(recursive=True)
     assert runners
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
-    _, alive = psutil.wait_procs(runners, timeout=PATIENCE_S)
+    _, alive = psutil.wait_procs(runners, timeout=TIMEOUT_S)
     assert not alive
 
 
-def test_poor_terminals_get_ascii() -> None:
+def test_ascii_is_an_option_of_the_command() -> None:
     process, terminal = dashboard("--ascii")
     shown = read_until(terminal, b"Quit")
     os.write(terminal, b"q")
@@ -95,7 +96,7 @@ def test_poor_terminals_get_ascii() -> None:
     os.close(terminal)
 
 
-def test_a_wrong_setting_is_one_line_and_exit_code_2() -> None:
+def test_a_wrong_setting_is_reported_in_one_line_with_exit_code_2() -> None:
     config_path().parent.mkdir(parents=True)
     config_path().write_text('[keys]\n"live.skip" = "x"\n', encoding="utf-8")
     process, terminal = dashboard()

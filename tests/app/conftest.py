@@ -1,4 +1,4 @@
-"""What the tests of the instrument share: quick scenarios and folders to look into."""
+"""Fixtures of the instrument's tests: quick scenarios, runs, ticks, and the command itself."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def quick_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def plan_of(quick_file: Path) -> Callable[..., Plan]:
-    """Makes a plan of the quick scenarios."""
+    """A factory of plans of the quick scenarios."""
 
     def make(*scenarios: str, **choice: object) -> Plan:
         return make_plan(Choice(scenarios=scenarios or ("quick",), **choice), load_catalogue(quick_file))
@@ -72,7 +72,7 @@ def plan_of(quick_file: Path) -> Callable[..., Plan]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files, empty at first: of this process and of those it starts."""
+    """An empty folder for temporary files, of this process and of those that it starts."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -108,7 +108,7 @@ def spec() -> Callable[..., RunSpec]:
 
 @pytest.fixture
 def tick() -> Callable[..., Tick]:
-    """Makes a tick of 100 ms in which two clients did one operation each, unless told otherwise."""
+    """A factory of ticks: 100 ms in which each of two clients did one operation."""
 
     def make(**changes: object) -> Tick:
         settings = {
@@ -129,38 +129,39 @@ def tick() -> Callable[..., Tick]:
 
 
 @dataclass
-class Done:
-    """A command that has ended."""
+class Completed:
+    """The exit code and the output of a command that has ended."""
 
     code: int
     out: str
     err: str
 
     @property
-    def complaint(self):
-        """What it complained of: the one line it may take."""
+    def error(self):
+        """The error message, which must be one line."""
         (line,) = [line for line in self.err.splitlines() if line.startswith("membench-tui: ")]
         return line.removeprefix("membench-tui: ")
 
 
 class Command:
-    """A membench-tui under way."""
+    """A membench-tui in progress."""
 
     def __init__(self, *arguments, **options):
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.process = subprocess.Popen([COMMAND, *map(str, arguments)], **{**streams, **options})
 
     def end(self, code=None):
+        """Wait until the command ends, and return its output."""
         out, err = ((stream or b"").decode() for stream in self.process.communicate(timeout=PATIENCE_S))
         assert "Traceback" not in out + err
-        done = Done(self.process.returncode, out, err)
+        done = Completed(self.process.returncode, out, err)
         assert code in (None, done.code), err
         return done
 
 
 @pytest.fixture
 def start(temporary):
-    """Starts the command; in the end no process of it and no temporary folder may be left."""
+    """A function that starts the command. At the end, no process and no temporary folder may be left."""
     started = []
 
     def start(*arguments, **options):
@@ -177,5 +178,5 @@ def start(temporary):
 
 @pytest.fixture
 def membench(start):
-    """Runs the command to its end and expects an exit code."""
+    """A function that runs the command to its end and expects an exit code."""
     return lambda *arguments, code=0, **options: start(*arguments, **options).end(code)

@@ -39,9 +39,10 @@ TEXTS, PASSES = 512, 5
 def limit(
     model: str, precision: Precision, corpus: str, corpus_column: str, texts: int, passes: int, lists: bool
 ) -> int:
-    """Measure the best embedding rate of this machine when all texts are known in advance.
+    """Measure the best embedding rate of this machine.
 
-    Stores this limit. Later runs with the same model, precision and corpus show their share of it.
+    This limit is reached offline, where all texts are known in advance. It is stored, and later runs with the same
+    model, precision and corpus show their share of it.
     """
     if lists:
         return _list_limits()

@@ -67,8 +67,10 @@ class OptionValue(click.ParamType[Any]):
         return tuple(self._parse(part) for part in parts)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the allowed values that start with what was typed."""
-        return [CompletionItem(choice) for choice in self._field.choices if choice.startswith(incomplete)]
+        """Return the allowed values that start with what was typed after the last comma."""
+        earlier, comma, typed = incomplete.rpartition(",")
+        choices = (choice for choice in self._field.choices if choice.startswith(typed))
+        return [CompletionItem(f"{earlier}{comma}{choice}") for choice in choices]
 
     def _parse(self, text: str) -> Any:
         try:

@@ -13,7 +13,7 @@ from membench.report.remarks import remarks
 @click.command()
 @click.argument("run")
 def show(run: str) -> int:
-    """Explain RUN: its verdict, where client time went, its locks and its stages."""
+    """Explain RUN: its verdict, client time, locks and stages."""
     records = read_records([run])
     for line in (*explain_run(records[0]), *remarks(records)):
         print_result(line)

@@ -1,65 +1,56 @@
-"""What the command says of contention: verdicts, locks and scaling, from real runs of real systems."""
+"""Contention on the command line: verdicts, locks and scaling, from real runs of real systems."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sysconfig
-from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.xdist_group("measures")
 
-COMMAND = Path(sysconfig.get_path("scripts")) / "membench-tui"
-PATIENCE_S = 120.0
 SHARES = ("time_cpu", "time_runqueue", "time_lock", "time_result", "time_other")
 
 
 @pytest.fixture
-def membench(quick_file, temporary, tmp_path):
-    """Runs the quick scenario, and gives the output and the records."""
+def quick(membench, quick_file, tmp_path):
+    """A function that runs the quick scenario, and returns the output and the records."""
 
-    def membench(*arguments):
+    def run(*arguments):
         path = tmp_path / "records.json"
-        command = [COMMAND, "run", "quick", "--scenarios", quick_file, "--json", path, *arguments]
-        done = subprocess.run(
-            [*map(str, command)], capture_output=True, text=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL
-        )
-        assert done.returncode == 0, done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
-        return done.stdout, json.loads(path.read_text())["runs"]
+        done = membench("run", "quick", "--scenarios", quick_file, "--json", path, *arguments)
+        return done.out, json.loads(path.read_text())["runs"]
 
-    return membench
+    return run
 
 
 @pytest.fixture
-def mutex(membench, tiny_twin):
-    return lambda *arguments: membench(
+def mutex(quick, tiny_twin):
+    """A function that runs AgentMem with one lock around the model."""
+    return lambda *arguments: quick(
         "--backend", "agentmem", "--strategy", "mutex", "--model", tiny_twin, "--items", "600", *arguments
     )
 
 
-def test_explain_tells_the_verdict_the_time_and_the_locks(mutex):
+def test_explain_prints_the_verdict_the_time_and_the_locks(mutex):
     out, (run,) = mutex("--clients", "8", "--explain")
     lines = out.splitlines()
 
-    assert f"ops/s, {run['verdict']}" in out
+    assert f"memories/s, {run['verdict']}" in out
     assert any(line.startswith("  because  ") for line in lines)
     assert any(line.startswith("  next     ") and line.endswith(".") for line in lines)
     assert any(line.startswith("  time     ") and "lock" in line for line in lines)
-    assert any(line.startswith("  membench_backends/embedding/strategies/mutex.py:") for line in lines)
+    assert any(line.startswith("  …_backends/embedding/strategies/mutex.py:") for line in lines)
     assert any(line.startswith("  stages   ") and "embed" in line for line in lines)
 
 
-def test_without_explain_the_verdict_is_in_the_table_only(mutex):
+def test_without_explain_only_the_table_has_the_verdict(mutex):
     out, (run,) = mutex("--clients", "2")
 
     assert out.splitlines()[1].split()[-1] == run["verdict"]
     assert "because" not in out
 
 
-def test_the_record_tells_where_the_time_went(mutex):
+def test_the_record_states_where_the_time_went(mutex):
     _, (run,) = mutex("--clients", "4", "--repeats", "2")
     (lock,) = [
         lock for lock in run["locks"] if lock["site"].startswith("membench_backends/embedding/strategies/mutex.py:")
@@ -84,7 +75,7 @@ def test_without_metering_the_locks_are_unknown(mutex):
 
 
 @pytest.mark.parametrize("fair", ["true", "false"])
-def test_the_lock_of_a_fair_mutex_is_metered_as_well(mutex, fair):
+def test_the_lock_of_a_fair_mutex_is_metered_too(mutex, fair):
     _, (run,) = mutex("--clients", "4", "--strategy-option", f"fair={fair}")
     lock = run["locks"][0]
 
@@ -94,22 +85,22 @@ def test_the_lock_of_a_fair_mutex_is_metered_as_well(mutex, fair):
     assert lock["wait_s"] > 0
 
 
-def test_six_numbers_of_clients_are_fitted(membench):
-    out, runs = membench("--backend", "qdrant", "--clients", "1,2,4,8,16,32", "--items", "2000")
+def test_six_numbers_of_clients_are_fitted(quick):
+    out, runs = quick("--backend", "qdrant", "--clients", "1,2,4,8,16,32", "--items", "2000")
 
     assert len(runs) == 6
     (line,) = [line for line in out.splitlines() if line.startswith("scaling of quick · qdrant · local")]
     assert "contention " in line or "not fitted: " in line
 
 
-def test_three_numbers_of_clients_are_not(membench):
-    out, _ = membench("--backend", "null", "--clients", "1,2,3")
+def test_three_numbers_of_clients_are_not_fitted(quick):
+    out, _ = quick("--backend", "null", "--clients", "1,2,3")
 
     assert "not fitted: a fit needs 6 numbers of clients or more, and there are 3" in out
 
 
-def test_the_lock_of_mem0s_history_is_found_inside_mem0(membench, tiny_twin):
-    _, (run,) = membench("--backend", "mem0", "--clients", "8", "--model", tiny_twin, "--items", "200")
+def test_the_lock_of_mem0s_history_is_named_by_its_line_in_mem0(quick, tiny_twin):
+    _, (run,) = quick("--backend", "mem0", "--clients", "8", "--model", tiny_twin, "--items", "200")
     (lock,) = [lock for lock in run["locks"] if lock["site"].startswith("mem0/memory/storage.py:")]
 
     assert lock["name"] == "self._lock"

@@ -1,4 +1,4 @@
-"""`membench-tui limit`, as a person types it, and the runs that are then held against it."""
+"""`membench-tui limit` as a user types it, and the runs that then show their share of the limit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 import psutil
 import pytest
 
-from membench.messages.run import Corpus
 from membench.results.limits import kept_limit, limits_folder
+from membench.spec.run import Corpus
 from membench.units import format_rate
 
 pytestmark = pytest.mark.xdist_group("measures")
@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 QUICKLY = ("--texts", "48", "--passes", "2")
 
 
-def test_the_limit_is_found_kept_and_every_run_held_against_it(membench, tiny_twin, quick_file, tmp_path):
+def test_the_limit_is_stored_and_later_runs_show_their_share_of_it(membench, tiny_twin, quick_file, tmp_path):
     done = membench("limit", "--model", tiny_twin, "--corpus", "benchmark", *QUICKLY)
     limit = kept_limit(str(tiny_twin), "fp32", Corpus(kind="benchmark"))
 
@@ -37,18 +37,18 @@ def test_the_limit_is_found_kept_and_every_run_held_against_it(membench, tiny_tw
     agentmem, null = json.loads(path.read_text())["runs"]
     assert agentmem["limit_memories_per_s"] == limit.texts_per_s
     assert agentmem["limit_share"] == pytest.approx(agentmem["memories_per_s"] / limit.texts_per_s)
-    assert null["limit_memories_per_s"] is null["limit_share"] is None, "what embeds nothing has no such limit"
+    assert null["limit_memories_per_s"] is null["limit_share"] is None, "a backend that does not embed has no limit"
 
 
-def test_kept_limits_can_be_listed(membench, tiny_twin):
-    assert "no limit has been measured" in membench("limit", "--kept").err
+def test_stored_limits_can_be_listed(membench, tiny_twin):
+    assert "No limit is stored for this machine" in membench("limit", "--list").err
     membench("limit", "--model", tiny_twin, *QUICKLY)
-    _, row, *_ = membench("limit", "--kept").out.splitlines()
+    _, row, *_ = membench("limit", "--list").out.splitlines()
     assert row.split()[1:4] == ["twin", "fp32", "turns"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "error"),
     [
         (("--model", "nowhere"), "--model nowhere: nowhere is neither a folder nor a text model of FastEmbed"),
         (
@@ -56,19 +56,19 @@ def test_kept_limits_can_be_listed(membench, tiny_twin):
             "--corpus: 'nothing' is neither 'benchmark', 'turns' nor a .txt, .jsonl or .csv file",
         ),
         (("--corpus", "missing.txt"), "missing.txt: cannot be read: No such file or directory"),
-        (("--precision", "int3"), "'int3' is not one of 'fp32', 'int8'"),
+        (("--precision", "int3"), "--precision int3: must be one of fp32, int8"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(membench, tiny_twin, arguments, complaint):
-    given = arguments if "--model" in arguments else ("--model", tiny_twin, *arguments)
-    assert complaint in membench("limit", *given, code=2).complaint
+def test_wrong_usage_is_one_line(membench, tiny_twin, arguments, error):
+    arguments = arguments if "--model" in arguments else ("--model", tiny_twin, *arguments)
+    assert error in membench("limit", *arguments, code=2).error
 
 
-def test_an_interrupt_ends_the_search_and_keeps_nothing(start, tiny_twin):
+def test_an_interrupt_ends_the_search_and_stores_nothing(start, tiny_twin):
     search = start("limit", "--model", tiny_twin, "--texts", "20000", "--passes", "50")
-    until = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not (runners := psutil.Process(search.process.pid).children()):
-        assert time.monotonic() < until
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     search.process.send_signal(signal.SIGINT)
     search.end(code=130)
@@ -76,9 +76,9 @@ def test_an_interrupt_ends_the_search_and_keeps_nothing(start, tiny_twin):
     assert not list(limits_folder().glob("*"))
 
 
-def test_a_limit_that_cannot_be_kept_is_still_told(membench, tiny_twin):
+def test_a_limit_that_cannot_be_stored_is_still_printed(membench, tiny_twin):
     limits_folder().parent.mkdir(parents=True)
     limits_folder().write_text("in the way")
     done = membench("limit", "--model", tiny_twin, *QUICKLY)
     assert "is the limit of" in done.out
-    assert "cannot be kept" in done.complaint
+    assert "the limit cannot be stored" in done.error

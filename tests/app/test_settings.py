@@ -8,7 +8,7 @@ import pytest
 
 from membench.settings import DEFAULT_FPS, Config, ConfigError, keep_theme, load_config
 from membench.tui.app import Dashboard
-from membench.tui.common.keys import check_keys, default_keys
+from membench.tui.keymap import check_keys, default_keys
 
 
 def written(tmp_path: Path, text: str) -> Path:

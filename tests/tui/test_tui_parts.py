@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from msgspec.structs import asdict, replace
+from tui_script import ScriptedSession
 
 from membench.analysis.figures import Figures
 from membench.messages.run import Tick
@@ -19,6 +20,8 @@ from membench.session.timeline import POINTS_MAX, Point, merge_points
 from membench.spec.run import RunSpec
 from membench.tui.common import columns, histogram
 from membench.tui.common.chart import Curve, Level, downsampled, draw, nice_step
+from membench.tui.common.engine import Drawing, Engine
+from membench.tui.common.runs import PlanRuns
 from membench.tui.common.snapshot import RunView, Snapshot
 from membench.tui.common.table import fit_columns
 from membench.tui.live import cores
@@ -185,6 +188,26 @@ def test_the_time_left_scales_with_the_pace_of_finished_runs() -> None:
     running = waiting.with_run(1, replace(waiting_run(second, 1), state="running", began_s=10.0))
     assert running.left_s(11.0) == pytest.approx(2 * expected_s(second) - 1.0)
     assert running.left_s(1e6) == 0.0
+
+
+def test_opened_runs_precede_those_of_the_plan_and_have_colours_of_their_own() -> None:
+    now_s = 100.0
+    runs = PlanRuns(Engine(lambda message: None, Drawing(4.0), lambda: now_s), ScriptedSession, lambda: now_s)
+    plan = make_plan(Choice(scenarios=("single-add",), backends=("mem0", "agentmem")), load_catalogue())
+    stored = [Measurement(spec).record("ok") for spec in make_plan(Choice(backends=("null",)), load_catalogue()).runs]
+    runs.start(plan)
+    assert runs.in_progress and runs.snapshot and runs.unfinished == len(plan.runs)
+    first = runs.snapshot.runs[0].ended(Measurement(plan.runs[0]).record("ok"), took_s=1.0)
+    assert runs.update(runs.snapshot.with_run(0, first)) == (first,)
+    runs.open(stored)
+    runs.open(stored)
+    assert [run.run_id for run in runs.finished] == [*(record.run_id for record in stored), first.run_id]
+    assert not {run.hue for run in runs.finished[:-1]} & {run.hue for run in runs.snapshot.runs}
+    now_s = 103.0
+    assert runs.update(replace(runs.snapshot, over=True)) == ()
+    now_s = 107.0
+    assert not runs.in_progress and runs.elapsed_s == 3.0 and runs.time_left_s is None
+    runs.close()
 
 
 def test_the_last_seconds_of_a_run_are_not_merged() -> None:

@@ -37,12 +37,13 @@ from membench.tui.common.engine import (
     give_way,
 )
 from membench.tui.common.filters import Ascii, Recolour, is_ascii_only
-from membench.tui.common.keys import Key, check_keys, keys_of
+from membench.tui.common.keys import Key, keys_of
 from membench.tui.common.place import Place
 from membench.tui.common.places import PLACES
 from membench.tui.common.runs import PlanRuns
 from membench.tui.common.snapshot import RunView, Snapshot
 from membench.tui.common.themes import PALETTES
+from membench.tui.keymap import check_keys
 from membench.tui.plan.screen import PlanScreen
 from membench.units import format_duration, from_home, plural
 from membench_backends.embedding.models.cache import weights_on_disk
@@ -108,7 +109,7 @@ class Dashboard(DashboardApp):
         Binding("f2", "next_theme", "Theme", show=False, tooltip="Switch to the next theme, and save the choice",
                 id="app.theme"),
         Binding("f3", "quiet", "Quiet", show=False, id="app.quiet",
-                tooltip="Turn quiet mode on or off: during a run it draws only the elapsed time"),
+                tooltip="Toggle quiet mode: draw only the elapsed time during a run"),
         Binding("q", "leave", "Quit", tooltip="Quit at once; ends a run in progress", id="app.quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, tooltip="Quit at once; ends a run in progress"),
         Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, tooltip="Quit, even from a dialog"),
@@ -202,7 +203,7 @@ class Dashboard(DashboardApp):
         if snapshot.problem:
             self.notify(snapshot.problem, title="The plan failed", severity="error", timeout=20)
         else:
-            self.notify(plan_outcome(snapshot, self.elapsed_s), title="The plan is complete", timeout=8)
+            self.notify(plan_outcome(snapshot, self.elapsed_s), title="The plan has ended", timeout=8)
 
     def on_history_write_failed(self, message: HistoryWriteFailed) -> None:
         """Notify that a run is not in the history; the plan continues."""

@@ -163,7 +163,7 @@ async def test_a_notification_reports_the_end_of_the_plan_and_the_app_stays_open
         await begin(pilot, stage)
         stage.session.finish(120, 1.0)
         stage.session.over()
-        await until(pilot, lambda: "The plan is complete" in notes_of(stage.app))
+        await until(pilot, lambda: "The plan has ended" in notes_of(stage.app))
         await pilot.press("3")
         await until(pilot, lambda: stage.app.current_mode == "results")
         assert "120 acknowledged, 120 stored, 0 lost" in text_of(stage.app)

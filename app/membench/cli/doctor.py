@@ -17,6 +17,6 @@ def doctor() -> int:
     """
     table = plain_table("", "check", "finding", "what to do")
     for finding in examine():
-        table.add_row("!" if finding.advice else "✓", finding.what, finding.found, finding.advice)
+        table.add_row("!" if finding.advice else "✓", finding.check, finding.value, finding.advice)
     print_table(table)
     return Exit.SUCCESS

@@ -12,8 +12,8 @@ from membench.cli.options import declared_option
 from membench.cli.process import wait_for_result
 from membench.cli.progress import model_progress
 from membench.cli.tables import plain_table, print_table
+from membench.machine.models import model_rows
 from membench.messages.preparation import Prepared
-from membench.plan.inventory import model_rows
 from membench.session.process import MeasuredProcess
 
 

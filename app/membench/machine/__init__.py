@@ -1,1 +1,1 @@
-"""The machine that runs are measured on: facts, and checks for what spoils a benchmark."""
+"""The machine that runs are measured on: its facts, and checks for what distorts a benchmark."""

@@ -1,4 +1,4 @@
-"""What machine this is: the facts that a figure depends on."""
+"""The facts about this machine that figures depend on."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ MEASURED_DISTRIBUTIONS = (
     "qdrant-edge-py",
     "tokenizers",
 )
+"""The distributions whose versions a figure depends on."""
 
 
 @cache
 def cpu_name() -> str:
-    """The processor's name as the system tells it."""
+    """Return the name of the processor, as the system reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
@@ -31,34 +32,34 @@ def cpu_name() -> str:
 
 
 def describe() -> str:
-    """The machine in a few words: `AMD EPYC, 2 cores`."""
+    """Return the machine in a few words: `AMD EPYC, 2 cores`."""
     cores = os.cpu_count() or 1
     return f"{cpu_name()}, {cores} core{'s' if cores > 1 else ''}"
 
 
 @cache
 def own_version() -> str:
-    """The version of this program."""
+    """Return the version of this program."""
     from importlib.metadata import version
 
     return version("membench-tui")
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of what is measured, by distribution; those not installed are left out."""
+    """Return the installed versions of what is measured, by distribution."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
+    installed = {}
     for distribution in MEASURED_DISTRIBUTIONS:
         try:
-            found[distribution] = version(distribution)
+            installed[distribution] = version(distribution)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def environment() -> dict[str, str]:
-    """The machine and the versions, for the record of a run."""
+    """Return the machine and the versions, for the record of a run."""
     import psutil
 
     return {

@@ -264,7 +264,7 @@ class PlanScreen(Place):
         if isinstance(self.outcome, PlanError):
             text = error_text(self.outcome)
         else:
-            warnings = [f"{finding.what} {finding.found}: {finding.advice}" for finding in self.findings]
+            warnings = [f"{finding.check} {finding.value}: {finding.advice}" for finding in self.findings]
             text = plan_text(self.outcome, *place.scrollable_content_region.size, warnings)
         self.query_one("#words", Static).update(text)
 

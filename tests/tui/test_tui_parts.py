@@ -154,6 +154,7 @@ def test_the_first_paint_imports_nothing_that_it_does_not_need() -> None:
     measured = ("mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "numpy")
     later = (
         "click",
+        "membench.cli",
         "plotext",
         "membench.tui.live.screen",
         "membench.tui.results.screen",

@@ -74,7 +74,7 @@ def _latency(run: RunView, latency_ms: float | None) -> str:
 
 
 def _lock(run: RunView) -> str:
-    return "" if run.state == "waiting" else format_share(run.figures.time_lock)
+    return _unless_pending(run, run.figures.time_lock, format_share(run.figures.time_lock))
 
 
 def _lock_style(run: RunView) -> str:
@@ -99,7 +99,7 @@ CLIENTS = Column(
     "clients",
     lambda run: str(run.figures.clients),
     number=True,
-    priority=2,
+    priority=1,
     order=lambda run: run.figures.clients,
     letter="c",
 )
@@ -142,7 +142,7 @@ LOST = Column(
     "lost",
     _lost,
     number=True,
-    priority=1,
+    priority=2,
     style=_lost_style,
     order=lambda run: run.figures.lost,
     letter="t",

@@ -12,10 +12,9 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from textual.message import Message
 
-from membench.analysis.figures import Figures
 from membench.messages.run import Tick
 from membench.plan.matrix import Plan
 from membench.report.stages import stage_of
@@ -158,11 +157,8 @@ class _SnapshotBuilder:
 
     def __init__(self, plan: Plan, first_hue: int, drawing: Drawing, clock: Callable[[], float]) -> None:
         self._drawing, self._clock = drawing, clock
-        runs = (
-            RunView(figures=Figures(**asdict(spec)), state="waiting", hue=hue)
-            for hue, spec in enumerate(plan.runs, first_hue)
-        )
-        self.snapshot = Snapshot(plan.plan_id, tuple(runs))
+        runs = tuple(RunView.of_spec(spec, hue) for hue, spec in enumerate(plan.runs, first_hue))
+        self.snapshot = Snapshot(plan.plan_id, runs)
         self._measurement: Measurement | None = None
         """Of the run in progress; None before its first message."""
         self._frame_at = self._full_update_at = 0.0

@@ -17,7 +17,7 @@ from membench.tui.common.colours import LOCK, QUIET
 from membench.tui.common.snapshot import RunView
 from membench.units import format_count, format_latency, format_share
 
-NO_WAIT = "no client waited for a lock"
+NO_WAIT = "clients spend next to no time waiting for locks"
 WARM_FROM = 0.05
 """Share of client time spent waiting for a lock, from which on it is highlighted."""
 VISIBLE_FROM = 0.0005

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
+from membench.analysis.figures import Figures
 from membench.plan.matrix import expected_s
 from membench.results.record import Record
 from membench.results.summary import RunSummary
 from membench.session.progress import RunProgress
 from membench.session.timeline import Point
+from membench.spec.run import RunSpec
 
 
 class RunView(RunSummary, frozen=True, kw_only=True):
@@ -31,14 +33,19 @@ class RunView(RunSummary, frozen=True, kw_only=True):
     """None until the run has ended, and for a row of the history."""
 
     @classmethod
-    def of_summary(cls, summary: RunSummary, hue: int, **more: Any) -> Self:
+    def of_spec(cls, spec: RunSpec, hue: int) -> Self:
+        """Return the view of a run that waits."""
+        return cls(figures=Figures(**asdict(spec)), state="waiting", hue=hue)
+
+    @classmethod
+    def of_summary(cls, summary: RunSummary, hue: int) -> Self:
         """Return the view of a run of which a summary is known."""
-        return cls(**{name: getattr(summary, name) for name in RunSummary.__struct_fields__}, hue=hue, **more)
+        return cls(**_fields(summary), hue=hue)
 
     @classmethod
     def of_record(cls, record: Record, hue: int) -> Self:
         """Return the view of a stored run."""
-        return cls.of_summary(record.summary(), hue, record=record)
+        return cls(**_fields(record.summary()), hue=hue, record=record)
 
     @property
     def measured_s(self) -> float:
@@ -51,15 +58,7 @@ class RunView(RunSummary, frozen=True, kw_only=True):
 
     def ended(self, record: Record, took_s: float | None) -> RunView:
         """Return the run as its record describes it."""
-        return RunView.of_summary(
-            record.summary(),
-            self.hue,
-            progress=self.progress,
-            began_s=self.began_s,
-            took_s=took_s,
-            log=self.log,
-            record=record,
-        )
+        return replace(self, **_fields(record.summary()), took_s=took_s, record=record)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -95,3 +94,7 @@ class Snapshot(msgspec.Struct, frozen=True):
                 spent_s = now_s - run.began_s if run.began_s is not None else 0.0
                 left_s += max(expected_s(run.figures) * pace - spent_s, 0.0)
         return left_s
+
+
+def _fields(summary: RunSummary) -> dict[str, Any]:
+    return {name: getattr(summary, name) for name in RunSummary.__struct_fields__}

@@ -12,7 +12,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import reactive, var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -68,6 +68,8 @@ class RunTable(ScrollView, can_focus=True):
     """The index of the selected row."""
     empty: reactive[str] = reactive("")
     """Text to display instead of an empty table."""
+    dropped: var[int] = var(0)
+    """How many columns do not fit."""
 
     class Selected(Message):
         """The user has selected another run."""
@@ -84,11 +86,6 @@ class RunTable(ScrollView, can_focus=True):
     def selected(self) -> RunView | None:
         """The run under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
-
-    @property
-    def dropped(self) -> int:
-        """How many columns do not fit."""
-        return len(self.columns) - len(self._widths) if self.rows else 0
 
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor within the table."""
@@ -145,6 +142,7 @@ class RunTable(ScrollView, can_focus=True):
     def _fit(self) -> None:
         width = self.size.width - self.scrollbar_size_vertical
         self._widths = fit_columns(self.columns, self.rows, width)
+        self.dropped = len(self.columns) - len(self._widths) if self.rows else 0
         self.virtual_size = Size(width, len(self.rows) + 1)
         self.refresh()
 

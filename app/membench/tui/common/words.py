@@ -150,10 +150,10 @@ def verdict_style(verdict: str) -> str:
 
 
 def progress_text(snapshot: Snapshot) -> str:
-    """Return `Run 7 of 18, 11 more to come`, or how many runs there were."""
+    """Return `Run 7 of 18, 11 more to come`, or how many runs of the plan have finished."""
     finished, total = len(snapshot.records), len(snapshot.runs)
     if snapshot.over:
-        return f"All {total} runs finished" if finished == total else f"{finished} of {total} runs finished"
+        return f"{plural(total, 'run')} finished" if finished == total else f"{finished} of {total} runs finished"
     left = total - finished - 1
     return f"Run {min(finished + 1, total)} of {total}" + (f", {left} more to come" if left > 0 else "")
 

@@ -93,6 +93,7 @@ class ResultsScreen(Place):
         """Start to follow the runs."""
         self.query_one(RunTable).focus()
         self.call_after_refresh(plot.load)
+        self.watch(self.query_one(RunTable), "dropped", self._update_border)
         self.watch(self.app, "finished", self._update)
         self.watch(self.app, "snapshot", self._update_headline)
         self._arrange()
@@ -104,7 +105,6 @@ class ResultsScreen(Place):
     def on_resize(self) -> None:
         """Display as much side by side as fits."""
         self._arrange()
-        self.call_after_refresh(self._update_border)
 
     def chosen_records(self) -> tuple[Record, ...]:
         """Return the records of the marked runs, or else of all."""
@@ -203,8 +203,8 @@ class ResultsScreen(Place):
         table.set_columns(shown, self.sorted_by)
         if selected is not None and self._user_has_selected:
             table.select(selected.run_id)
+        self._update_border()
         self._update_lower_half()
-        self.call_after_refresh(self._update_border)
 
     def _columns(self) -> tuple[Column, ...]:
         runs = self.dashboard.finished

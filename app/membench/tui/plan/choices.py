@@ -111,7 +111,7 @@ def _scenario(name: str, scenario: Scenario) -> Item:
     about = [f"{scenario.summary} {scenario.shows}"]
     if scenario.references:
         first, *others = map(reference_text, scenario.references)
-        about += [f"Published: {first}", *(f"· {other}" for other in others)]
+        about += [f"Published, memories/s: {first}", *(f"· {other}" for other in others)]
     return Item(name, brief_extent(scenario), tuple(about))
 
 
@@ -127,11 +127,11 @@ def brief_extent(scenario: Scenario) -> str:
 
 
 def reference_text(reference: Reference) -> str:
-    """Return `AgentMem 14.3 memories/s, measured (its benchmark of 2025-12-10 on macOS)`."""
+    """Return `AgentMem 14.3, measured (its benchmark of 2025-12-10 on macOS)`: memories per second, and their worth."""
     rate = format_rate(reference.memories_per_s)
     if reference.memories_per_s_high is not None:
         rate += f"–{format_rate(reference.memories_per_s_high)}"
-    return f"{reference.system} {rate} memories/s, {reference.kind} ({reference.source})"
+    return f"{reference.system} {rate}, {reference.kind} ({reference.source})"
 
 
 def _backend(info: BackendInfo, version: str | None) -> Item:

@@ -150,9 +150,9 @@ LOST = Column(
 )
 WEIGHTS = Column("weights", lambda run: run.figures.weights or "–", priority=7, letter="w")
 STATUS = Column("status", _status, priority=6, least=7, style=_state_style, letter="a", figure=False)
-CONCLUSION = Column("verdict", _conclusion, least=13, style=_outcome_style, letter="v", figure=False)
+CONCLUSION = Column("verdict", _conclusion, least=12, style=_outcome_style, letter="v", figure=False)
 """For tables of finished runs: the verdict, or what went wrong."""
-OUTCOME = Column("verdict", _outcome, least=13, style=_outcome_style, figure=False)
+OUTCOME = Column("verdict", _outcome, least=12, style=_outcome_style, figure=False)
 """For tables with runs in progress: the verdict, or the status; what went wrong is displayed elsewhere."""
 
 

@@ -1,7 +1,7 @@
-"""How throughput grows with clients: the Universal Scalability Law, fitted, with intervals.
+"""Throughput by number of clients: a fit of the Universal Scalability Law, with intervals.
 
-X(N) = g N / (1 + a (N - 1) + b N (N - 1)), where g is what one client gets done, a is contention (the share of the work
-that only one client at a time can do) and b is coherency (what clients cost each other).
+X(N) = g N / (1 + a (N - 1) + b N (N - 1)), where g is the throughput of one client, a is contention (the share of the
+work that only one client at a time can do), and b is coherency (the cost of each pair of clients to one another).
 Source: N. Gunther, "Guerrilla Capacity Planning", Springer 2007, chapter 4.
 """
 
@@ -21,17 +21,16 @@ RESAMPLES = 400
 RESIDUAL_MAX = 0.15
 """Largest root mean square of the relative residuals at which a curve still describes its points."""
 COHERENCY_MIN = 1e-5
-"""Below this a peak, if there is one, lies beyond hundreds of clients: there is none worth the name."""
+"""The coherency below which a peak lies beyond hundreds of clients, and so counts as none."""
 NEARLY = 0.95
-"""The share of the peak at which more clients are no longer worth it."""
-
+"""The share of the peak from which on more clients are not worth their cost."""
 
 Parameters = tuple[float, float, float]
 """g, a, b."""
 
 
 class ScalingError(Exception):
-    """The data do not carry a fit; one line that says why and what would help."""
+    """The data do not support a fit. The message is one line that says why."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -43,50 +42,49 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Scaling(msgspec.Struct, frozen=True, kw_only=True):
-    """A fitted curve and what follows from it."""
+    """A fitted curve, and figures derived from it."""
 
     single_memories_per_s: Estimate
-    """g: memories a second of one client, as fitted."""
+    """g: the fitted throughput of one client."""
     contention: Estimate
     coherency: Estimate
     peak_memories_per_s: Estimate | None
-    """The highest throughput, or what it levels off at; None where it grows without end."""
+    """The highest throughput, or the one at which it levels off; None where it grows without bound."""
     peak_clients: Estimate | None
-    """Where throughput is highest; None where it levels off without a peak, or where the peak is in doubt."""
+    """The number of clients with the highest throughput; None where there is no peak, or it is uncertain."""
     enough_clients: Estimate | None
-    """The fewest that reach 95 % of the highest throughput: beyond it, it no longer scales."""
+    """The fewest clients that reach 95 % of the highest throughput."""
     karp_flatt: dict[int, float]
-    """The serial share that each measured number of clients suggests: (1/S - 1/N) / (1 - 1/N) with S = X(N)/X(1)."""
+    """The serial share by number of clients: (1/S - 1/N) / (1 - 1/N), where S = X(N) / X(1)."""
     residual: float
     """Root mean square of the relative residuals."""
 
     def memories_per_s(self, clients: float) -> float:
-        """The curve at a number of clients."""
+        """Return the throughput of the curve at a number of clients."""
         return _usl(clients, self.single_memories_per_s.value, self.contention.value, self.coherency.value)
 
 
 def fit(measured: Mapping[int, Sequence[float]], seed: int = 1) -> Scaling:
-    """Fit the law to throughputs.
+    """Fit the law to measured throughput.
 
     Args:
-        measured: Memories a second of each repeat, by number of clients.
-        seed: Of the bootstrap.
+        measured: Memories per second of each repeat, by number of clients.
+        seed: Seed of the bootstrap.
 
     Raises:
-        ScalingError: There are fewer than six numbers of clients, one measured nothing, or no curve comes close.
+        ScalingError: There are fewer than six numbers of clients, one of them has no throughput, or no curve fits.
     """
     points = {clients: list(rates) for clients, rates in sorted(measured.items()) if rates}
     if len(points) < POINTS_MIN:
         raise ScalingError(f"a fit needs {POINTS_MIN} numbers of clients or more, and there are {len(points)}")
     if any(rate <= 0 for rates in points.values() for rate in rates):
-        raise ScalingError("at some number of clients nothing got done, so there is no curve to fit")
+        raise ScalingError("one number of clients has no throughput, so there is no curve to fit")
     medians = {clients: statistics.median(rates) for clients, rates in points.items()}
     best = _solve(medians)
     residual = _residual(medians, best)
     if residual > RESIDUAL_MAX:
         raise ScalingError(
-            f"no curve comes closer than {format_share(residual)} to the points "
-            f"(at most {format_share(RESIDUAL_MAX)} is good enough); "
+            f"the best curve is off by {format_share(residual)}, and at most {format_share(RESIDUAL_MAX)} is accepted; "
             "measure longer, or with more repeats"
         )
     resampled = [_solve(sample) for sample in _samples(points, medians, best, seed)]
@@ -105,9 +103,9 @@ def fit(measured: Mapping[int, Sequence[float]], seed: int = 1) -> Scaling:
 
 
 def karp_flatt(medians: Mapping[int, float]) -> dict[int, float]:
-    """The experimentally determined serial share at each number of clients above one.
+    """Return the experimentally determined serial share at each number of clients above one.
 
-    Empty without a measurement of one client. Source: A. Karp, H. Flatt, CACM 33(5), 1990.
+    It is empty without a measurement of one client. Source: A. Karp, H. Flatt, CACM 33(5), 1990.
     """
     if 1 not in medians:
         return {}
@@ -116,12 +114,12 @@ def karp_flatt(medians: Mapping[int, float]) -> dict[int, float]:
 
 
 def ceiling(clients: float, single_latency_s: float, limit_memories_per_s: float | None) -> float:
-    """The most that closed-loop clients can get done: min(N / R1, limit), in operations a second.
+    """Return the highest possible throughput of closed-loop clients: min(N / R1, limit).
 
     Args:
         clients: N.
-        single_latency_s: R1, the mean latency of one client alone.
-        limit_memories_per_s: What the machine can do at all; None where that is not known.
+        single_latency_s: R1, the mean time per memory of one client alone.
+        limit_memories_per_s: The limit of the machine; None where it is unknown.
     """
     asymptote = clients / single_latency_s
     return asymptote if limit_memories_per_s is None else min(asymptote, limit_memories_per_s)
@@ -132,27 +130,27 @@ def _usl(clients: float, single: float, contention: float, coherency: float) -> 
 
 
 def _solve(points: Mapping[int, float]) -> Parameters:
-    """Least squares on the relative errors of N / X(N), so that slow points count as much as fast ones.
+    """Return g, a and b by least squares on the relative errors of N / X(N): slow points count as much as fast ones.
 
-    N / X is linear in what follows from g, a and b: s + v N + w N (N - 1), where v = a / g, w = b / g and
-    s = (1 - a) / g. With none of them below zero, a lies within 0 and 1 by itself, and there is one best answer.
+    N / X = s + v N + w N (N - 1) is linear in v = a / g, w = b / g and s = (1 - a) / g. As none of these is negative,
+    a lies between 0 and 1, and the solution is unique.
     """
     import numpy as np
     from scipy.optimize import nnls
 
     clients = np.array(list(points), float)
     fastest = max(points.values())
-    per_time = np.array(list(points.values()), float) / clients / fastest  # about 1 or less, whatever the unit
+    per_time = np.array(list(points.values()), float) / clients / fastest  # about 1 or less, in any unit
     terms = np.stack([np.ones_like(clients), clients, clients * (clients - 1)], axis=1)
-    (serial_free, serial, crosstalk), _ = nnls(terms * per_time[:, None], np.ones_like(clients))
-    one = float(serial_free + serial)
-    return fastest / one, float(serial) / one, float(crosstalk) / one
+    (parallel, serial, crosstalk), _ = nnls(terms * per_time[:, None], np.ones_like(clients))
+    single = float(parallel + serial)
+    return fastest / single, float(serial) / single, float(crosstalk) / single
 
 
 def _samples(
     points: Mapping[int, list[float]], medians: Mapping[int, float], best: Parameters, seed: int
 ) -> list[dict[int, float]]:
-    """Bootstrap samples: of repeats where there are some, else of the residuals around the curve."""
+    """Return bootstrap samples: of the repeats if every point has several, otherwise of the residuals."""
     generator = random.Random(seed)
     if all(len(rates) > 1 for rates in points.values()):
         return [
@@ -168,21 +166,21 @@ def _residual(points: Mapping[int, float], parameters: Parameters) -> float:
 
 
 def _peak(single: float, contention: float, coherency: float) -> float:
-    """Clients at the highest throughput: sqrt((1 - a) / b)."""
+    """Return the number of clients with the highest throughput: sqrt((1 - a) / b)."""
     if contention >= 1:
         return 1.0
     return max(math.sqrt((1 - contention) / coherency), 1.0) if coherency > COHERENCY_MIN else math.inf
 
 
 def _highest(single: float, contention: float, coherency: float) -> float:
-    at = _peak(single, contention, coherency)
-    if math.isfinite(at):
-        return _usl(at, single, contention, coherency)
+    clients = _peak(single, contention, coherency)
+    if math.isfinite(clients):
+        return _usl(clients, single, contention, coherency)
     return single / contention if contention > COHERENCY_MIN else math.inf
 
 
 def _enough(single: float, contention: float, coherency: float) -> float:
-    """The smaller root of X(N) = 0.95 X(peak), a quadratic in N."""
+    """Return the smaller root of X(N) = 0.95 X(peak), which is quadratic in N."""
     goal = NEARLY * _highest(single, contention, coherency)
     if not math.isfinite(goal):
         return math.inf
@@ -196,7 +194,7 @@ def _enough(single: float, contention: float, coherency: float) -> float:
 def _derived(
     figure: Callable[[float, float, float], float], best: Parameters, resampled: Sequence[Parameters]
 ) -> Estimate | None:
-    """A figure of the curve with its interval; None where the best curve has none."""
+    """Return a figure of the curve with its interval; None where the best curve does not have it."""
     value = figure(*best)
     return _estimate(value, [figure(*parameters) for parameters in resampled]) if math.isfinite(value) else None
 

@@ -1,11 +1,8 @@
-"""What a person sets for the dashboard in a file: theme, redraw rate, keys."""
+"""The settings of the dashboard, which users keep in a file: theme, redraw rate and keys."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -13,111 +10,121 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 import platformdirs
 
-from membench.units import from_home, suggest
+from membench.files import FileError, MissingFileError, read_errors, read_toml, write_atomically
+from membench.units import abbreviate_home, suggest
 
 ThemeName = Literal["dark", "light", "high-contrast", "colour-blind-safe"]
 THEME_NAMES: tuple[str, ...] = get_args(ThemeName)
-FPS_LEAST, FPS_MOST = 0.2, 30.0
+FPS_MIN, FPS_MAX = 0.2, 30.0
 DEFAULT_FPS = 4.0
 
 
 class ConfigError(Exception):
-    """The file does not say what it must; one line that names the file, the key and what to do."""
+    """A problem of the settings file. The message is one line: the file, the key, and what to do."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of the dashboard."""
 
     theme: ThemeName = "dark"
-    fps: Annotated[float, msgspec.Meta(ge=FPS_LEAST, le=FPS_MOST)] = DEFAULT_FPS
-    """The most redraws a second while something is measured."""
+    fps: Annotated[float, msgspec.Meta(ge=FPS_MIN, le=FPS_MAX)] = DEFAULT_FPS
+    """Redraws per second during a measurement, at most."""
     quiet: bool = False
-    """Draw nothing but the elapsed time while something is measured."""
+    """Draw only the elapsed time during a measurement."""
     ascii: bool | None = None
-    """Draw with ASCII alone; None: where the terminal knows no more."""
+    """Draw with ASCII characters only. None: if the terminal supports no others."""
     keys: dict[str, str] = {}
-    """Keys by the id of what they do, `live.skip = "ctrl+n"`; several with commas between them."""
+    """Keys by the name of their action, such as `"live.skip" = "ctrl+n"`. Commas separate the keys of one action."""
 
 
 def config_path() -> Path:
-    """Where the settings are kept; XDG_CONFIG_HOME moves it."""
+    """Return the path of the settings file. XDG_CONFIG_HOME moves it."""
     return platformdirs.user_config_path("membench-tui") / "config.toml"
 
 
-def load_config(path: Path | None = None, **given: Any) -> Config:
-    """Read the settings; those that are `given` and not None go before what the file says.
+def load_config(path: Path | None = None, **overrides: Any) -> Config:
+    """Read the settings. A missing file leaves every setting at its default.
+
+    Args:
+        path: The file; None for the user's own.
+        overrides: Settings by name that replace those of the file unless they are None.
 
     Raises:
-        ConfigError: The file cannot be read, or an entry of it is wrong.
+        ConfigError: The file cannot be read, or one of its entries is wrong.
     """
     path = path or config_path()
-    document = _parse(path)
+    document = _read(path)
     for key in document:
         if key not in Config.__struct_fields__:
-            raise _wrong(path, key, f"is no setting; {suggest(key, Config.__struct_fields__)}")
+            raise _config_error(path, f"{key} is not a setting; {suggest(key, Config.__struct_fields__)}")
     try:
         config = msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
-        raise _wrong(path, *_readable(str(error), document)) from error
-    return msgspec.structs.replace(config, **{key: value for key, value in given.items() if value is not None})
+        key = _failed_key(error, document)
+        raise _config_error(path, f"{key} {_REQUIREMENTS[key]}") from error
+    return msgspec.structs.replace(config, **{key: value for key, value in overrides.items() if value is not None})
 
 
-def keep_theme(theme: str, path: Path | None = None) -> None:
-    """Write a theme into the file, and leave all else in it as it is.
+def save_theme(theme: str, path: Path | None = None) -> None:
+    """Write the theme to the settings file, and leave everything else in the file unchanged.
 
     Raises:
-        OSError: It cannot be written.
+        ConfigError: The file cannot be read or written.
     """
     path = path or config_path()
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    line = f'theme = "{theme}"'
-    head, tables = _split(text)
-    head, found = re.subn(r"(?m)^\s*theme\s*=.*$", line, head, count=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
-        file.write((head if found else f"{line}\n{head}") + tables)
-    os.replace(file.name, path)
-
-
-def key_error(path: Path, name: str, reason: str) -> ConfigError:
-    """What is wrong with an entry of [keys]."""
-    return _wrong(path, f'keys."{name}"', reason)
-
-
-def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+        write_atomically(path, _with_theme(_read_text(path), theme).encode(), make_folder=True)
+    except FileError as error:
+        raise _config_error(path, error.reason) from error
+
+
+def binding_error(path: Path, action: str, reason: str) -> ConfigError:
+    """Return the error for an entry of the [keys] table."""
+    return _config_error(path, f'keys."{action}" {reason}')
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_toml(path)
+    except MissingFileError:
         return {}
-    except OSError as error:
-        raise ConfigError(f"{from_home(path)}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{from_home(path)}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{from_home(path)}: is not valid TOML: {error}") from error
+    except FileError as error:
+        raise _config_error(path, error.reason) from error
 
 
-def _wrong(path: Path, key: str, reason: str) -> ConfigError:
-    return ConfigError(f"{from_home(path)}: {key} {reason}")
+def _read_text(path: Path) -> str:
+    """Return the text of the file with its own line ends."""
+    try:
+        with read_errors(path):
+            return path.read_bytes().decode("utf-8-sig")
+    except MissingFileError:
+        return ""
 
 
-_WANTED = {
+def _with_theme(text: str, theme: str) -> str:
+    table = re.search(r"(?m)^[ \t]*\[", text)
+    # Below the first table header, a line `theme = ...` would belong to that table.
+    top, tables = (text[: table.start()], text[table.start() :]) if table else (text, "")
+    top, replaced = _THEME_ENTRY.subn(rf'\g<1>"{theme}"', top, count=1)
+    return top + tables if replaced else f'theme = "{theme}"\n{text}'
+
+
+_THEME_ENTRY = re.compile(r"""(?m)^([ \t]*["']?theme["']?[ \t]*=[ \t]*)(?:"[^"\r\n]*"|'[^'\r\n]*')""")
+_REQUIREMENTS = {
     "theme": f"must be one of {', '.join(THEME_NAMES)}",
-    "fps": f"must be a number of redraws a second from {FPS_LEAST:g} to {FPS_MOST:g}",
+    "fps": f"must be a number of redraws per second from {FPS_MIN:g} to {FPS_MAX:g}",
     "quiet": "must be true or false",
     "ascii": "must be true or false",
-    "keys": 'must hold lines such as "live.skip" = "ctrl+n"',
+    "keys": 'must be a table of entries such as "live.skip" = "ctrl+n"',
 }
+"""What each setting must be."""
 
 
-def _readable(error: str, document: Mapping[str, Any]) -> tuple[str, str]:
-    """The key that msgspec names, and what it must be."""
-    at = re.search(r"at `\$\.(\w+)", error)
-    key = at[1] if at else next(iter(document))
-    return key, _WANTED[key]
+def _failed_key(error: msgspec.ValidationError, document: Mapping[str, Any]) -> str:
+    """Return the key that msgspec names at the end of its message."""
+    at = re.search(r"at `\$\.(\w+)", str(error))
+    return at[1] if at else next(iter(document))
 
 
-def _split(text: str) -> tuple[str, str]:
-    """What stands above the first table, and the rest."""
-    table = re.search(r"(?m)^\s*\[", text)
-    return (text[: table.start()], text[table.start() :]) if table else (text, "")
+def _config_error(path: Path, problem: str) -> ConfigError:
+    return ConfigError(f"{abbreviate_home(path)}: {problem}")

@@ -1,87 +1,106 @@
-"""The file of settings: what it may say, and how it complains."""
+"""The settings file: its values, its errors, and the theme that the dashboard saves in it."""
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
 
-from membench.settings import DEFAULT_FPS, Config, ConfigError, keep_theme, load_config
-from membench.tui.app import Dashboard
-from membench.tui.keymap import check_keys, default_keys
+from membench.settings import DEFAULT_FPS, Config, ConfigError, load_config, save_theme
 
 
-def written(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "config.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
 
 
-def test_no_file_is_no_error(tmp_path: Path) -> None:
-    assert load_config(tmp_path / "none.toml") == Config()
+def test_a_missing_file_leaves_the_defaults(path: Path) -> None:
+    assert load_config(path) == Config()
+    assert Config().fps == DEFAULT_FPS
 
 
-def test_what_is_given_goes_before_the_file(tmp_path: Path) -> None:
-    path = written(tmp_path, 'theme = "light"\nfps = 1\nquiet = true\n[keys]\n"live.skip" = "ctrl+n"\n')
+def test_overrides_replace_what_the_file_states(path: Path) -> None:
+    path.write_text('theme = "light"\nfps = 1\nquiet = true\n[keys]\n"live.skip" = "ctrl+n"\n', encoding="utf-8")
     config = load_config(path, theme=None, fps=3.0)
     assert (config.theme, config.fps, config.quiet, config.ascii) == ("light", 3.0, True, None)
     assert config.keys == {"live.skip": "ctrl+n"}
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "reason"),
     [
-        ('thema = "light"', "thema is no setting; did you mean 'theme'?"),
+        ('thema = "light"', "thema is not a setting; did you mean 'theme'?"),
         ('theme = "pink"', "theme must be one of dark, light"),
-        ("fps = 100", "fps must be a number of redraws a second from 0.2 to 30"),
+        ("fps = 100", "fps must be a number of redraws per second from 0.2 to 30"),
         ('fps = "4"', "fps must be a number"),
         ("ascii = 1", "ascii must be true or false"),
-        ('keys = "x"', "keys must hold lines such as"),
-        ('[keys]\n"live.skip" = 3', "keys must hold lines such as"),
+        ('keys = "x"', "keys must be a table of entries such as"),
+        ('[keys]\n"live.skip" = 3', "keys must be a table of entries such as"),
         ("theme = ", "is not valid TOML"),
     ],
 )
-def test_a_wrong_entry_is_named_with_its_file(tmp_path: Path, text: str, words: str) -> None:
-    path = written(tmp_path, text)
+def test_a_bad_entry_is_named_with_its_file(path: Path, text: str, reason: str) -> None:
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         load_config(path)
-    assert str(caught.value).startswith(f"{path}: ") and words in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ") and reason in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "words"),
-    [
-        ("live.skipp", "n", "did you mean 'live.skip'?"),
-        ("live.skip", "ctrl+nope", "which is not a key"),
-        ("live.skip", "x", "which is live.stop's key"),
-        ("live.skip", "?", "which is app.help's key"),
-    ],
-)
-def test_a_wrong_key_is_named(tmp_path: Path, name: str, key: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=f'keys."{name}"') as caught:
-        check_keys({name: key}, tmp_path / "config.toml")
-    assert words in str(caught.value)
+def test_a_file_below_home_is_named_with_a_tilde(own_folders: Path) -> None:
+    path = own_folders / "config.toml"
+    path.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"^~/config\.toml: is not UTF-8"):
+        load_config(path)
 
 
-def test_keys_may_change_places(tmp_path: Path) -> None:
-    check_keys({"live.skip": "x", "live.stop": "s,ctrl+x"}, tmp_path / "config.toml")
-
-
-def test_the_keys_as_they_are_do_not_meet() -> None:
-    known = default_keys()
-    assert known["live.skip"] == "s" and known["app.help"] == "question_mark"
-    check_keys({name: key for name, key in known.items() if name.startswith(("live.", "app."))}, Path("config.toml"))
-    assert all(name.partition(".")[2] for name in known) and Dashboard.BINDINGS
-
-
-def test_a_theme_is_kept_and_the_rest_left(tmp_path: Path) -> None:
+def test_a_theme_is_saved_in_a_new_file(tmp_path: Path) -> None:
     path = tmp_path / "below" / "config.toml"
-    keep_theme("light", path)
+    save_theme("light", path)
     assert load_config(path) == Config(theme="light")
+
+
+def test_a_saved_theme_leaves_other_settings_unchanged(path: Path) -> None:
     path.write_text('# mine\nfps = 2\n\n[keys]\n"live.skip" = "n"\n', encoding="utf-8")
-    keep_theme("dark", path)
-    keep_theme("high-contrast", path)
+    save_theme("dark", path)
+    save_theme("high-contrast", path)
     assert "# mine" in path.read_text(encoding="utf-8")
     assert load_config(path) == Config(theme="high-contrast", fps=2.0, keys={"live.skip": "n"})
-    assert Config().fps == DEFAULT_FPS
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('theme = "light"  # bright\n', 'theme = "dark"  # bright\n'),
+        ("fps = 2\n\n  theme='light'\n", 'fps = 2\n\n  theme="dark"\n'),
+        ('"theme" = "light"\r\nfps = 2\r\n', '"theme" = "dark"\r\nfps = 2\r\n'),
+        ('\ufefftheme = "light"\n', 'theme = "dark"\n'),
+        ('# theme = "light"\n', 'theme = "dark"\n# theme = "light"\n'),
+        ('[keys]\ntheme = "x"\n', 'theme = "dark"\n[keys]\ntheme = "x"\n'),
+    ],
+)
+def test_only_the_value_of_the_theme_is_replaced(path: Path, before: str, after: str) -> None:
+    path.write_bytes(before.encode())
+    save_theme("dark", path)
+    assert path.read_bytes().decode() == after
+    assert load_config(path).theme == "dark"
+
+
+def test_a_saved_theme_keeps_the_permissions_and_the_link_of_the_file(tmp_path: Path, path: Path) -> None:
+    target = tmp_path / "dotfiles.toml"
+    target.write_text("fps = 2\n", encoding="utf-8")
+    target.chmod(0o644)
+    path.symlink_to(target)
+    save_theme("dark", path)
+    assert path.is_symlink() and stat.S_IMODE(target.stat().st_mode) == 0o644
+    assert load_config(target) == Config(theme="dark", fps=2.0)
+
+
+def test_a_theme_that_cannot_be_saved_is_an_error(path: Path, tmp_path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(ConfigError, match=r"config\.toml: cannot be read: Is a directory"):
+        save_theme("dark", path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"config\.toml: cannot be (read|written): Not a directory"):
+        save_theme("dark", tmp_path / "file" / "config.toml")

@@ -20,7 +20,7 @@ from membench.session.process import MeasuredProcess
 from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
 from membench.spec.options import Precision
 from membench.spec.run import Corpus
-from membench.units import format_rate, format_share, from_home, plural
+from membench.units import abbreviate_home, format_rate, format_share, plural
 from membench_backends.embedding.models.cache import weights_on_disk
 
 TEXTS, PASSES = 512, 5
@@ -74,7 +74,7 @@ def limit_text(limit: Limit) -> Iterator[str]:
     yield (
         f"reached with {plural(layout.batchers, 'batcher')} on {plural(layout.sessions, 'session')} of "
         f"{plural(layout.threads, 'thread')}, sorted by length, {layout.token_budget} tokens per batch, "
-        f"{found.padding_factor - 1:.1%} padding"
+        f"{format_share(found.padding_factor - 1)} padding"
     )
     if found.gflop_per_text is None or found.ceiling_texts_per_s is None:
         yield "the arithmetic ceiling is unknown, because the architecture of the model is"
@@ -112,7 +112,7 @@ def _store(spec: LimitSpec, found: LimitFound) -> None:
     for line in limit_text(limit):
         print_result(line)
     try:
-        print_status(f"stored in {from_home(keep_limit(spec.model, spec.precision, spec.corpus, limit))}")
+        print_status(f"stored in {abbreviate_home(keep_limit(spec.model, spec.precision, spec.corpus, limit))}")
     except OSError as error:
         print_error(f"the limit cannot be stored, so no run shows its share of it: {error.filename}: {error.strerror}")
 

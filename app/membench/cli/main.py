@@ -20,7 +20,7 @@ from membench.cli.options import scenarios_option
 from membench.cli.run import run, run_choice
 from membench.cli.show import show
 from membench.plan.options import Choice
-from membench.settings import DEFAULT_FPS, FPS_LEAST, FPS_MOST, THEME_NAMES
+from membench.settings import DEFAULT_FPS, FPS_MAX, FPS_MIN, THEME_NAMES
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -52,7 +52,7 @@ def run_command(open_dashboard: OpenDashboard) -> int:
 @click.group(cls=SuggestingGroup, invoke_without_command=True, context_settings=CONTEXT_SETTINGS)
 @scenarios_option
 @click.option("--theme", type=click.Choice(THEME_NAMES), show_default="dark", help="Colours of the dashboard.")
-@click.option("--fps", type=click.FloatRange(FPS_LEAST, FPS_MOST), metavar="NUMBER", show_default=f"{DEFAULT_FPS:g}",
+@click.option("--fps", type=click.FloatRange(FPS_MIN, FPS_MAX), metavar="NUMBER", show_default=f"{DEFAULT_FPS:g}",
               help="Maximum redraws per second during a run.")  # fmt: skip
 @click.option("--quiet", is_flag=True, default=None, help="Draw only the elapsed time during a run.")
 @click.option("--ascii/--no-ascii", default=None, show_default="where the terminal has no UTF-8",

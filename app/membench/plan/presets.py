@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from membench.plan.matrix import SHIPPED, Choice
-from membench.units import from_home, suggest
+from membench.plan.options import SHIPPED, Choice
+from membench.units import abbreviate_home, suggest
 
 SCHEMA = 1
 NAME_MAX = 32
@@ -130,7 +130,7 @@ def saved_presets() -> tuple[Preset, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise PresetsError(f"{from_home(path)}: cannot be read: {error.strerror or error}") from error
+        raise PresetsError(f"{abbreviate_home(path)}: cannot be read: {error.strerror or error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(f"it is no file of presets: {error}") from error
     if document.get("schema") != SCHEMA:
@@ -173,7 +173,7 @@ def _preset(name: str, table: Any) -> Preset:
 
 
 def _damaged(reason: str) -> PresetsError:
-    return PresetsError(f"{from_home(presets_path())}: {reason}; mend it, or move it away")
+    return PresetsError(f"{abbreviate_home(presets_path())}: {reason}; mend it, or move it away")
 
 
 def _write(presets: tuple[Preset, ...]) -> None:
@@ -185,7 +185,7 @@ def _write(presets: tuple[Preset, ...]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
     except OSError as error:
-        raise PresetsError(f"{from_home(path.parent)}: cannot be made: {error.strerror or error}") from error
+        raise PresetsError(f"{abbreviate_home(path.parent)}: cannot be made: {error.strerror or error}") from error
     except ExportError as error:
         raise PresetsError(str(error)) from error
 

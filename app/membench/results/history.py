@@ -17,7 +17,7 @@ import platformdirs
 from membench.results.record import Record, decode_record
 from membench.results.summary import RunSummary
 from membench.spec.run import RunSpec
-from membench.units import from_home
+from membench.units import abbreviate_home
 
 if TYPE_CHECKING:
     import sqlite3
@@ -266,7 +266,7 @@ class History:
                     migration(database)
                 database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         elif self._version() > len(MIGRATIONS):
-            raise HistoryError(f"{from_home(self.path)}: was written by a newer membench-tui; update this one")
+            raise HistoryError(f"{abbreviate_home(self.path)}: was written by a newer membench-tui; update this one")
 
     def _version(self) -> int:
         version: int = self._database.execute("PRAGMA user_version").fetchone()[0]
@@ -292,7 +292,7 @@ class History:
         try:
             yield
         except (sqlite3.Error, OSError, zlib.error, msgspec.MsgspecError) as error:
-            raise HistoryError(f"{from_home(self.path)}: {error}") from error
+            raise HistoryError(f"{abbreviate_home(self.path)}: {error}") from error
 
 
 class HistoryWriter:

@@ -25,7 +25,7 @@ from membench.plan.matrix import Plan
 from membench.plan.options import DEFAULT_MODEL
 from membench.plan.scenarios import Scenario, load_catalogue
 from membench.results.record import Record
-from membench.settings import Config, config_path, keep_theme, load_config
+from membench.settings import Config, ConfigError, config_path, load_config, save_theme
 from membench.tui.common.dashboard import DashboardApp
 from membench.tui.common.engine import (
     Drawing,
@@ -45,7 +45,7 @@ from membench.tui.common.snapshot import RunView, Snapshot
 from membench.tui.common.themes import PALETTES
 from membench.tui.keymap import check_keys
 from membench.tui.plan.screen import PlanScreen
-from membench.units import format_duration, from_home, plural
+from membench.units import abbreviate_home, format_duration, plural
 from membench_backends.embedding.models.cache import weights_on_disk
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -282,11 +282,11 @@ class Dashboard(DashboardApp):
         """Switch to a theme, and save the choice in the settings file."""
         self._apply_theme(name)
         try:
-            keep_theme(name)
-        except OSError as error:
-            self.notify(f"not saved: {error.strerror or error}", title=f"Theme {name}", severity="warning")
+            save_theme(name)
+        except ConfigError as error:
+            self.notify(f"not saved: {error}", title=f"Theme {name}", severity="warning")
         else:
-            self.notify(f"saved in {from_home(config_path())}", title=f"Theme {name}")
+            self.notify(f"saved in {abbreviate_home(config_path())}", title=f"Theme {name}")
 
     def _apply_theme(self, name: str) -> None:
         colours = PALETTES[name].colours

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import Keys
 
-from membench.settings import key_error
+from membench.settings import binding_error
 from membench.tui.common.places import PLACES
 from membench.tui.common.textual_overrides import key_name
 from membench.units import suggest
@@ -31,15 +31,16 @@ def check_keys(keys: Mapping[str, str], path: Path) -> None:
     defaults = default_keys()
     for name, chosen in keys.items():
         if name not in defaults:
-            raise key_error(path, name, f"is not an action; {suggest(name, defaults)}")
+            raise binding_error(path, name, f"is not an action; {suggest(name, defaults)}")
         for key in _split(chosen):
             if not _is_key(key):
-                raise key_error(path, name, f"is set to {key!r}, which is not a key; write one such as n, f5 or ctrl+n")
+                reason = f"is set to {key!r}, which is not a key; write one such as n, f5 or ctrl+n"
+                raise binding_error(path, name, reason)
     effective = {name: {*map(_full_name, _split(keys.get(name, default)))} for name, default in defaults.items()}
     for name in keys:
         for other, other_keys in effective.items():
             if other != name and _work_together(name, other) and (shared := effective[name] & other_keys):
-                raise key_error(path, name, f"is set to {min(shared)}, which is {other}'s key; choose another")
+                raise binding_error(path, name, f"is set to {min(shared)}, which is {other}'s key; choose another")
 
 
 def default_keys() -> dict[str, str]:

@@ -18,7 +18,7 @@ from membench.results.record import Record
 from membench.settings import config_path
 from membench.tui.common.keys import Key
 from membench.tui.common.words import FAINT, LEGEND
-from membench.units import from_home, plural
+from membench.units import abbreviate_home, plural
 
 LOG_TAIL_BYTES = 64 * 1024
 
@@ -146,8 +146,8 @@ class Help(ModalScreen[None]):
         ]
         marks = [Content.assemble((mark.rjust(width), style), f"  {meaning}") for mark, style, meaning in LEGEND]
         settings = (
-            f"{from_home(config_path())} sets the theme, the redraw rate and the keys. Its [keys] table uses the names "
-            "in brackets."
+            f"{abbreviate_home(config_path())} sets the theme, the redraw rate and the keys. Its [keys] table uses the "
+            "names in brackets."
         )
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = self._title

@@ -20,7 +20,7 @@ from membench.tui.common.snapshot import RunView
 from membench.tui.common.timebar import TimeBar, time_parts
 from membench.tui.common.words import FAINT, no_data_text, verdict_paragraphs
 from membench.tui.results.facts import Fact, Facts, prose
-from membench.units import format_rate_between, from_home
+from membench.units import abbreviate_home, format_rate_between
 
 
 class Details(VerticalScroll):
@@ -81,7 +81,7 @@ def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fac
         if not record.error or record.error not in remark:
             yield _remark(remark)
     if run.log:
-        yield prose("log", from_home(run.log), QUIET)
+        yield prose("log", abbreviate_home(run.log), QUIET)
 
 
 def _remark(line: str) -> Fact:

@@ -34,9 +34,7 @@ EVERY_TICK = 1e9
 """A redraw rate, in frames per second, at which no tick waits for its frame."""
 
 
-def lock_use(
-    site: str, wait_s: float, hold_s: float, longest_ms: float, component: Component | None = None
-) -> LockUse:
+def lock_use(site: str, wait_s: float, hold_s: float, longest_ms: float, component: Component | None = None) -> LockUse:
     """Return the use of a lock that was acquired 100 times; if clients waited, then for half of them."""
     contended, longest_queue = (50, 7) if wait_s else (0, 0)
     return LockUse(site, "self._lock", 100, contended, wait_s, hold_s, longest_ms, longest_queue, component)
@@ -175,7 +173,7 @@ async def until(pilot: Any, condition: Callable[[], object], tries: int = 1500) 
             await pilot.pause()
             return
         await pilot.pause(0.01)
-    raise AssertionError(f"never came true: {condition}")
+    raise AssertionError(f"the condition never held: {condition}")
 
 
 def text_of(app: Dashboard) -> str:

@@ -112,7 +112,7 @@ class Engine:
         self._jobs.put((session, builder))
         return builder.snapshot
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """End the plan, and wait for its processes to end, for at most a few seconds."""
         if self.session:
             self.session.stop()

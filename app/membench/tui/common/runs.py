@@ -97,4 +97,4 @@ class PlanRuns:
 
     def close(self) -> None:
         """End the plan and wait until its processes have ended."""
-        self._engine.leave()
+        self._engine.close()

@@ -1,1 +1,1 @@
-"""History: every run kept on this machine."""
+"""History: every run stored on this machine."""

@@ -136,8 +136,8 @@ class LiveScreen(Place):
     def show_quiet(self) -> None:
         """Hide everything but the elapsed time during a run in quiet mode."""
         is_quiet = self.dashboard.drawing.quiet and self.dashboard.running
-        if self.has_class("hushed") != is_quiet:
-            self.set_class(is_quiet, "hushed")
+        if self.has_class("quiet-mode") != is_quiet:
+            self.set_class(is_quiet, "quiet-mode")
             self._draw()
         if is_quiet:
             self._draw_progress()
@@ -202,7 +202,7 @@ class LiveScreen(Place):
 
     @property
     def _is_drawn(self) -> bool:
-        return self.is_current and not self.has_class("hushed")
+        return self.is_current and not self.has_class("quiet-mode")
 
     def _draw(self) -> None:
         """Redraw everything."""
@@ -242,7 +242,7 @@ class LiveScreen(Place):
             return
         self._clock_updated_at = time.monotonic()
         progress, times = progress_text(self.snapshot), self._times()
-        if self.has_class("hushed"):
+        if self.has_class("quiet-mode"):
             update_text(self.query_one("#quiet", Static), Content(f"{progress}\n\n{times}\n\n{QUIET_NOTE}"))
         else:
             subtitle = "frozen; measuring continues; space resumes" if self.frozen else times

@@ -14,8 +14,9 @@ from membench.cli.options import declared_option
 from membench.cli.process import wait_for_result
 from membench.cli.progress import limit_progress
 from membench.cli.tables import plain_table, print_table
+from membench.files import FileError
 from membench.messages.preparation import LimitFound, LimitSpec
-from membench.results.limits import Limit, corpus_name, keep_limit, kept_limits, machine
+from membench.results.limits import Limit, corpus_name, machine_text, save_limit, saved_limits
 from membench.session.process import MeasuredProcess
 from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
 from membench.spec.options import Precision
@@ -101,7 +102,7 @@ def _store(spec: LimitSpec, found: LimitFound) -> None:
     weights = weights_on_disk(spec.model).weights
     assert weights is not None, "the limit of these weights has just been measured"
     limit = Limit(
-        machine=machine(),
+        machine=machine_text(),
         model=spec.model,
         weights=weights,
         precision=spec.precision,
@@ -112,15 +113,15 @@ def _store(spec: LimitSpec, found: LimitFound) -> None:
     for line in limit_text(limit):
         print_result(line)
     try:
-        print_status(f"stored in {abbreviate_home(keep_limit(spec.model, spec.precision, spec.corpus, limit))}")
-    except OSError as error:
-        print_error(f"the limit cannot be stored, so no run shows its share of it: {error.filename}: {error.strerror}")
+        print_status(f"stored in {abbreviate_home(save_limit(spec.model, spec.precision, spec.corpus, limit))}")
+    except FileError as error:
+        print_error(f"the limit cannot be stored, so no run shows its share of it: {error}")
 
 
 def _list_limits() -> int:
     numbers = ("texts/s", "of the ceiling", "batchers", "threads", "tokens per batch")
     table = plain_table("model", "weights", "precision", "corpus", *numbers, "measured", numbers=numbers)
-    for limit in kept_limits():
+    for limit in saved_limits():
         ceiling, layout = limit.found.ceiling_texts_per_s, limit.found.layout
         table.add_row(
             limit.model,

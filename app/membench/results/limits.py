@@ -1,53 +1,60 @@
-"""This machine's limits: the best embedding rates that it reached offline, kept until they are measured again."""
+"""The limits of this machine: the best offline embedding rates measured so far, one file each."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import platformdirs
 
+from membench.files import write_atomically
 from membench.machine.facts import cpu_name
-from membench.messages.run import Corpus, LimitFound, RunSpec
+from membench.messages.preparation import LimitFound
+from membench.spec.run import Corpus, RunSpec
 from membench_backends.embedding.models.cache import weights_on_disk
 
-SCHEMA = 1
+SCHEMA = 2
+"""Raised when a name or a meaning changes; older files can still be read."""
+_RENAMED_SINCE_1 = {"ops_per_s": "texts_per_s", "passes_ops_per_s": "passes_texts_per_s"}
+"""Keys of `found` by their names in schema 1."""
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """The best offline rate of a machine for a model, its precision and a corpus."""
+    """The best offline rate of a machine with a model, a precision and a corpus."""
 
     schema: int = SCHEMA
     machine: str
-    """What the figure depends on: processor, cores, version of ONNX Runtime."""
+    """The facts that the limit depends on: processor, cores, version of ONNX Runtime."""
     model: str
     weights: Literal["real", "twin"]
     precision: str
     corpus: str
-    """`benchmark`, `turns`, or a file's name."""
+    """`benchmark`, `turns`, or the name of a file."""
     measured_at: str
     """UTC, ISO 8601."""
     found: LimitFound
+    """The result of the search."""
 
     @property
     def texts_per_s(self) -> float:
-        """Texts a second: the median over passes."""
+        """Texts per second: the median over passes."""
         return self.found.texts_per_s
 
 
 def limit_for(spec: RunSpec) -> Limit | None:
-    """The limit that a run can be held against; None if none was measured here, or the run embeds nothing."""
-    return kept_limit(spec.model, spec.precision, spec.workload.corpus) if spec.strategy else None
+    """Return the limit of a run; None if none was measured here, or if the run embeds nothing."""
+    if spec.model is None or spec.precision is None or spec.corpus is None:
+        return None
+    return saved_limit(spec.model, spec.precision, spec.corpus)
 
 
-def kept_limit(model: str, precision: str, corpus: Corpus) -> Limit | None:
-    """The limit measured on this machine for a model, a precision and a corpus."""
+def saved_limit(model: str, precision: str, corpus: Corpus) -> Limit | None:
+    """Return the limit measured on this machine with a model, a precision and a corpus; None if there is none."""
     try:
         path = _path(model, precision, corpus)
         return _read(path, path.stat().st_mtime_ns)
@@ -55,43 +62,40 @@ def kept_limit(model: str, precision: str, corpus: Corpus) -> Limit | None:
         return None
 
 
-def keep_limit(model: str, precision: str, corpus: Corpus, limit: Limit) -> Path:
-    """Keep a limit in place of the one before.
+def save_limit(model: str, precision: str, corpus: Corpus, limit: Limit) -> Path:
+    """Save a limit in place of the previous one.
 
     Returns:
         The file that holds it.
 
     Raises:
-        OSError: It cannot be written.
+        FileError: The file cannot be written.
     """
     path = _path(model, precision, corpus)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(limit)))
-    os.replace(file.name, path)
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(limit)) + b"\n", make_folder=True)
     return path
 
 
-def kept_limits() -> Iterator[Limit]:
-    """Every limit measured on this machine as it is now, the newest first."""
+def saved_limits() -> Iterator[Limit]:
+    """Yield every limit measured on this machine as it is now, newest first."""
     paths = [path for path in limits_folder().glob("*.json") if path.is_file()]
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         try:
             limit = _read(path, path.stat().st_mtime_ns)
         except (OSError, msgspec.DecodeError):
             continue
-        if limit.machine == machine():
+        if limit.machine == machine_text():
             yield limit
 
 
 def limits_folder() -> Path:
-    """Where limits are kept; XDG_DATA_HOME moves it."""
+    """Return the folder of the limits. XDG_DATA_HOME moves it."""
     return platformdirs.user_data_path("membench-tui") / "limits"
 
 
 @cache
-def machine() -> str:
-    """What of this machine a limit depends on."""
+def machine_text() -> str:
+    """Return the facts about this machine that a limit depends on."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -102,26 +106,30 @@ def machine() -> str:
 
 
 def corpus_name(corpus: Corpus) -> str:
-    """A corpus in a word: `turns`, or a file's name."""
+    """Return the short name of a corpus: `turns`, or the name of a file."""
     return Path(corpus.path).name if corpus.path else corpus.kind
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, changed_ns: int) -> Limit:
-    limit = msgspec.json.decode(path.read_bytes(), type=Limit)
-    if limit.schema > SCHEMA:
-        raise msgspec.DecodeError("it is of a newer version")
-    return limit
+def _read(path: Path, modified_ns: int) -> Limit:
+    """Read a limit; the time of its last change is part of the cache's key."""
+    document = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    schema, found = document.get("schema"), document.get("found")
+    if schema not in (1, SCHEMA):
+        raise msgspec.DecodeError(f"its schema is {schema!r}")
+    if schema == 1 and isinstance(found, dict):
+        found = {_RENAMED_SINCE_1.get(key, key): value for key, value in found.items()}
+    return msgspec.convert({**document, "schema": SCHEMA, "found": found}, Limit)
 
 
 def _path(model: str, precision: str, corpus: Corpus) -> Path:
     weights = weights_on_disk(model).weights
-    parts = [machine(), model, str(weights), precision, corpus.kind, *_content(corpus)]
+    parts = [machine_text(), model, str(weights), precision, corpus.kind, *_file_version(corpus)]
     return limits_folder() / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.json"
 
 
-def _content(corpus: Corpus) -> tuple[str, ...]:
-    """What tells a file from an earlier version of itself."""
+def _file_version(corpus: Corpus) -> tuple[str, ...]:
+    """Return what distinguishes the file of a corpus from other files and from its own earlier content."""
     if corpus.path is None:
         return ()
     status = Path(corpus.path).stat()

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from membench.results.limits import kept_limit, limits_folder
+from membench.results.limits import limits_folder, saved_limit
 from membench.spec.run import Corpus
 from membench.units import format_rate
 
@@ -21,7 +21,7 @@ QUICKLY = ("--texts", "48", "--passes", "2")
 
 def test_the_limit_is_stored_and_later_runs_show_their_share_of_it(membench, tiny_twin, quick_file, tmp_path):
     done = membench("limit", "--model", tiny_twin, "--corpus", "benchmark", *QUICKLY)
-    limit = kept_limit(str(tiny_twin), "fp32", Corpus(kind="benchmark"))
+    limit = saved_limit(str(tiny_twin), "fp32", Corpus(kind="benchmark"))
 
     assert limit is not None
     assert done.out.startswith(

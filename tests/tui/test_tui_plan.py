@@ -332,7 +332,7 @@ async def test_a_damaged_presets_file_is_reported_once_and_left_alone(stage: Sta
     presets_path().write_text("{")
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("p")
-        assert "presets.json: it is no file of presets" in notes_of(stage.app)
+        assert "presets.json: is not a file of presets" in notes_of(stage.app)
         assert stage.app.screen.query_one(OptionList).option_count == len(BUILT_IN)
         await pilot.press("escape", "w")
         await pilot.pause()

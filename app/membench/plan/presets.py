@@ -1,43 +1,49 @@
-"""Choices under a name: those that ship each answer a question, the others were saved by the person who uses them."""
+"""Presets: named choices. Each built-in one answers a question; users save others."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import platformdirs
 
+from membench.files import FileError, MissingFileError, read_errors, write_atomically
 from membench.plan.options import SHIPPED, Choice
 from membench.units import abbreviate_home, suggest
 
-SCHEMA = 1
+SCHEMA = 2
+"""Raised when a name or a meaning changes; older files can still be read."""
+_RENAMED_SINCE_1 = {"rate_ops_s": "target_operations_per_s"}
+"""Keys of a choice by their names in schema 1."""
 NAME_MAX = 32
+"""Characters of a name, at most."""
 SCALING_CLIENTS = (1, 2, 4, 8, 16, 32)
 
 
 class PresetsError(Exception):
-    """The saved presets cannot be read or written; one line that names the file and says why."""
+    """A file of presets that cannot be read or written. The message is one line: the file and the reason."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    """A choice and the name it goes by."""
+    """A choice with a name."""
 
     name: str
     choice: Choice
     shows: str = ""
-    """What one learns from running it."""
+    """What its runs show."""
 
 
 BUILT_IN = (
     Preset(
         name="The published comparison",
-        shows="Mem0 and AgentMem as they ship, adaptive beside them, in the three workloads that AgentMem published.",
+        shows="Mem0 and AgentMem as shipped and with adaptive, in the three workloads that AgentMem published.",
         choice=Choice(),
     ),
     Preset(
         name="Is the lock in the way?",
-        shows="AgentMem's mutex against adaptive, with 20 clients: the same work, with the lock and without it.",
+        shows="AgentMem's mutex and adaptive with 20 clients: the same work with and without the lock.",
         choice=Choice(
             scenarios=("concurrent-add",),
             backends=("agentmem",),
@@ -48,7 +54,7 @@ BUILT_IN = (
     ),
     Preset(
         name="Which strategy is fastest?",
-        shows="Every way to share the model, with 20 clients that add conversation turns.",
+        shows="Every strategy with 20 clients that add conversation turns.",
         choice=Choice(
             scenarios=("steady-add",),
             backends=("agentmem",),
@@ -59,7 +65,7 @@ BUILT_IN = (
     ),
     Preset(
         name="How does it scale?",
-        shows="One to 32 clients: a lock stays flat, sharing follows the cores, and a curve is fitted to each.",
+        shows="1 to 32 clients: throughput stays flat behind a lock, and grows with the cores without one.",
         choice=Choice(
             scenarios=("steady-add",),
             backends=("agentmem",),
@@ -70,7 +76,7 @@ BUILT_IN = (
     ),
     Preset(
         name="What would Mem0 gain?",
-        shows="Mem0 as it ships, and with adaptive in place of its embedder, three times each.",
+        shows="Mem0 as shipped, and with adaptive in place of its embedder, three repeats each.",
         choice=Choice(
             scenarios=("steady-add",),
             backends=("mem0",),
@@ -82,7 +88,7 @@ BUILT_IN = (
     ),
     Preset(
         name="What would int8 gain?",
-        shows="The same model in 8-bit integers beside 32-bit floats.",
+        shows="The same model in 32-bit floats and in 8-bit integers.",
         choice=Choice(
             scenarios=("steady-add",),
             backends=("agentmem",),
@@ -94,12 +100,12 @@ BUILT_IN = (
     ),
     Preset(
         name="Which store keeps up?",
-        shows="Ready-made vectors into each vector store: what it takes when nothing is embedded.",
+        shows="Ready vectors into each store: its throughput when nothing is embedded.",
         choice=Choice(scenarios=("store-only",), stores=("local", "edge"), clients=(1, 8, 20)),
     ),
     Preset(
         name="What is left without embedding?",
-        shows="AgentMem's pipeline over vectors that cost nothing: the rest of it, alone.",
+        shows="AgentMem's pipeline with vectors that cost nothing: the rate of everything but the model.",
         choice=Choice(
             scenarios=("concurrent-add",),
             backends=("agentmem",),
@@ -110,49 +116,50 @@ BUILT_IN = (
         ),
     ),
 )
-"""In the order in which they are shown."""
+"""The built-in presets in the order in which they are listed."""
 
 
 def presets_path() -> Path:
-    """The file with what was saved; XDG_CONFIG_HOME moves it."""
+    """Return the path of the saved presets. XDG_CONFIG_HOME moves it."""
     return platformdirs.user_config_path("membench-tui") / "presets.json"
 
 
 def saved_presets() -> tuple[Preset, ...]:
-    """What was saved, in the order of saving; nothing where there is no file yet.
+    """Return the saved presets in the order in which they were saved; none if there is no file.
 
     Raises:
-        PresetsError: There is a file, and it cannot be read or is not one of presets.
+        PresetsError: The file cannot be read, or does not hold presets.
     """
     path = presets_path()
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except FileNotFoundError:
+        with read_errors(path):
+            document = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except MissingFileError:
         return ()
-    except OSError as error:
-        raise PresetsError(f"{abbreviate_home(path)}: cannot be read: {error.strerror or error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _damaged(f"it is no file of presets: {error}") from error
-    if document.get("schema") != SCHEMA:
-        raise _damaged(f"its schema is {document.get('schema')!r}, and this version reads schema {SCHEMA}")
-    tables = document.get("presets")
+    except FileError as error:
+        raise _file_error(error.reason) from error
+    except msgspec.DecodeError as error:
+        raise _damaged(f"is not a file of presets: {error}") from error
+    schema, tables = document.get("schema"), document.get("presets")
+    if schema not in (1, SCHEMA):
+        raise _damaged(f"has schema {schema!r}, and this version reads schemas 1 and {SCHEMA}")
     if not isinstance(tables, dict):
-        raise _damaged("it has no presets")
-    return tuple(_preset(name, table) for name, table in tables.items())
+        raise _damaged("has no presets")
+    return tuple(_preset(name, table, _RENAMED_SINCE_1 if schema == 1 else {}) for name, table in tables.items())
 
 
 def save_preset(name: str, choice: Choice) -> None:
-    """Keep a choice under a name; it takes the place of one with the same name.
+    """Save a choice under a name, in place of an earlier one with this name.
 
     Raises:
-        PresetsError: The file cannot be read or written; what was saved before is still there.
+        PresetsError: The file cannot be read or written; the presets saved before are still there.
     """
     others = tuple(preset for preset in saved_presets() if preset.name != name)
     _write((*others, Preset(name=name, choice=choice)))
 
 
 def delete_preset(name: str) -> None:
-    """Forget what was saved under a name.
+    """Delete the preset with a name.
 
     Raises:
         PresetsError: The file cannot be read or written; the preset is still there.
@@ -160,37 +167,37 @@ def delete_preset(name: str) -> None:
     _write(tuple(preset for preset in saved_presets() if preset.name != name))
 
 
-def _preset(name: str, table: Any) -> Preset:
+def _preset(name: str, table: Any, renamed: Mapping[str, str]) -> Preset:
     if not isinstance(table, dict):
-        raise _damaged(f"preset {name!r} is not a table")
-    for key in table:
+        raise _damaged(f"preset {name!r} is not an object")
+    fields = {renamed.get(key, key): value for key, value in table.items()}
+    for key in fields:
         if key not in Choice.__struct_fields__:
             raise _damaged(f"preset {name!r} has an unknown key {key!r}; {suggest(key, Choice.__struct_fields__)}")
     try:
-        return Preset(name=name, choice=msgspec.convert(table, Choice))
+        return Preset(name=name, choice=msgspec.convert(fields, Choice))
     except msgspec.ValidationError as error:
         raise _damaged(f"preset {name!r}: {error}") from error
 
 
 def _damaged(reason: str) -> PresetsError:
-    return PresetsError(f"{abbreviate_home(presets_path())}: {reason}; mend it, or move it away")
+    return _file_error(f"{reason}; repair the file, or move it away")
+
+
+def _file_error(reason: str) -> PresetsError:
+    return PresetsError(f"{abbreviate_home(presets_path())}: {reason}")
 
 
 def _write(presets: tuple[Preset, ...]) -> None:
-    from membench.report.exports import ExportError, write_whole
-
-    path = presets_path()
     document = {"schema": SCHEMA, "presets": {preset.name: _changes(preset.choice) for preset in presets}}
+    content = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-    except OSError as error:
-        raise PresetsError(f"{abbreviate_home(path.parent)}: cannot be made: {error.strerror or error}") from error
-    except ExportError as error:
-        raise PresetsError(str(error)) from error
+        write_atomically(presets_path(), content, make_folder=True)
+    except FileError as error:
+        raise _file_error(error.reason) from error
 
 
 def _changes(choice: Choice) -> dict[str, Any]:
-    """What a choice says beyond the defaults: a file that people read has nothing else in it."""
+    """Return the values that differ from the defaults, so that the file is easy to read."""
     defaults = msgspec.to_builtins(Choice())
     return {key: value for key, value in msgspec.to_builtins(choice).items() if value != defaults[key]}

@@ -22,6 +22,8 @@ SCHEMA = 2
 """Raised when a name or a meaning changes; older files can still be read."""
 _RENAMED_SINCE_1 = {"ops_per_s": "texts_per_s", "passes_ops_per_s": "passes_texts_per_s"}
 """Keys of `found` by their names in schema 1."""
+_UNREADABLE = (OSError, UnicodeDecodeError, msgspec.DecodeError)
+"""What reading a missing, damaged or newer file raises."""
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ def saved_limit(model: str, precision: str, corpus: Corpus) -> Limit | None:
     try:
         path = _path(model, precision, corpus)
         return _read(path, path.stat().st_mtime_ns)
-    except (OSError, msgspec.DecodeError):
+    except _UNREADABLE:
         return None
 
 
@@ -82,7 +84,7 @@ def saved_limits() -> Iterator[Limit]:
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         try:
             limit = _read(path, path.stat().st_mtime_ns)
-        except (OSError, msgspec.DecodeError):
+        except _UNREADABLE:
             continue
         if limit.machine == machine_text():
             yield limit

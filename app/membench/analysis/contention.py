@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from membench.analysis.figures import reading_rules
@@ -127,7 +127,10 @@ def _over_repeats(name: str, rule: str, repeats: Sequence[Contention]) -> float 
     values = [repeat.readings[name] for repeat in repeats if name in repeat.readings]
     if not values:
         return None
-    return max(values) if rule == "max" else statistics.fmean(values)
+    return _RULES[rule](values)
+
+
+_RULES: dict[str, Callable[[Sequence[float]], float]] = {"mean": statistics.fmean, "sum": sum, "max": max}
 
 
 def _total(values: Sequence[float | None]) -> float | None:

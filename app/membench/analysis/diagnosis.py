@@ -189,7 +189,7 @@ def _timer_bound(figures: Figures) -> Diagnosis | None:
     timer = next((timer for timer in figures.timers or () if _may_be_awaited(timer, figures)), None)
     if timer is None:
         return None
-    slept_share = min(timer.slept_s / _measured_s(figures), 1.0)
+    slept_share = min(timer.slept_s / _metered_s(figures), 1.0)
     evidence = [
         Fact("result_wait", {"share": figures.time_result}),
         Fact("timer_sleeps", {"site": timer.site, "share": slept_share, "sleep_ms": timer.mean_sleep_ms}),
@@ -201,7 +201,7 @@ def _timer_bound(figures: Figures) -> Diagnosis | None:
 
 def _may_be_awaited(timer: TimerUse, figures: Figures) -> bool:
     """Return whether a thread sleeps there most of the time, each time about as long as an operation takes."""
-    if timer.slept_s / _measured_s(figures) < SLEEP_SHARE or not timer.sleeps:
+    if timer.slept_s / _metered_s(figures) < SLEEP_SHARE or not timer.sleeps:
         return False
     shortest, longest = TIMER_OF_LATENCY
     latency_ms = figures.latency_mean_ms
@@ -310,8 +310,8 @@ def _cores_used_by_others(figures: Figures) -> float:
     return max(machine - (figures.cores_used or 0.0), 0.0)
 
 
-def _measured_s(figures: Figures) -> float:
-    return figures.measured_s or 1.0
+def _metered_s(figures: Figures) -> float:
+    return figures.metered_s or figures.measured_s or 1.0
 
 
 def _client_time(figures: Figures) -> tuple[Fact, ...]:

@@ -18,6 +18,8 @@ from membench.spec.run import RunSpec
 
 MeanOfRepeats = Annotated[float | None, Meta(extra={"over_repeats": "mean"})]
 """A reading of the process (see `Contention.readings`) whose repeats are averaged."""
+SumOfRepeats = Annotated[float | None, Meta(extra={"over_repeats": "sum"})]
+"""A reading of the process whose repeats are added up."""
 HighestOfRepeats = Annotated[float | None, Meta(extra={"over_repeats": "max"})]
 """A reading of the process of which the highest repeat counts."""
 
@@ -60,6 +62,8 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     """Acknowledged, but not stored."""
     duplicated: int | None = None
     corrupted: int | None = None
+    metered_s: SumOfRepeats = None
+    """Wall time that the meters' readings cover: while a run is in progress, a little less than `measured_s`."""
     client_time_s: float | None = None
     """Time of all clients together, without the time in which no operation was due. Shares of client time are of it."""
     time_cpu: float | None = None
@@ -120,8 +124,9 @@ class Figures(RunSpec, frozen=True, kw_only=True):
         return lock.wait_s / client_time_s if client_time_s else None
 
     def held_share(self, lock: LockUse) -> float | None:
-        """Return the share of the measured time that a lock was held: above 1 where several are made at one line."""
-        return lock.hold_s / self.measured_s if self.measured_s else None
+        """Return the share of the time that a lock was held: above 1 where several are created at one line."""
+        whole_s = self.metered_s or self.measured_s  # a record of schema 1 has no metered time
+        return lock.hold_s / whole_s if whole_s else None
 
     @property
     def failed_audit(self) -> bool:
@@ -131,7 +136,7 @@ class Figures(RunSpec, frozen=True, kw_only=True):
 
 @cache
 def reading_rules() -> dict[str, str]:
-    """Return the figures that the runner reads itself, and how their repeats are combined: `mean` or `max`."""
+    """Return the figures that the runner reads itself, and how their repeats are combined: `mean`, `sum` or `max`."""
     structure = msgspec.inspect.type_info(Figures)
     assert isinstance(structure, msgspec.inspect.StructType)
     return {

@@ -213,7 +213,10 @@ def install() -> None:
 
 
 def usage_by_site() -> Mapping[Site, Usage]:
-    """Return the usage of all metered locks so far, by the site that created them. Only one thread may call this."""
+    """Return the usage of all metered locks so far, by the site that created them; includes waits in progress.
+
+    Only one thread may call this.
+    """
     totals: defaultdict[Site, Usage] = defaultdict(Usage)
     for _ in range(len(_lock_usages)):
         lock_usage = _lock_usages.popleft()
@@ -221,10 +224,18 @@ def usage_by_site() -> Mapping[Site, Usage]:
             _collected_usage[lock_usage.site].add(lock_usage)
         else:
             totals[lock_usage.site].add(lock_usage)
+            totals[lock_usage.site].wait_ns += _wait_in_progress_ns(lock_usage)
             _lock_usages.append(lock_usage)
     for site, collected in _collected_usage.items():
         totals[site].add(collected)
     return totals
+
+
+def _wait_in_progress_ns(usage: _LockUsage) -> int:
+    """Return how long the threads that wait for a lock now have been waiting, together."""
+    now_ns = perf_counter_ns()
+    started_ns = (_waiting_since_ns.get(thread) for thread in list(usage.waiters))
+    return sum(now_ns - since_ns for since_ns in started_ns if since_ns)
 
 
 def reset_longest() -> None:

@@ -112,6 +112,7 @@ class Meters:
         busy_ns = threads.busy_ns_by_thread()
         wall_ns = perf_counter_ns() - self._begin_ns
         readings = {
+            "metered_s": wall_ns / NS_PER_S,
             "cores_used": (process_time_ns() - self._cpu_before_ns) / wall_ns,
             "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / BYTES_PER_MB,
         }

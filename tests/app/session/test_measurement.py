@@ -53,7 +53,12 @@ def contention(rss_peak_mb, wall_s=0.4):
         timers=(),
         stage_ms={"embed": (2.0, 3.0)},
         gauges={"batch_size": (4.0, 8.0), "tokens": (10.0, 0.0), "padded_tokens": (15.0, 0.0)},
-        readings={"rss_peak_mb": rss_peak_mb, "cores_used": rss_peak_mb / 100, "gil_busy": 0.5},
+        readings={
+            "rss_peak_mb": rss_peak_mb,
+            "cores_used": rss_peak_mb / 100,
+            "gil_busy": 0.5,
+            "metered_s": wall_s / 2,
+        },
     )
 
 
@@ -116,6 +121,7 @@ def test_the_meters_of_all_repeats_are_combined(whole_run):
     assert (record.time_cpu, record.time_runqueue, record.time_lock) == pytest.approx((0.5, 0.125, 0.25))
     assert record.time_other == pytest.approx(0.125)
     assert record.wait_share(lock) == record.time_lock
+    assert record.metered_s == pytest.approx(0.4)
     assert record.held_share(lock) == pytest.approx(0.2 / 0.4)
     assert (record.stage_ms, record.stage_p99_ms) == ({"embed": 2.0}, {"embed": 3.0})
     assert (record.batch_size_mean, record.padding_factor) == (4.0, 1.5)
@@ -141,6 +147,17 @@ def test_latencies_are_sorted_only_for_whole_snapshots(spec, tick):
     assert measurement.progress(whole=False).latencies == before.latencies
     assert measurement.progress(whole=False).figures.latency_max_ms == before.figures.latency_max_ms
     assert measurement.progress().latencies.total == 4
+
+
+def test_the_held_share_of_a_run_in_progress_is_that_of_the_metered_time(spec, tick):
+    measurement = Measurement(spec(clients=2))
+    measurement.feed(tick(contention=contention(100.0)))
+    before = measurement.progress().figures
+    measurement.feed(tick(elapsed_s=0.2))
+    after = measurement.progress().figures
+
+    assert after.measured_s == 2 * before.measured_s
+    assert after.held_share(after.locks[0]) == before.held_share(before.locks[0]) == pytest.approx(0.1 / 0.2)
 
 
 def test_a_run_in_progress_is_diagnosed_once_enough_is_measured(spec, tick):

@@ -65,6 +65,21 @@ def check_a_failed_attempt_waits_but_acquires_nothing():
     assert (usage.acquisitions, usage.contended, usage.wait_ns) == (0, 0, 0)
 
 
+def check_a_wait_in_progress_counts():
+    occupied_lock = threading.Lock()
+    occupied_lock.acquire()
+    waiter = threading.Thread(target=occupied_lock.acquire)
+    waiter.start()
+    until(lambda: usage_of("occupied_lock").wait_ns > 0.02e9)
+    in_progress = usage_of("occupied_lock")
+    assert (in_progress.contended, in_progress.acquisitions) == (0, 0)
+    occupied_lock.release()
+    waiter.join(PATIENCE_S)
+    usage = usage_of("occupied_lock")
+    assert usage.contended == 1
+    assert usage.wait_ns >= 0.02e9
+
+
 def check_waits_follow_queueing_arithmetic():
     """If n threads arrive together at a lock that each holds for h, the k-th waits k h: n (n - 1) / 2 h in total."""
     served_lock = threading.Lock()

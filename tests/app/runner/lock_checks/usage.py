@@ -85,19 +85,25 @@ def check_waits_follow_queueing_arithmetic():
     served_lock = threading.Lock()
     clients, hold_s = 8, 0.02
     thread_waits_ns = []
+    before = {}
+
+    def waits_ns():
+        return [locks.lock_wait_ns(thread.ident) - before.get(thread.ident, 0) for thread in threads]
 
     def hold():
+        me = threading.get_ident()
+        before_ns = before[me] = locks.lock_wait_ns(me)  # of an earlier thread with the same identifier
         with served_lock:
             sleep(hold_s)
-        thread_waits_ns.append(locks.lock_wait_ns(threading.get_ident()))
+        thread_waits_ns.append(locks.lock_wait_ns(me) - before_ns)
 
     threads = [threading.Thread(target=hold) for _ in range(clients)]
     served_lock.acquire()
     for thread in threads:
         thread.start()
-    until(lambda: all(locks.lock_wait_ns(thread.ident) for thread in threads))
+    until(lambda: len(before) == clients and all(waits_ns()))
     begin_ns = perf_counter_ns()
-    early_ns = sum(locks.lock_wait_ns(thread.ident) for thread in threads)
+    early_ns = sum(waits_ns())
     served_lock.release()
     for thread in threads:
         thread.join(PATIENCE_S)

@@ -163,8 +163,8 @@ def test_readme_of_the_wheel_links_to_the_source_and_never_to_a_file_beside_it(w
 def test_wheel_finds_its_own_catalogue_from_any_folder(python, unpacked):
     path, names = python(
         "-c",
-        "from membench.plan.scenarios import load_catalogue, shipped_path;"
-        "print(shipped_path()); print(*load_catalogue())",
+        "from membench.plan.scenarios import built_in_scenarios_path, load_catalogue;"
+        "print(built_in_scenarios_path()); print(*load_catalogue())",
     ).splitlines()
 
     assert path == str(unpacked / "membench" / "scenarios.toml")

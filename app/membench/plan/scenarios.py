@@ -1,108 +1,120 @@
-"""The scenario catalogue: scenarios.toml in, scenarios out, with errors that say where and what."""
+"""The scenario catalogue: the scenarios of a TOML file, with errors that name the table and the key."""
 
 from __future__ import annotations
 
 import re
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
-from membench.messages.run import Arrivals, Operation, Workload
+from membench.files import FileError, read_toml
 from membench.spec.corpus import parse_corpus
+from membench.spec.options import (
+    ARRIVALS_MAX,
+    ArrivalProcess,
+    Arrivals,
+    BatchSize,
+    Clients,
+    Items,
+    Operation,
+    TargetRate,
+    WarmupItems,
+)
 from membench.units import parse_duration, suggest
 
-CLIENTS_MAX = 1024
-ITEMS_MAX = 10_000_000
-ARRIVALS_MAX = 5_000_000
+SCHEMA = 2
+"""Raised when a name or a meaning changes; older files can still be read."""
+_RENAMED_SINCE_1 = {"ops_per_s": "memories_per_s", "ops_per_s_high": "memories_per_s_high"}
+"""Keys of a reference by their names in schema 1."""
 
-Clients = Annotated[int, Meta(ge=1, le=CLIENTS_MAX)]
-Count = Annotated[int, Meta(ge=1, le=ITEMS_MAX)]
-Repeats = Annotated[int, Meta(ge=1, le=100)]
-Rate = Annotated[float, Meta(gt=0, le=1e6)]
 ReferenceKind = Literal["measured", "claimed", "unsourced"]
 
 
 class CatalogueError(Exception):
-    """A scenario file cannot be used; one line that names the file, the table and the key."""
+    """A scenario file that cannot be used. The message is one line: the file, the table, the key, and what to do."""
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A published figure, in memories a second, and what it is worth."""
+    """A published figure of the same workload."""
 
     system: str
     memories_per_s: Annotated[float, Meta(gt=0)]
     memories_per_s_high: float | None = None
-    """The upper end, where a range was published."""
+    """The upper end of a published range."""
     kind: ReferenceKind
+    """The evidence for the figure."""
     source: str
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is done, as the catalogue states it. The command line may change any of the numbers."""
+    """A workload as the catalogue states it. The options of a plan replace its numbers."""
 
     name: str = ""
     summary: str
+    """One sentence for lists."""
     shows: str = ""
+    """What its runs show."""
     operation: Operation
-    items: Count | None = None
+    items: Items | None = None
     duration: str | None = None
-    batch_size: Count = 1
+    """With a unit, such as `5s`."""
+    batch_size: BatchSize = 1
     clients: Clients = 1
-    rate: Rate | None = None
-    arrivals: Arrivals = "poisson"
+    rate: TargetRate | None = None
+    arrivals: ArrivalProcess = "poisson"
     corpus: str = "turns"
     corpus_column: str = "text"
-    warmup_items: Annotated[int, Meta(ge=0, le=ITEMS_MAX)] = 0
+    warmup_items: WarmupItems = 0
     backends: list[str] = []
+    """The backends that run it unless others are chosen."""
     references: list[Reference] = []
 
-    def workload(self) -> Workload:
-        """What the clients do, once.
+    def workload(self) -> dict[str, Any]:
+        """Return the settings of a run of the scenario, by their names in a RunSpec.
 
         Raises:
             ValueError: The values do not fit together; the message begins with the key.
         """
-        return checked(
-            Workload(
-                operation=self.operation,
-                corpus=parse_corpus(self.corpus, self.corpus_column),
-                clients=self.clients,
-                items=self.items,
-                duration_s=_seconds(self.duration),
-                batch_size=self.batch_size,
-                warmup_items=self.warmup_items,
-                target_operations_per_s=self.rate,
-                arrivals=self.arrivals,
-            )
-        )
+        workload: dict[str, Any] = {
+            "operation": self.operation,
+            "corpus": parse_corpus(self.corpus, self.corpus_column),
+            "clients": self.clients,
+            "items": self.items,
+            "duration_s": _seconds(self.duration),
+            "batch_size": self.batch_size,
+            "warmup_items": self.warmup_items,
+            "repeats": 1,
+            "seed": 1,
+            "target_operations_per_s": self.rate,
+            "arrivals": self.arrivals,
+        }
+        check_workload(workload)
+        return workload
 
 
-def checked(workload: Workload) -> Workload:
-    """The workload itself, if its parts fit together.
+def check_workload(workload: Mapping[str, Any]) -> None:
+    """Check that the settings of a workload fit together.
 
     Raises:
         ValueError: They do not; the message begins with the key at fault.
     """
-    if (workload.items is None) == (workload.duration_s is None):
-        raise ValueError("items: give either items or duration, not both and not neither")
-    if workload.operation == "add" and workload.batch_size != 1:
-        raise ValueError("batch_size: only the operation add_batch takes a list; leave it out, or use add_batch")
-    if workload.target_operations_per_s and workload.items and workload.items % workload.batch_size:
-        raise ValueError(f"items: with a rate, use a multiple of the batch of {workload.batch_size}")
-    if (
-        workload.target_operations_per_s
-        and workload.duration_s
-        and workload.target_operations_per_s * workload.duration_s > ARRIVALS_MAX
-    ):
-        raise ValueError(f"rate: rate x duration is over {ARRIVALS_MAX:,} operations; lower one of them")
-    return workload
+    items, duration_s, batch_size = workload["items"], workload["duration_s"], workload["batch_size"]
+    rate = workload["target_operations_per_s"]
+    if (items is None) == (duration_s is None):
+        raise ValueError("items: set exactly one of items and duration")
+    if workload["operation"] == "add" and batch_size != 1:
+        raise ValueError("batch_size: only the operation add_batch takes a list; remove the key, or use add_batch")
+    if rate and items and items % batch_size:
+        raise ValueError(f"items: an open loop needs a multiple of the batch size, {batch_size}")
+    if rate and duration_s and rate * duration_s > ARRIVALS_MAX:
+        raise ValueError(f"rate: rate times duration exceeds {ARRIVALS_MAX:,} operations; lower one of them")
 
 
-def shipped_path() -> Path:
-    """Where the catalogue that ships lies: beside this module in a wheel, at the top of a checkout."""
+def built_in_scenarios_path() -> Path:
+    """Return the path of the built-in catalogue: in the package of a wheel, or at the top of a checkout."""
     package = Path(__file__).parents[1]
     return next(
         folder / "scenarios.toml" for folder in (package, package.parents[1]) if (folder / "scenarios.toml").exists()
@@ -110,43 +122,50 @@ def shipped_path() -> Path:
 
 
 def load_catalogue(path: Path | None = None) -> dict[str, Scenario]:
-    """Read a scenario file; without a path, the one that ships.
+    """Read a scenario file, or the built-in one.
 
     Raises:
-        CatalogueError: The file cannot be read or does not say what a scenario file must.
+        CatalogueError: The file cannot be read, or one of its entries is wrong.
     """
-    path = path or shipped_path()
-    tables = _scenario_tables(_parse(path), path)
-    return {name: _scenario(name, table, path) for name, table in tables.items()}
-
-
-def _parse(path: Path) -> dict[str, Any]:
+    path = path or built_in_scenarios_path()
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise CatalogueError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogueError(f"{path}: is not valid TOML: {error}") from error
+        document = read_toml(path)
+    except FileError as error:
+        raise CatalogueError(str(error)) from error
+    tables = _scenario_tables(document, path)
+    return {name: _scenario(name, table, path) for name, table in tables.items()}
 
 
 def _scenario_tables(document: dict[str, Any], path: Path) -> dict[str, Any]:
     for key in document:
         if key not in ("schema", "scenario"):
             raise CatalogueError(f"{path}: unknown key {key!r} at the top; {suggest(key, ['schema', 'scenario'])}")
-    if document.get("schema", 1) != 1:
-        raise CatalogueError(f"{path}: schema is {document['schema']!r}, and this version reads schema 1")
+    schema = document.get("schema", 1)
+    if schema not in (1, SCHEMA):
+        raise CatalogueError(f"{path}: schema is {schema!r}, and this version reads schemas 1 and {SCHEMA}")
     tables = document.get("scenario")
     if not isinstance(tables, dict) or not tables:
-        raise CatalogueError(f"{path}: has no [scenario.NAME] table; add one, as in the scenarios.toml that ships")
-    return tables
+        raise CatalogueError(f"{path}: has no [scenario.NAME] table; add one as in the built-in scenarios.toml")
+    return {name: _with_current_names(table) for name, table in tables.items()} if schema == 1 else tables
+
+
+def _with_current_names(table: Any) -> Any:
+    """Return a scenario of schema 1 with the current keys in its references; anything else unchanged."""
+    if not isinstance(table, dict) or not isinstance(table.get("references"), list):
+        return table
+    references = [
+        {_RENAMED_SINCE_1.get(key, key): value for key, value in reference.items()}
+        if isinstance(reference, dict)
+        else reference
+        for reference in table["references"]
+    ]
+    return {**table, "references": references}
 
 
 def _scenario(name: str, table: Any, path: Path) -> Scenario:
     where = f"{path}: [scenario.{name}]"
     if not isinstance(table, dict):
-        raise CatalogueError(f"{where} must be a table, not a {_KINDS.get(type(table).__name__, 'value')}")
+        raise CatalogueError(f"{where} must be a table, not {_KINDS.get(type(table).__name__, 'a value')}")
     for key in table:
         if key not in Scenario.__struct_fields__ or key == "name":
             known = [field for field in Scenario.__struct_fields__ if field != "name"]
@@ -157,31 +176,40 @@ def _scenario(name: str, table: Any, path: Path) -> Scenario:
             scenario = msgspec.structs.replace(scenario, corpus=str(path.parent / Path(scenario.corpus).expanduser()))
         scenario.workload()
     except msgspec.ValidationError as error:
-        raise CatalogueError(f"{where} {_readable(str(error))}") from error
+        raise CatalogueError(f"{where} {_explanation(str(error))}") from error
     except ValueError as error:
         raise CatalogueError(f"{where} {error}") from error
     return scenario
 
 
-_KINDS = {"int": "whole number", "float": "number", "str": "text", "bool": "yes or no", "array": "list", "list": "list"}
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "a boolean",
+    "array": "a list",
+    "list": "a list",
+    "object": "a table",
+}
+"""The types that msgspec and Python name, in the words of the other errors."""
 _CHOICES = {"operation": get_args(Operation), "arrivals": get_args(Arrivals), "kind": get_args(ReferenceKind)}
 
 
-def _readable(error: str) -> str:
-    """Turn msgspec's message into `key: what is wrong`."""
+def _explanation(error: str) -> str:
+    """Return a message of msgspec as `key: problem`."""
     missing = re.fullmatch(r"Object missing required field `(\w+)`(?: - at `\$\.(.+)`)?", error)
     if missing:
         return f"needs a key {missing[1]!r}" + (f" in {missing[2]}" if missing[2] else "")
     match = re.fullmatch(r"(.*?) - at `\$\.?(.*)`", error)
     if match is None:
         return error
-    choice = re.fullmatch(r"Invalid enum value '(.*)'", match[1])
-    if choice:
-        hint = suggest(choice[1], _CHOICES[match[2].rpartition(".")[2]])
-        return f"{match[2]}: {choice[1]!r} is not one of the choices; {hint}"
-    what = re.sub(r"`(\w+)`", lambda kind: f"a {_KINDS.get(kind[1], kind[1])}", match[1])
-    what = re.sub(r"`(\w+) \| null`", lambda kind: f"a {_KINDS.get(kind[1], kind[1])}", what)
-    return f"{match[2]}: {what[0].lower()}{what[1:]}"
+    problem, key = match[1].replace("Object contains", "the table contains"), match[2]
+    value = re.fullmatch(r"Invalid enum value '(.*)'", problem)
+    if value:
+        hint = suggest(value[1], _CHOICES[key.rpartition(".")[2]])
+        return f"{key}: {value[1]!r} is not one of the choices; {hint}"
+    problem = re.sub(r"`(\w+)(?: \| null)?`", lambda name: _KINDS.get(name[1], repr(name[1])), problem)
+    return f"{key}: {problem[0].lower()}{problem[1:]}"
 
 
 def _seconds(duration: str | None) -> float | None:

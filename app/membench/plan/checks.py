@@ -79,11 +79,8 @@ def _check_names(choice: Choice, catalogue: Mapping[str, Scenario]) -> None:
         if not (choice.backends or catalogue[scenario].backends):
             raise plan_error("no_backends", scenario=scenario)
         _check_known("backend", choice.backends or catalogue[scenario].backends, backends())
-    options = run_options()
     _check_known("strategy", choice.strategies, (SHIPPED, *STRATEGIES))
     _check_known("store", choice.stores, STORES)
-    _check_known("precision", choice.precisions, options["precisions"].choices)
-    _check_known("embedder", (choice.embedder,), options["embedder"].choices)
 
 
 def _check_known(kind: str, names: Iterable[str], known: Collection[str]) -> None:

@@ -34,7 +34,7 @@ from membench.tui.common.engine import (
     SessionFactory,
     SessionLike,
     SnapshotUpdated,
-    give_way,
+    lower_drawing_priority,
 )
 from membench.tui.common.filters import Ascii, Recolour, is_ascii_only
 from membench.tui.common.keys import Key, keys_of
@@ -154,7 +154,7 @@ class Dashboard(DashboardApp):
     def on_mount(self) -> None:
         """Handle signals, and start the plan that was given."""
         if not self.is_headless:
-            give_way()
+            lower_drawing_priority()
             _handle_signals(self)
         self.call_after_refresh(self._complete_start)
         if self._autorun:

@@ -142,7 +142,7 @@ class Engine:
             self._post(message)
 
 
-def give_way() -> None:
+def lower_drawing_priority() -> None:
     """Lower the priority of the calling thread, which draws, below that of the runs.
 
     Only Linux has a priority per thread; elsewhere the whole process would lose priority, and the runs with it.

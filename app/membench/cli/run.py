@@ -104,7 +104,7 @@ def run_choice(
     measured = _measure(plan, timeout_s, files)
     records = measured.records
     write_problem = _write(files, records)
-    print_results(records, explain=explain, to_stderr=files.takes_stdout)
+    print_results(records, explain=explain, to_stderr=files.use_stdout)
     if measured.history_problem:
         print_status(f"! {measured.history_problem}")
     if write_problem:

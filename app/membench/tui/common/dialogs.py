@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from membench.files import FileError, check_writable, write_atomically
 from membench.results.record import Record
 from membench.settings import config_path
 from membench.tui.common.keys import Key
@@ -99,11 +100,11 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
 
     @on(Input.Submitted)
     def _write(self, event: Input.Submitted) -> None:
-        from membench.report.exports import ExportError, check_writable, files_of, write_whole
+        from membench.report.exports import ExportError, render_files
 
         path = Path(event.value.strip()).expanduser()
         try:
-            files = files_of(path, self._records, self._picture)
+            files = render_files(path, self._records, self._picture)
             for each, _ in files:
                 check_writable(each)
             existing = [str(each) for each, _ in files if each.is_file()]
@@ -112,8 +113,8 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
                 self._show_error(f"{', '.join(existing)} exists; press enter again to replace it")
                 return
             for each, content in files:
-                write_whole(each, content)
-        except ExportError as error:
+                write_atomically(each, content)
+        except (ExportError, FileError) as error:
             self._show_error(str(error))
         else:
             self.dismiss(tuple(each.resolve() for each, _ in files))

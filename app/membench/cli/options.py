@@ -54,6 +54,7 @@ class OptionValue(click.ParamType[Any]):
     def __init__(self, field: OptionField) -> None:
         self.name = field.name
         self._field = field
+        self._one_value = msgspec.structs.replace(field, several=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the parsed value; a tuple where the option takes several."""
@@ -74,10 +75,9 @@ class OptionValue(click.ParamType[Any]):
 
     def _parse(self, text: str) -> Any:
         try:
-            (value,) = self._field.parse((text,)) if self._field.several else (self._field.parse(text),)
+            return self._one_value.parse(text)
         except ValueError:
             raise _out_of_bounds(self._field.extra["flag"], text, self._field.allowed) from None
-        return value
 
 
 class DeclaredOption(click.Option):
@@ -85,16 +85,20 @@ class DeclaredOption(click.Option):
 
     def __init__(self, param_decls: list[str], field: OptionField, **attributes: Any) -> None:
         self._field = field
-        default = option_text(field.default) if field.default not in (None, ()) else None
+        has_default = field.default not in (None, ())
         settings: dict[str, Any] = {"help": field.description, "show_default": True}
         if field.kind == "bool":
             settings |= {"default": field.default}
         elif field.extra.get("unit") == "s":
-            settings |= {"type": Duration(), "metavar": "DURATION"}
+            default = f"{field.default:g}s" if has_default else None
+            settings |= {"type": Duration(), "metavar": "DURATION", "default": default}
+        elif field.several:
+            defaults = [option_text(field.default)] if has_default else None
+            settings |= {"type": OptionValue(field), "metavar": f"{_metavar(field)},...", "default": defaults}
+            settings |= {"multiple": True, "callback": _flattened}
         else:
-            several = {"multiple": True, "callback": _flattened} if field.several else {}
-            settings |= {"type": OptionValue(field), "metavar": _metavar(field), **several}
-            settings |= {"default": [default] if field.several and default else default}
+            default = option_text(field.default) if has_default else None
+            settings |= {"type": OptionValue(field), "metavar": _metavar(field), "default": default}
         super().__init__(param_decls, **settings | attributes)
 
     def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
@@ -105,6 +109,15 @@ class DeclaredOption(click.Option):
         return extra
 
 
+def option_of_field(field: OptionField) -> Callable[[Command], Command]:
+    """Return the decorator that adds the option that a field declares."""
+    flag: str = field.extra["flag"]
+    if not field.several:  # None means that the option was not given, which nobody types
+        field = msgspec.structs.replace(field, allows_auto=False)
+    declaration = f"{flag}/--no-{flag.removeprefix('--')}" if field.kind == "bool" else flag
+    return click.option(declaration, field.name, cls=DeclaredOption, field=field)
+
+
 def declared_option(name: str, /, **changes: Any) -> Callable[[Command], Command]:
     """Return the decorator that adds one run option to a command.
 
@@ -112,7 +125,7 @@ def declared_option(name: str, /, **changes: Any) -> Callable[[Command], Command
         name: The name of its field in `RunOptions`.
         changes: What this command declares otherwise, such as `default`.
     """
-    return _option(msgspec.structs.replace(run_options()[name], **changes))
+    return option_of_field(msgspec.structs.replace(run_options()[name], **changes))
 
 
 def takes_run_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -125,7 +138,7 @@ def takes_run_options(command: Callable[..., int]) -> Callable[..., int]:
 
     decorated: Callable[..., int] = with_run_options
     for field in reversed(fields.values()):
-        decorated = _option(field)(decorated)
+        decorated = option_of_field(field)(decorated)
     return decorated
 
 
@@ -150,22 +163,15 @@ scenarios_option = click.option(
 )
 
 
-def _option(field: OptionField) -> Callable[[Command], Command]:
-    flag: str = field.extra["flag"]
-    if not field.several:  # None means that the option was not given, which nobody types
-        field = msgspec.structs.replace(field, allows_auto=False)
-    declaration = f"{flag}/--no-{flag.removeprefix('--')}" if field.kind == "bool" else flag
-    return click.option(declaration, field.name, cls=DeclaredOption, field=field)
-
-
 def _flattened(ctx: click.Context, param: click.Parameter, groups: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
     """Return the values of an option that was given several times, each once, in order."""
     return tuple(dict.fromkeys(value for group in groups for value in group))
 
 
 def _metavar(field: OptionField) -> str:
-    one = field.extra.get("metavar") or "|".join(field.choices) or _METAVARS[field.kind]
-    return f"{one},..." if field.several else one
+    """Return the placeholder of one value."""
+    metavar: str = field.extra.get("metavar") or "|".join(field.choices) or _METAVARS[field.kind]
+    return metavar
 
 
 def _bounds(field: OptionField) -> str:
@@ -174,12 +180,11 @@ def _bounds(field: OptionField) -> str:
     upper = field.maximum if field.below is None else field.below
     if lower is None and upper is None:
         return ""
-    less, more = "<=" if field.above is None else "<", "<=" if field.below is None else "<"
-    if lower is None:
-        return f"x{more}{upper:.15g}"
+    or_equal_lower, or_equal_upper = "=" if field.above is None else "", "=" if field.below is None else ""
     if upper is None:
-        return f"x{less.replace('<', '>')}{lower:.15g}"
-    return f"{lower:.15g}{less}x{more}{upper:.15g}"
+        return f"x>{or_equal_lower}{lower:.15g}"
+    at_most = f"x<{or_equal_upper}{upper:.15g}"
+    return at_most if lower is None else f"{lower:.15g}<{or_equal_lower}{at_most}"
 
 
 def _out_of_bounds(flag: str, value: str, allowed: str) -> click.UsageError:

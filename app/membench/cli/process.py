@@ -33,5 +33,5 @@ def wait_for_result(
             show(message)
     finally:
         process.end()
-    print_error(process.death())
+    print_error(process.exit_text())
     return None

@@ -96,7 +96,7 @@ class Session:
         finally:
             runner.end()
         if outcome.status == "crashed":
-            outcome.error = runner.death()
+            outcome.error = runner.exit_text()
         if self._drawn() != outcome.drawn:
             outcome.drawn = f"{outcome.drawn}, then {self._drawn()}"
         yield RunEnded(index, outcome.record(measurement))

@@ -1,4 +1,4 @@
-"""The texts that clients add: generated ones, and the user's own."""
+"""The texts that clients add: generated ones, and those of the user's files."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from pathlib import Path
 
 import msgspec
 
+from membench.files import FileError, read_errors
 from membench.spec.run import Corpus
 from membench_backends.embedding.words import COMMON_WORDS
 
 TURN_LOG_MEAN = 3.33
-"""Mean of the logarithm of a conversation turn's tokens; with the deviation, fitted to 5,882 LoCoMo turns."""
+"""Mean of the logarithm of the tokens in a conversation turn, fitted to 5,882 turns of LoCoMo."""
 TURN_LOG_DEVIATION = 0.50
+"""Standard deviation of that logarithm, from the same fit."""
 TURN_TOKENS_MIN, TURN_TOKENS_MAX = 4, 110
 SPECIAL_TOKENS = 2
 """[CLS] and [SEP], which a tokenizer adds to every text."""
 POOL_SIZE = 8192
+"""Different conversation turns of one run."""
 
 
 class CorpusError(Exception):
-    """A corpus cannot be used; one line that says which, why, and what to do."""
+    """A corpus that cannot be used. The message is one line: the file, the reason, and what to do."""
 
 
 def parse_corpus(value: str, column: str = "text") -> Corpus:
-    """What a scenario or `--corpus` means: `benchmark`, `turns`, or the path of a file.
+    """Return the corpus for a name, `benchmark` or `turns`, or for the path of a file.
 
     Raises:
-        ValueError: It is neither a known name nor a file of a known kind.
+        ValueError: The value is neither a known name nor a file of a known kind.
     """
     if value == "benchmark":
         return Corpus(kind="benchmark")
@@ -42,40 +45,44 @@ def parse_corpus(value: str, column: str = "text") -> Corpus:
 
 
 def read_corpus(corpus: Corpus) -> list[str]:
-    """The texts of a user's file, blank ones left out.
+    """Return the texts of a user's file without blank ones.
 
     Raises:
-        CorpusError: The file cannot be read, is not what its name says, or has no text in it.
+        CorpusError: The file cannot be read, does not have the format of its extension, or contains no text.
     """
     path = Path(corpus.path or "")
     try:
-        texts = [text for text in _READERS[path.suffix.lower()](path, corpus.column) if text.strip()]
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+        with read_errors(path):
+            texts = [text for text in _READERS[path.suffix.lower()](path, corpus.column) if text.strip()]
+    except FileError as error:
+        raise CorpusError(str(error)) from error
     if not texts:
-        raise CorpusError(f"{path}: has no text in it; give at least one")
+        raise CorpusError(f"{path}: contains no text; add at least one")
     return texts
 
 
 class Texts:
-    """An endless supply of texts, shared out among clients: client c of n gets texts c, c + n, c + 2n, ...
+    """An endless sequence of texts, divided among clients: client c of n gets texts c, c + n, c + 2n, ...
 
-    The same corpus, seed and number of clients give the same texts again, so what was attempted need not be kept.
-    When a finite corpus runs out it starts again with the number of the round appended, so every text stays its own.
+    The same corpus, seed and number of clients yield the same texts again, so the audit need not store them. A finite
+    corpus is repeated in rounds, with the number of the round appended to each text, so that no text occurs twice.
     """
 
     def __init__(self, corpus: Corpus, seed: int) -> None:
-        self._numbered = corpus.kind == "benchmark"
+        """Read or generate the texts.
+
+        Raises:
+            CorpusError: The user's file cannot be used.
+        """
+        self._is_numbered = corpus.kind == "benchmark"
         if corpus.kind == "file":
             self._pool = read_corpus(corpus)
         elif corpus.kind == "turns":
             self._pool = turns(POOL_SIZE, seed)
 
     def of_client(self, client: int, clients: int) -> Iterator[str]:
-        """The texts of one client, in its order, without end."""
-        if self._numbered:
+        """Return the texts of one client in order, without end."""
+        if self._is_numbered:
             return map(benchmark_text, itertools.count(client, clients))
         return self._rounds(client, clients)
 
@@ -89,34 +96,34 @@ class Texts:
 
 
 def _next_round(position: int, step: int, size: int) -> int:
-    """Where the progression `position, position + step, ...` first falls in the next round of `size` texts."""
+    """Return the first index of `position, position + step, ...` in the next round of `size` texts."""
     return (position - size) % step if position < size else position - size
 
 
 def warmup_texts(count: int) -> list[str]:
-    """Texts for the warm-up, unlike any of a corpus."""
+    """Return texts for the warm-up that occur in no corpus."""
     return [f"Warm-up memory {i}: this one is stored before the clock starts." for i in range(count)]
 
 
 def benchmark_text(number: int) -> str:
-    """AgentMem's benchmark text, 17 tokens with the special ones."""
+    """Return the text of AgentMem's benchmark: 17 tokens with the special tokens."""
     return f"Test memory item {number}: This is a test memory for performance benchmarking."
 
 
 def turns(
     count: int, seed: int, log_mean: float = TURN_LOG_MEAN, log_deviation: float = TURN_LOG_DEVIATION
 ) -> list[str]:
-    """Conversation turns of common words, every one different, as long as real ones are unless told otherwise.
+    """Return different conversation turns of common words, by default as long as real ones.
 
-    Lengths in tokens are lognormal (mean of the log 3.33, deviation 0.50), cut at 4 and 110: 31 on average.
+    The lengths in tokens are lognormal, and limited to 4 to 110: 31 on average.
     """
     generator = random.Random(seed)
-    made: dict[str, None] = {}
-    while len(made) < count:
+    texts: dict[str, None] = {}
+    while len(texts) < count:
         length = round(math.exp(generator.gauss(log_mean, log_deviation)))
         words = min(max(length, TURN_TOKENS_MIN), TURN_TOKENS_MAX) - SPECIAL_TOKENS
-        made[" ".join(generator.choices(COMMON_WORDS, k=words))] = None
-    return list(made)
+        texts[" ".join(generator.choices(COMMON_WORDS, k=words))] = None
+    return list(texts)
 
 
 def _read_lines(path: Path, column: str) -> Iterator[str]:
@@ -137,7 +144,7 @@ def _read_jsonl(path: Path, column: str) -> Iterator[str]:
         try:
             yield decode(line).text
         except msgspec.DecodeError as error:
-            raise CorpusError(f"{path}: line {number} is no JSON object with a field 'text': {error}") from error
+            raise CorpusError(f"{path}: line {number} is not a JSON object with a field 'text': {error}") from error
 
 
 def _read_csv(path: Path, column: str) -> Iterator[str]:

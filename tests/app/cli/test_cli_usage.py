@@ -57,7 +57,7 @@ HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "te
         (["run", "--strategy", "queue", "--strategy-option", "size=no"], "option size must be a whole number"),
         (["run", "--model", "BAAI/bge-smal-en-v1.5"], "did you mean BAAI/bge-small-en-v1.5?"),
         (["run", "--corpus", "missing.txt"], "missing.txt: cannot be read: No such file or directory"),
-        (["run", "--corpus", "empty.txt"], "empty.txt: has no text in it; give at least one"),
+        (["run", "--corpus", "empty.txt"], "empty.txt: contains no text; add at least one"),
         (["run", "--corpus", "notes.pdf"], "'notes.pdf' is neither 'benchmark', 'turns' nor a .txt, .jsonl or .csv"),
         (["run", "--scenarios", "missing.toml"], "missing.toml: cannot be read: No such file or directory"),
         (["--scenarios", "broken.toml"], "broken.toml: is not valid TOML"),

@@ -1,4 +1,4 @@
-"""The texts that clients add: how long, how different, how shared out; and the user's own files."""
+"""The texts that clients add: their lengths, their division among clients, and the files of users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import statistics
 
 import pytest
 
-from membench.messages.run import Corpus
 from membench.spec.corpus import (
     POOL_SIZE,
     CorpusError,
@@ -19,13 +18,14 @@ from membench.spec.corpus import (
     turns,
     warmup_texts,
 )
+from membench.spec.run import Corpus
 
 SIZES = (1, 2, 3, 7, 20, 64)
 
 
 @pytest.fixture(scope="module")
 def tokens(tiny_twin):
-    """Counts the tokens of a text, those around it included, as the model does."""
+    """Return a function that counts the tokens of texts with their special tokens, as the model does."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tiny_twin / "tokenizer.json"))
@@ -52,7 +52,7 @@ def texts_of(path, column="text"):
     return read_corpus(corpus_of(path, column))
 
 
-def test_turns_are_as_long_as_those_of_real_conversations(tokens):
+def test_turns_have_the_lengths_of_real_conversations(tokens):
     lengths = tokens(turns(POOL_SIZE, seed=1))
     logs = [math.log(length) for length in lengths]
 
@@ -63,7 +63,7 @@ def test_turns_are_as_long_as_those_of_real_conversations(tokens):
     assert statistics.stdev(logs) == pytest.approx(0.50, abs=0.05)
 
 
-def test_turns_are_all_different_and_follow_their_seed():
+def test_turns_differ_and_depend_on_their_seed():
     first = turns(POOL_SIZE, seed=1)
 
     assert len(set(first)) == POOL_SIZE
@@ -76,7 +76,7 @@ def test_the_benchmark_text_is_agentmems(tokens):
     assert tokens([benchmark_text(7)]) == [17]
 
 
-def test_warm_up_texts_are_in_no_corpus():
+def test_warm_up_texts_occur_in_no_corpus():
     warmup = warmup_texts(50)
 
     assert len(set(warmup)) == 50
@@ -85,7 +85,7 @@ def test_warm_up_texts_are_in_no_corpus():
 
 @pytest.mark.parametrize("clients", SIZES)
 @pytest.mark.parametrize("size", SIZES)
-def test_clients_share_a_finite_corpus_without_overlap(write, size, clients):
+def test_clients_divide_a_finite_corpus_without_overlap(write, size, clients):
     pool = [f"text number {i} of {size}" for i in range(size)]
     texts = Texts(corpus_of(write("mine.txt", "\n".join(pool))), seed=1)
     rounds = 3
@@ -101,7 +101,7 @@ def test_clients_share_a_finite_corpus_without_overlap(write, size, clients):
 
 @pytest.mark.parametrize("clients", [1, 3, 20, 1000])
 @pytest.mark.parametrize("kind", ["benchmark", "turns"])
-def test_clients_share_an_endless_corpus_without_overlap(kind, clients):
+def test_clients_divide_an_endless_corpus_without_overlap(kind, clients):
     texts = Texts(Corpus(kind=kind), seed=1)
     each = -(-2 * POOL_SIZE // clients)
     taken = [text for client in range(clients) for text in itertools.islice(texts.of_client(client, clients), each)]
@@ -109,24 +109,24 @@ def test_clients_share_an_endless_corpus_without_overlap(kind, clients):
     assert len(set(taken)) == len(taken) == each * clients
 
 
-def test_the_same_client_gets_the_same_texts_again():
+def test_a_client_gets_the_same_texts_again():
     for corpus in (Corpus(kind="benchmark"), Corpus(kind="turns")):
         first, again = (list(itertools.islice(Texts(corpus, seed=5).of_client(3, 8), 2000)) for _ in range(2))
         assert first == again
 
 
 @pytest.mark.parametrize("name", ["mine.txt", "MINE.TXT"])
-def test_a_text_file_has_a_text_a_line(write, name):
+def test_a_text_file_has_one_text_per_line(write, name):
     assert texts_of(write(name, "one\n\n  \ntwo three\r\nMüßig 🙂")) == ["one", "two three", "Müßig 🙂"]
 
 
-def test_a_jsonl_file_has_a_text_field(write):
+def test_a_jsonl_file_has_one_text_per_object(write):
     path = write("mine.jsonl", '{"text": "one"}\n\n{"id": 2, "text": "two\\nlines"}\n{"text": " "}\n')
 
     assert texts_of(path) == ["one", "two\nlines"]
 
 
-def test_a_csv_file_has_a_column(write):
+def test_a_csv_file_has_one_text_per_row(write):
     path = write("mine.csv", 'id,memory\n1,"one, with a comma"\n2,\n3,"two\nlines"\n4\n')
 
     assert texts_of(path, "memory") == ["one, with a comma", "two\nlines"]
@@ -135,30 +135,30 @@ def test_a_csv_file_has_a_column(write):
 @pytest.mark.parametrize(
     ("name", "content"), [("a.txt", "one\n"), ("a.jsonl", '{"text": "one"}\n'), ("a.csv", "text\none\n")]
 )
-def test_a_byte_order_mark_is_no_part_of_a_text(write, name, content):
+def test_a_byte_order_mark_is_not_part_of_a_text(write, name, content):
     assert texts_of(write(name, "\ufeff" + content)) == ["one"]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "", "has no text in it; give at least one"),
-        ("a.txt", "\n  \n\t\n", "has no text in it; give at least one"),
-        ("a.jsonl", "", "has no text in it; give at least one"),
-        ("a.csv", "text\n", "has no text in it; give at least one"),
+        ("a.txt", "", "contains no text; add at least one"),
+        ("a.txt", "\n  \n\t\n", "contains no text; add at least one"),
+        ("a.jsonl", "", "contains no text; add at least one"),
+        ("a.csv", "text\n", "contains no text; add at least one"),
         ("a.csv", "", "has no column 'text' (it has: none); name one with --corpus-column"),
         ("a.csv", "id,memory\n1,x\n", "has no column 'text' (it has: id, memory); name one with --corpus-column"),
-        ("a.jsonl", '{"text": "one"}\n{"txt": "two"}\n', "line 2 is no JSON object with a field 'text'"),
-        ("a.jsonl", '{"text": 3}\n', "line 1 is no JSON object with a field 'text'"),
-        ("a.jsonl", "\n[1]\n", "line 2 is no JSON object with a field 'text'"),
-        ("a.jsonl", "{broken\n", "line 1 is no JSON object with a field 'text'"),
+        ("a.jsonl", '{"text": "one"}\n{"txt": "two"}\n', "line 2 is not a JSON object with a field 'text'"),
+        ("a.jsonl", '{"text": 3}\n', "line 1 is not a JSON object with a field 'text'"),
+        ("a.jsonl", "\n[1]\n", "line 2 is not a JSON object with a field 'text'"),
+        ("a.jsonl", "{broken\n", "line 1 is not a JSON object with a field 'text'"),
         ("a.txt", "Müßig".encode("latin-1"), "is not UTF-8 (byte 1); save it as UTF-8"),
         ("a.jsonl", b'{"text": "\xff"}', "is not UTF-8 (byte 10); save it as UTF-8"),
         ("a.csv", b"text\n\xff\n", "is not UTF-8 (byte 5); save it as UTF-8"),
         pytest.param("a.csv", "text\n" + "x" * 200_000, "line 2 is not valid CSV: field larger", id="long"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_name_and_reason(write, name, content, message):
+def test_a_bad_file_is_refused_with_its_name_and_the_reason(write, name, content, message):
     path = write(name, content)
     with pytest.raises(CorpusError) as caught:
         texts_of(path)
@@ -167,7 +167,7 @@ def test_a_bad_file_is_refused_with_its_name_and_reason(write, name, content, me
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
+def test_a_missing_file_or_a_folder_is_refused(tmp_path):
     (tmp_path / "folder.txt").mkdir()
     for name, reason in (("missing.txt", "No such file or directory"), ("folder.txt", "Is a directory")):
         with pytest.raises(CorpusError) as caught:
@@ -175,7 +175,7 @@ def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
         assert str(caught.value) == f"{tmp_path / name}: cannot be read: {reason}"
 
 
-def test_a_relative_path_is_kept_as_an_absolute_one(tmp_path, monkeypatch, own_folders):
+def test_a_relative_path_becomes_an_absolute_one(tmp_path, monkeypatch, own_folders):
     monkeypatch.chdir(tmp_path)
 
     assert parse_corpus("mine.txt").path == str(tmp_path / "mine.txt")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
+
+COMPLETION = "_MEMBENCH_TUI_COMPLETE"
+"""The environment variable with which a shell asks click for completions."""
 
 
 def main() -> NoReturn:
@@ -17,7 +21,8 @@ def main() -> NoReturn:
     try:
         from membench.cli.console import at_terminal
 
-        code = _dashboard() if len(sys.argv) == 1 and at_terminal() else _command()
+        opens_dashboard = len(sys.argv) == 1 and at_terminal() and COMPLETION not in os.environ
+        code = _dashboard() if opens_dashboard else _command()
     except KeyboardInterrupt:
         from membench.cli.console import Exit
 

@@ -55,35 +55,35 @@ def limit(
         raise click.UsageError(f"--model {model}: {weights.note}")
     process = MeasuredProcess("membench.runner.limit", "limit", arguments=(msgspec.json.encode(spec).decode(),))
     with limit_progress() as show:
-        found = wait_for_result(process, LimitFound, show)
-    if found is None:
+        result = wait_for_result(process, LimitFound, show)
+    if result is None:
         return Exit.FAILED
-    _store(spec, found)
+    _store(spec, result)
     return Exit.SUCCESS
 
 
 def limit_text(limit: Limit) -> Iterator[str]:
     """Yield the limit, the layout that reached it, and its share of the arithmetic ceiling: a line each."""
-    found, layout = limit.found, limit.found.layout
-    passes = found.passes_texts_per_s
+    result, layout = limit.found, limit.found.layout
+    passes = result.passes_texts_per_s
     name = f"{Path(limit.model).name}, {limit.weights} weights, {limit.precision}, {limit.corpus}"
     yield (
         f"{format_rate(limit.texts_per_s)} texts/s is the limit of {name} "
         f"({format_rate(min(passes))} to {format_rate(max(passes))} in {plural(len(passes), 'pass', 'passes')} over "
-        f"{found.texts:,} texts, {found.tokens_mean:.1f} tokens on average)"
+        f"{result.texts:,} texts, {result.tokens_mean:.1f} tokens on average)"
     )
     yield (
         f"reached with {plural(layout.batchers, 'batcher')} on {plural(layout.sessions, 'session')} of "
         f"{plural(layout.threads, 'thread')}, sorted by length, {layout.token_budget} tokens per batch, "
-        f"{format_share(found.padding_factor - 1)} padding"
+        f"{format_share(result.padding_factor - 1)} padding"
     )
-    if found.gflop_per_text is None or found.ceiling_texts_per_s is None:
+    if result.gflop_per_text is None or result.ceiling_texts_per_s is None:
         yield "the arithmetic ceiling is unknown, because the architecture of the model is"
         return
     yield (
-        f"{format_share(limit.texts_per_s / found.ceiling_texts_per_s)} of the arithmetic ceiling of "
-        f"{format_rate(found.ceiling_texts_per_s)} texts/s: {found.gflop_per_text:.3f} GFLOP per text at "
-        f"{format_rate(found.peak_gflop_per_s)} GFLOP/s, the best rate of a large matrix product"
+        f"{format_share(limit.texts_per_s / result.ceiling_texts_per_s)} of the arithmetic ceiling of "
+        f"{format_rate(result.ceiling_texts_per_s)} texts/s: {result.gflop_per_text:.3f} GFLOP per text at "
+        f"{format_rate(result.peak_gflop_per_s)} GFLOP/s, the best rate of a large matrix product"
     )
 
 
@@ -97,7 +97,7 @@ def _checked_corpus(corpus: str, corpus_column: str) -> Corpus:
     return parsed
 
 
-def _store(spec: LimitSpec, found: LimitFound) -> None:
+def _store(spec: LimitSpec, result: LimitFound) -> None:
     """Print a limit and store it."""
     weights = weights_on_disk(spec.model).weights
     assert weights is not None, "the limit of these weights has just been measured"
@@ -108,7 +108,7 @@ def _store(spec: LimitSpec, found: LimitFound) -> None:
         precision=spec.precision,
         corpus=corpus_name(spec.corpus),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        found=found,
+        found=result,
     )
     for line in limit_text(limit):
         print_result(line)

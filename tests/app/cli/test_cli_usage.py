@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import membench.__main__
+import membench.cli.console
 from membench.plan.options import run_options
 
 pytestmark = pytest.mark.xdist_group("measures")
@@ -178,3 +179,15 @@ def test_commands_options_and_values_are_completed(membench, words, completions)
 
     assert done.out.split() == [f"plain,{completion}" for completion in completions]
     assert done.err == ""
+
+
+def test_a_shell_at_a_terminal_gets_completions_and_not_the_dashboard(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["membench-tui"])
+    monkeypatch.setattr(membench.cli.console, "at_terminal", lambda: True)
+    monkeypatch.setattr(membench.__main__, "_dashboard", lambda: pytest.fail("the dashboard was opened"))
+    monkeypatch.setenv("_MEMBENCH_TUI_COMPLETE", "bash_source")
+    with pytest.raises(SystemExit) as exited:
+        membench.__main__.main()
+
+    assert exited.value.code == 0
+    assert "_MEMBENCH_TUI_COMPLETE=bash_complete" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Real runs of plans: every way in which a run can end, what is kept of it, and that nothing is left behind."""
+"""Real runs of plans: every way in which a run can end, what its record states, and that nothing is left behind."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ async def test_a_preset_takes_four_keys(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: "presets, such as: Is the lock in the way?" in text_of(stage.app))
         await pilot.press("p", "down")
-        assert "AgentMem's mutex against adaptive" in text_of(stage.app)
+        assert "AgentMem's mutex and adaptive" in text_of(stage.app)
         await pilot.press("enter")
         assert "The plan: Is the lock in the way?" in text_of(stage.app)
         assert ticked(stage, "strategies") == ("mutex", "adaptive") and chosen(stage, "length") == ("3 s",)

@@ -251,7 +251,7 @@ async def test_an_unknown_extension_keeps_the_dialog_open(stage: Stage, tmp_path
         await pairs(pilot, stage)
         await to_export(pilot, stage, tmp_path / "out.xlsx")
         assert isinstance(stage.app.screen, Export)
-        assert "ends in none of .csv" in " ".join(text_of(stage.app).split())
+        assert "has no known extension; use one of .csv" in " ".join(text_of(stage.app).split())
 
 
 async def test_only_marked_runs_are_exported(stage: Stage, tmp_path: Path) -> None:

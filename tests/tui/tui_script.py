@@ -56,7 +56,7 @@ def contention(locks: Sequence[LockUse] = MUTEX_LOCKS, lock_s: float = 6.56, **c
         "timers": (),
         "stage_ms": {"embed": (60.0, 300.0), "store": (2.0, 5.0)},
         "gauges": {"queue_depth": (3.0, 8.0), "batch_size": (4.0, 6.0)},
-        "readings": {"gil_busy": 0.1, "cores_used": 1.04, "client_load": 1.1, "worker_load": 0.0},
+        "readings": {"metered_s": 1.0, "gil_busy": 0.1, "cores_used": 1.04, "client_load": 1.1, "worker_load": 0.0},
     }
     return Contention(**(readings | changes))
 

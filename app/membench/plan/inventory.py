@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from membench.machine.models import model_rows
 from membench.plan.scenarios import Scenario
 from membench.units import format_count, parse_duration, plural
 from membench_backends.base import BackendInfo
-from membench_backends.embedding.strategies.catalogue import STRATEGIES, StrategyInfo
+from membench_backends.embedding.strategies.catalogue import STRATEGIES, StrategyInfo, option_fields
+from membench_backends.options import option_text
 from membench_backends.registry import backends, version_of
 from membench_backends.stores.table import STORES
 
@@ -42,8 +41,7 @@ def size_text(scenario: Scenario) -> str:
 
 def default_options_text(info: StrategyInfo) -> str:
     """Return the options of a strategy with their defaults: `size=64 wait_ms=20`."""
-    defaults = msgspec.structs.asdict(info.options())
-    return " ".join(f"{name}={'auto' if value is None else value}" for name, value in defaults.items())
+    return " ".join(f"{option.name}={option_text(option.default)}" for option in option_fields(info.name))
 
 
 def _version(info: BackendInfo) -> str:

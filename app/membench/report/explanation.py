@@ -18,7 +18,7 @@ TIME_PARTS = (
 """The shares of client time: field of a record, name, and how it is drawn without colour."""
 BAR_WIDTH = 50
 LOCKS_SHOWN = 5
-SITE_WIDTH = 43
+SITE_WIDTH = 52
 LITTLE_TOLERANCE = 0.03
 """How far throughput x latency of a closed loop may be from the number of clients (Little's law)."""
 
@@ -108,10 +108,10 @@ def _time(record: Record) -> Iterator[str]:
 def _locks(record: Record) -> Iterator[str]:
     if not record.locks or not record.measured_s:
         return
-    yield f"  {'locks':<44}{'wait':>6}{'held':>6}{'contended':>11}{'longest':>10}{'queue':>7}"
+    yield f"  {'locks':<{SITE_WIDTH + 2}}{'wait':>6}{'held':>6}{'contended':>11}{'longest':>10}{'queue':>7}"
     for lock in record.locks[:LOCKS_SHOWN]:
         yield (
-            f"  {shorten_left(lock.site, SITE_WIDTH):<44}"
+            f"  {shorten_left(lock.site, SITE_WIDTH):<{SITE_WIDTH + 2}}"
             f"{format_share(record.wait_share(lock)):>6}"
             f"{format_share(record.held_share(lock)):>6}"
             f"{format_share(lock.contended_share):>11}"

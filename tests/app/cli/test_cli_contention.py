@@ -39,7 +39,7 @@ def test_explain_prints_the_verdict_the_time_and_the_locks(mutex):
     assert any(line.startswith("  because  ") for line in lines)
     assert any(line.startswith("  next     ") and line.endswith(".") for line in lines)
     assert any(line.startswith("  time     ") and "lock" in line for line in lines)
-    assert any(line.startswith("  …_backends/embedding/strategies/mutex.py:") for line in lines)
+    assert any(line.startswith("  membench_backends/embedding/strategies/mutex.py:") for line in lines)
     assert any(line.startswith("  stages   ") and "embed" in line for line in lines)
 
 

@@ -82,7 +82,7 @@ def test_the_locks_are_a_table(full):
     assert header.split() == ["locks", "wait", "held", "contended", "longest", "queue"]
     # The wait is a share of the 80 s of client time, and the hold one of the 10 s measured.
     assert rows[0].split() == [
-        "…_backends/embedding/strategies/mutex.py:31",
+        "membench_backends/embedding/strategies/mutex.py:31",
         "78",
         "%",
         "90",

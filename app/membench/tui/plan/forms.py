@@ -15,8 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from membench.tui.plan.choices import Names, Setting
-from membench_backends.embedding.strategies.catalogue import OptionField, option_fields, parse_options
-from membench_backends.options import option_text
+from membench_backends.embedding.strategies.catalogue import option_fields, parse_options
+from membench_backends.options import OptionField, option_text
 
 
 class Field(msgspec.Struct, frozen=True):

@@ -20,8 +20,6 @@ from membench_backends.options import OptionField
 if TYPE_CHECKING:
     from membench_backends.base import LoadTokenModel, Strategy
 
-__all__ = ["STRATEGIES", "OptionField", "StrategyInfo", "option_fields", "parse_options"]
-
 
 class StrategyInfo(msgspec.Struct, frozen=True):
     """An embedding strategy, without a loaded model."""

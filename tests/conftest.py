@@ -6,6 +6,7 @@ import fcntl
 import os
 import select
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,11 @@ slow = faulty_backends:SLOW
 late-import = faulty_backends:LATE_IMPORT
 broken-import = faulty_broken:INFO
 """
+
+
+# A shell that starts the tests in the background, or with nohup, ignores these for them and for what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

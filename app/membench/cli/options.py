@@ -112,7 +112,7 @@ class DeclaredOption(click.Option):
 def option_of_field(field: OptionField) -> Callable[[Command], Command]:
     """Return the decorator that adds the option that a field declares."""
     flag: str = field.extra["flag"]
-    if not field.several:  # None means that the option was not given, which nobody types
+    if not field.several:  # here None means that the option was not given, so `auto` cannot be typed
         field = msgspec.structs.replace(field, allows_auto=False)
     declaration = f"{flag}/--no-{flag.removeprefix('--')}" if field.kind == "bool" else flag
     return click.option(declaration, field.name, cls=DeclaredOption, field=field)

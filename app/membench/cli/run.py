@@ -176,14 +176,20 @@ def _rescue(records: Sequence[Record], write_problem: str) -> None:
 
 @contextmanager
 def _stop_on_signal(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Call `stop` on a signal that asks the program to end. Yields the list of the signals received so far."""
+    """Call `stop` on a signal that asks the program to end. Yields the list of the signals received so far.
+
+    `nohup` ignores SIGHUP for the commands that it starts, and it stays ignored.
+    """
     received: list[int] = []
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
 
     def handle(number: int, _: object) -> None:
         received.append(number)
         stop()
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    previous = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield received
     finally:

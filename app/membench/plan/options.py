@@ -87,5 +87,5 @@ def run_options() -> dict[str, OptionField]:
 def allowed_values(name: str) -> str:
     """Return the values that an option takes: `a whole number from 1 to 1,024`."""
     field = run_options()[name]
-    # A single value of None means "not chosen", which nobody types; among several it is `auto`.
+    # For an option with one value, None means "not chosen", which cannot be typed; for several, None is `auto`.
     return field.allowed if field.several else msgspec.structs.replace(field, allows_auto=False).allowed

@@ -203,6 +203,18 @@ def test_a_signal_keeps_what_was_measured(start, quick_file, plugins, signpost, 
     assert "◐ steady · slow · local · 2 clients: ended by the user" in done.out
 
 
+def test_a_run_under_nohup_outlives_its_terminal(start, quick_file, plugins, signpost):
+    command = start(
+        "run", "--scenarios", quick_file, "steady", "--backend", "slow", "--duration", "2s",
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )  # fmt: skip
+    signpost.wait()
+    command.process.send_signal(signal.SIGHUP)
+    done = command.end(code=0)
+
+    assert "✓ steady · slow" in done.err
+
+
 def test_the_runner_ends_when_its_console_is_killed(start, quick_file, plugins, signpost, temporary):
     command = start("run", "--scenarios", quick_file, "steady")
     runner = signpost.wait()

@@ -37,6 +37,8 @@ async def wait_until_idle(min_sleep: float = 0.0, max_sleep: float = 0.0) -> Non
         await asyncio.sleep(0)
         if loop._ready:  # type: ignore[attr-defined]
             continue
+        if app._exception:  # the app has crashed, and paints nothing any more
+            return
         screen = app.screen
         if not (screen._layout_required or screen._repaint_required or screen._dirty_widgets or screen._callbacks):
             return

@@ -28,7 +28,8 @@ class KeyBar(Widget):
     def on_mount(self) -> None:
         """Subscribe to changes of the active bindings."""
         self.screen.bindings_updated_signal.subscribe(self, self._update)
-        self._update(self.screen)
+        # Which actions are enabled depends on the app's current screen, which a new mode may not have yet.
+        self.call_after_refresh(self._update, self.screen)
 
     def render(self) -> Content:
         """Return the line."""

@@ -72,7 +72,7 @@ class Advice(msgspec.Struct, frozen=True):
     """Run options to change, by the names of their flags; None where the direction matters but not the value."""
     values: dict[str, Value] = {}
     outlook: Fact | None = None
-    """What the step could gain, or why it could not."""
+    """What the cores say for or against the step."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
@@ -158,6 +158,7 @@ def _lock_bound(figures: Figures) -> Diagnosis | None:
     used = _cores_used(figures)
     if used is not None:
         evidence.append(Fact("cores_busy", {"share": used}))
+    evidence.extend(_other_programs(figures))
     outlook = _without_the_lock(figures) if used else None
     match lock.component:
         case "strategy":
@@ -170,16 +171,16 @@ def _lock_bound(figures: Figures) -> Diagnosis | None:
 
 
 def _without_the_lock(figures: Figures) -> Fact:
-    """Return what clients could do without the lock that they wait for."""
+    """Return whether there is room to run without the lock. How much faster that is, only trying shows."""
     if (figures.gil_busy or 0.0) >= GIL_BUSY:
         return Fact("holder_runs_python")
-    cores_used = figures.cores_used or 0.0
-    free_cores = _cores(figures) - cores_used - _cores_used_by_others(figures)
-    if free_cores < FREE_CORES:
-        return Fact("cores_full")
-    # At most what the idle cores can carry, and at most what clients would do if they never waited.
-    gain = min(1 + free_cores / max(cores_used, 1e-3), 1 / max(1 - (figures.time_lock or 0.0), 1e-3))
-    return Fact("gain_at_most", {"times": gain})
+    cores = _cores(figures)
+    idle_cores = cores - (figures.cores_used or 0.0) - _cores_used_by_others(figures)
+    if idle_cores >= FREE_CORES:
+        return Fact("cores_idle", {"idle_cores": idle_cores, "cores": cores})
+    if _is_full(figures):
+        return Fact("run_fills_cores")
+    return Fact("others_fill_cores")
 
 
 def _timer_bound(figures: Figures) -> Diagnosis | None:
@@ -251,21 +252,24 @@ def _padding_bound(figures: Figures) -> Diagnosis | None:
 
 
 def _compute_bound(figures: Figures) -> Diagnosis | None:
-    """The cores, or all that the clients can use of them, are busy with the work itself."""
+    """The cores, or all that the run can get of them, are busy with the work itself."""
     used, full, queueing = _cores_used(figures), _is_full(figures), figures.time_runqueue or 0.0
     share = None if figures.time_runqueue is None else (figures.time_cpu or 0.0) + figures.time_runqueue
-    if not full and (share is None or share < COMPUTE_SHARE):
+    wanted = _cores_wanted(figures)
+    short_of_cores = wanted is not None and wanted >= SATURATED * _cores(figures)
+    if not full and not short_of_cores and (share is None or share < COMPUTE_SHARE):
         return None
     evidence = [Fact("cores_busy", {"share": used})] if used is not None else []
     if share is not None and share >= QUEUEING_SHARE:
         evidence.append(Fact("computing", {"share": share}))
-    others = _cores_used_by_others(figures)
-    if others >= OTHERS_CORES:
-        evidence.append(Fact("other_programs", {"cores_used": others}))
-    if not full and others >= OTHERS_CORES and queueing >= QUEUEING_SHARE:
+    if short_of_cores and not full:
+        evidence.append(Fact("cores_wanted", {"cores_wanted": wanted, "cores": _cores(figures)}))
+    others = _other_programs(figures)
+    evidence.extend(others)
+    if not full and others and (short_of_cores or queueing >= QUEUEING_SHARE):
         advice = Advice("end_other_programs")
     elif full or queueing >= QUEUEING_SHARE:
-        advice = Advice("cheaper_work", values={"cores": _cores(figures)})
+        advice = Advice("cheaper_work")
     else:
         advice = Advice("more_clients", {"clients": None, "threads": None})
     return Diagnosis("compute-bound", tuple(evidence), advice)
@@ -277,19 +281,19 @@ _CAUSES: tuple[Callable[[Figures], Diagnosis | None], ...] = (
     _oversubscribed,
     _lock_bound,
     _timer_bound,
-    _gil_bound,
     _store_bound,
+    _gil_bound,
     _padding_bound,
     _compute_bound,
 )
 
 
 def _cores(figures: Figures) -> int:
-    return len(figures.cpu_percent_per_core or ()) or 1
+    return figures.cores or 1
 
 
 def _cores_used(figures: Figures) -> float | None:
-    """Return the share of all cores that the run itself used, 0 to 1."""
+    """Return the share of its usable cores that the run itself used, 0 to 1."""
     return None if figures.cores_used is None else min(figures.cores_used / _cores(figures), 1.0)
 
 
@@ -297,6 +301,13 @@ def _is_full(figures: Figures) -> bool:
     """Return whether the run itself keeps the cores busy."""
     used = _cores_used(figures)
     return used is not None and used >= SATURATED
+
+
+def _cores_wanted(figures: Figures) -> float | None:
+    """Return the threads of the run that ran or were ready to run: the cores that it could have used."""
+    if figures.client_load is None or figures.worker_load is None:
+        return None
+    return figures.client_load + figures.worker_load
 
 
 def _calls_per_operation(figures: Figures) -> int:
@@ -308,6 +319,12 @@ def _cores_used_by_others(figures: Figures) -> float:
     """Return the cores that were busy with other programs."""
     machine = sum(figures.cpu_percent_per_core or ()) / 100
     return max(machine - (figures.cores_used or 0.0), 0.0)
+
+
+def _other_programs(figures: Figures) -> list[Fact]:
+    """Return what other programs used, if it is enough to matter."""
+    others = _cores_used_by_others(figures)
+    return [Fact("other_programs", {"cores_used": others})] if others >= OTHERS_CORES else []
 
 
 def _metered_s(figures: Figures) -> float:

@@ -90,6 +90,8 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     """Sleep of threads other than clients, the longest first; None where sleeps were not metered."""
     cpu_percent_per_core: tuple[float, ...] | None = None
     """Mean use of each core of the machine, 0 to 100."""
+    usable_cores: MeanOfRepeats = None
+    """Cores that the run may use: physical cores within its processor affinity and its CPU quota."""
     cores_used: MeanOfRepeats = None
     """Cores that the run itself kept busy."""
     client_load: MeanOfRepeats = None
@@ -127,6 +129,11 @@ class Figures(RunSpec, frozen=True, kw_only=True):
         """Return the share of the time that a lock was held: above 1 where several are created at one line."""
         whole_s = self.metered_s or self.measured_s  # a record of schema 1 has no metered time
         return lock.hold_s / whole_s if whole_s else None
+
+    @property
+    def cores(self) -> int:
+        """The cores that the run may use; records of schema 1 know only those of the machine. 0: unknown."""
+        return round(self.usable_cores or 0) or len(self.cpu_percent_per_core or ())
 
     @property
     def failed_audit(self) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from membench.machine.facts import describe, versions
 from membench.machine.models import model_rows
 from membench.units import format_count
-from membench_backends.cores import physical_cores
+from membench_backends.cores import cpu_quota, physical_cores, usable_cores
 from membench_backends.embedding.models.cache import cache_folder
 from membench_backends.registry import backends
 
@@ -62,7 +62,10 @@ def disturbances() -> list[Finding]:
 
 
 def _cores() -> Finding:
-    logical, physical = os.cpu_count() or 1, physical_cores()
+    logical, physical, usable = os.cpu_count() or 1, physical_cores(), usable_cores()
+    if usable < physical:
+        advice = "the processor affinity or the CPU quota keeps the rest from runs, and other programs may use them"
+        return Finding("cores", f"{usable} usable of {physical}", advice)
     if logical > physical:
         advice = f"two hardware threads share a core: a session gains little from more than {physical} threads"
         return Finding("cores", f"{physical} cores, {logical} hardware threads", advice)
@@ -71,14 +74,10 @@ def _cores() -> Finding:
 
 def _quota() -> Finding:
     """Check a container's share of the processors, which the number of cores does not show."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return Finding("CPU quota", "unknown")
-    if quota == "max":
+    quota = cpu_quota()
+    if quota is None:
         return Finding("CPU quota", "none")
-    share = int(quota) / int(period)
-    return Finding("CPU quota", f"{share:g} cores", "the container is throttled: set --threads to this number at most")
+    return Finding("CPU quota", f"{quota:g} core{'s' * (quota != 1)}", "the container is throttled: set --threads to this number at most")
 
 
 def _governor() -> Finding:

@@ -7,6 +7,9 @@ import platform
 from functools import cache
 from pathlib import Path
 
+from membench.units import plural
+from membench_backends.cores import usable_cores
+
 MEASURED_DISTRIBUTIONS = (
     "fastembed",
     "mem0ai",
@@ -32,9 +35,8 @@ def cpu_name() -> str:
 
 
 def describe() -> str:
-    """Return the machine in a few words: `AMD EPYC, 2 cores`."""
-    cores = os.cpu_count() or 1
-    return f"{cpu_name()}, {cores} core{'s' if cores > 1 else ''}"
+    """Return the machine in a few words, with the cores that runs may use: `AMD EPYC, 2 cores`."""
+    return f"{cpu_name()}, {plural(usable_cores(), 'core')}"
 
 
 @cache
@@ -64,7 +66,8 @@ def environment() -> dict[str, str]:
 
     return {
         "cpu": cpu_name(),
-        "cores": str(os.cpu_count()),
+        "cores": str(usable_cores()),
+        "processors": str(os.cpu_count()),
         "memory_gb": f"{psutil.virtual_memory().total / 1e9:.0f}",
         "platform": platform.platform(),
         "python": platform.python_version(),

@@ -21,7 +21,8 @@ def remarks(records: Sequence[Record]) -> Iterator[str]:
         yield "embedder: fixed = each text gets a ready vector from a table, so embedding is in no figure"
     environment = next((record.environment for record in records if record.environment), None)
     if environment:
-        yield f"machine: {environment['cpu']}, {environment['cores']} cores, Python {environment['python']}"
+        cores = environment["cores"]
+        yield f"machine: {environment['cpu']}, {cores} core{'s' * (cores != '1')}, Python {environment['python']}"
 
 
 def _remarks_on_run(record: Record) -> Iterator[str]:

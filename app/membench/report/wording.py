@@ -22,9 +22,10 @@ _FACTS = {
     "between_operations": "{share:share} of client time is between operations",
     "mean_latency": "mean latency {latency_ms:latency}",
     "rate_achieved": "{share:share} of the target of {target_operations_per_s:g} operations/s",
-    "cores_busy": "cores {share:share} busy",
+    "cores_busy": "the run uses {share:share} of the cores",
+    "cores_wanted": "{cores_wanted:.1f} threads of the run ran or were ready to run on {cores:cores}",
     "clients_idle": "clients are idle {share:share} of the time",
-    "threads_ready": "{workers:.1f} worker threads and {clients:.1f} clients ran or were ready to run on {cores} cores",
+    "threads_ready": "{workers:.1f} worker threads and {clients:.1f} clients ran or were ready to run on {cores:cores}",
     "sessions": "{sessions:sessions} of {threads:threads}",
     "core_wait": "clients wait for a core {share:share} of their time",
     "lock_wait": "clients wait for locks {share:share} of their time",
@@ -35,16 +36,17 @@ _FACTS = {
     "timer_setting": "the timer is set to {wait_ms:g} ms",
     "blocked": "clients are blocked {share:share} of their time, but not by a lock, a result or the store",
     "gil_taken": "{share:share} of the probes found the interpreter's lock (GIL) taken",
-    "client_cores": "clients used {cores_used:.1f} of {cores} cores",
+    "client_cores": "clients used {cores_used:.1f} of {cores:cores}",
     "storing": "{share:share} of an operation is spent storing the memory",
     "stage": "{stage} {latency_ms:latency} on average",
     "padding": "{padding_factor:padding} padding",
     "computing": "clients are on a core or waiting for one {share:share} of their time",
     "other_programs": "other programs used {cores_used:.1f} cores",
     "rate_only": "{memories_per_s:rate} memories/s, and nothing else is known",
-    # What a step could gain, or why it could not.
-    "gain_at_most": "; the idle cores would give up to {times:.1f}x",
-    "cores_full": "; the cores are full, so fewer and larger calls help, and more concurrent calls do not",
+    # What the cores say for or against a step.
+    "cores_idle": "; meanwhile {idle_cores:.1f} of {cores:cores} are idle",
+    "run_fills_cores": "; the run fills the cores, so fewer and larger calls help, and more concurrent calls do not",
+    "others_fill_cores": "; other programs use the rest of the cores, so measure again without them",
     "holder_runs_python": (
         ", but its holder runs Python code, of which one thread runs at a time with or without the lock"
     ),
@@ -89,7 +91,7 @@ _STEPS = {
     "compare_stores": "Embedding is not the problem: look at the {stage}, or compare {--store} {store}.",
     "batch_by_length": "Batch texts of similar length: sort by length, or cap the tokens of a batch.",
     "end_other_programs": "Other programs take the cores that this run needs: end them and measure again.",
-    "cheaper_work": "The {cores} cores are full: only cheaper work helps, such as larger batches or int8.",
+    "cheaper_work": "No core is idle for long: only cheaper work helps, such as larger batches or int8.",
     "more_clients": "Each client keeps one core busy and others idle: use more {--clients}, or more {--threads}.",
 }
 
@@ -108,19 +110,22 @@ class Wording(Formatter):
         self._flag_prefix = flag_prefix
 
     def fact(self, fact: Fact | str) -> str:
-        """Return a phrase; records of schema 1 have phrases already."""
+        """Return a phrase; records of schema 1 have phrases already.
+
+        A fact that this version does not know, because another version recorded it, is stated by its name.
+        """
         if isinstance(fact, str):
             return fact
         if fact.name == "client_time":
             shares = (f"{format_share(_number(value))} {_CLIENT_TIME[name]}" for name, value in fact.values.items())
             return f"clients spend {', '.join(shares)}"
-        return self.vformat(_FACTS[fact.name], (), fact.values)
+        return self._sentence(_FACTS, fact.name, fact.values)
 
     def advice(self, advice: Advice | str | None) -> str:
         """Return a sentence; empty where there is no advice."""
         if advice is None or isinstance(advice, str):
             return advice or ""
-        step = self.vformat(_STEPS[advice.step], (), advice.options | advice.values)
+        step = self._sentence(_STEPS, advice.step, advice.options | advice.values)
         outlook = self.fact(advice.outlook) if advice.outlook else ""
         return f"{step}{outlook}" if step.endswith(".") else f"{step}{outlook}."
 
@@ -156,10 +161,18 @@ class Wording(Formatter):
                 return "one session per core" if value is None else plural(int(value), "session")
             case "threads":
                 return plural(int(value or 0), "thread")
+            case "cores":
+                return plural(int(value or 0), "core")
             case "option":
                 return self._option(str(value))
         formatted: str = super().format_field(value, format_spec)
         return formatted
+
+    def _sentence(self, templates: Mapping[str, str], name: str, values: Mapping[str, Value]) -> str:
+        try:
+            return self.vformat(templates[name], (), values)
+        except KeyError:
+            return " ".join([name.replace("_", " "), *(f"{key}={value}" for key, value in values.items())])
 
     def _option(self, flag: str) -> str:
         return f"{self._flag_prefix}{flag.removeprefix('--')}"

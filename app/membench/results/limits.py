@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ import msgspec
 import platformdirs
 
 from membench.files import write_atomically
-from membench.machine.facts import cpu_name
+from membench.machine.facts import describe
 from membench.messages.preparation import LimitFound
 from membench.spec.run import Corpus, RunSpec
 from membench_backends.embedding.models.cache import weights_on_disk
@@ -104,7 +103,7 @@ def machine_text() -> str:
         runtime = version("onnxruntime")
     except PackageNotFoundError:
         runtime = "none"
-    return f"{cpu_name()}, {os.cpu_count()} cores, onnxruntime {runtime}"
+    return f"{describe()}, onnxruntime {runtime}"
 
 
 def corpus_name(corpus: Corpus) -> str:

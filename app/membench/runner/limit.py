@@ -28,7 +28,7 @@ def find_limit(channel: Channel, folder: Path) -> None:
 
 
 def _search(spec: LimitSpec, channel: Channel) -> LimitFound:
-    from membench_backends.cores import physical_cores
+    from membench_backends.cores import usable_cores
     from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
     from membench_backends.embedding.limit.offline import OfflineSearch, Pass
     from membench_backends.embedding.limit.peak import peak_gflop_per_s
@@ -38,7 +38,7 @@ def _search(spec: LimitSpec, channel: Channel) -> LimitFound:
         return load_model(spec.model, threads, lambda stage: channel.send(Loading(stage=stage)), spec.precision)
 
     texts = list(islice(Texts(spec.corpus, spec.seed).of_client(0, 1), spec.texts))
-    search = OfflineSearch(load, physical_cores(), texts, spec.passes)
+    search = OfflineSearch(load, usable_cores(), texts, spec.passes)
     done = 0
 
     def report(result: Pass) -> None:
@@ -56,7 +56,7 @@ def _search(spec: LimitSpec, channel: Channel) -> LimitFound:
         texts=len(texts),
         tokens_mean=statistics.mean(best.tokens),
         padding_factor=best.padding_factor,
-        peak_gflop_per_s=peak_gflop_per_s(spec.precision, physical_cores()),
+        peak_gflop_per_s=peak_gflop_per_s(spec.precision, usable_cores()),
         gflop_per_text=statistics.mean(map(architecture.flop, best.tokens)) / 1e9 if architecture else None,
     )
 

@@ -19,6 +19,7 @@ from membench.runner.recorder import ClientLog, bucket_counts
 from membench.runner.sites import Site
 from membench.runner.threads import HAS_SCHEDSTAT, ClientTime, total_time
 from membench_backends import stages
+from membench_backends.cores import usable_cores
 
 LOCKS_SHOWN = 24
 TIMERS_SHOWN = 8
@@ -113,6 +114,7 @@ class Meters:
         wall_ns = perf_counter_ns() - self._begin_ns
         readings = {
             "metered_s": wall_ns / NS_PER_S,
+            "usable_cores": float(usable_cores()),
             "cores_used": (process_time_ns() - self._cpu_before_ns) / wall_ns,
             "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / BYTES_PER_MB,
         }

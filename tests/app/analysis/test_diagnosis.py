@@ -43,6 +43,11 @@ GIL = {"time_other": 0.75, "gil_busy": 0.85}
 STORE = {"stage_ms": {"embed": 20.0, "store": 50.0, "history": 10.0}}
 FULL = {"cores_used": 3.9, "cpu_percent_per_core": (98.0,) * 4, "time_runqueue": 0.5, "time_other": 0.3}
 PADDED = {**FULL, "padding_factor": 2.0}
+BATCHING = {
+    "time_result": 0.9, "time_other": 0.05, "time_cpu": 0.04, "time_runqueue": 0.01, "worker_load": 3.6,
+    "client_load": 0.4, "cores_used": 2.0, "cpu_percent_per_core": (100.0,) * 4,
+}  # fmt: skip
+"""Clients wait for workers that want all cores, of which other programs take half."""
 CROWDED = {"client_load": 2.0, "worker_load": 12.0, "cores_used": 4.0}
 NOTHING = {"latency_mean_ms": 0.001, "harness_share": 0.6}
 OPEN = {"target_operations_per_s": 100.0, "idle_share": 0.5}
@@ -91,6 +96,10 @@ def figures(*causes, **changes):
         ([PADDED], {}, "padding-bound"),
         ([PADDED], {"padding_factor": 1.49}, "compute-bound"),
         ([PADDED], {"cores_used": 3.1, "time_runqueue": 0.1}, "unclear"),
+        ([BATCHING], {}, "compute-bound"),
+        ([BATCHING], {"worker_load": 2.0}, "unclear"),
+        ([BATCHING], {"worker_load": None}, "unclear"),
+        ([BATCHING], {"worker_load": 0.9, "usable_cores": 1.0}, "compute-bound"),
         ([FULL], {}, "compute-bound"),
         ([FULL], {"cores_used": 3.2, "time_runqueue": None}, "compute-bound"),
         ([FULL], {"cores_used": 3.1, "time_runqueue": None}, "unclear"),
@@ -126,7 +135,7 @@ def test_a_verdict_and_its_borders(causes, changes, verdict):
         (LOCKED, STORE, "lock-bound"),
         (LOCKED, PADDED, "lock-bound"),
         (TIMED, {"stage_ms": {"store": 20.0}}, "timer-bound"),
-        (GIL, STORE, "gil-bound"),
+        (GIL, STORE, "store-bound"),
         (STORE, {"time_cpu": 0.9}, "store-bound"),
         (NOTHING, GIL, "harness-bound"),
         (OPEN, LOCKED, "under-loaded"),
@@ -170,18 +179,18 @@ def test_the_advice_depends_on_the_part_that_made_the_lock(lock, step, options, 
 @pytest.mark.parametrize(
     ("changes", "outlook"),
     [
-        # Four cores, one of them used: three more would give 4x, and clients that never wait 5x.
-        ({"time_lock": 0.8, "cpu_percent_per_core": (25.0,) * 4}, Fact("gain_at_most", {"times": 4.0})),
-        # Clients that wait half of their time can do at most twice as much.
-        ({"time_lock": 0.5, "cpu_percent_per_core": (25.0,) * 4}, Fact("gain_at_most", {"times": 2.0})),
+        ({"cpu_percent_per_core": (25.0,) * 4}, Fact("cores_idle", {"idle_cores": 3.0, "cores": 4})),
         # Other programs use two of the three.
-        ({"time_lock": 0.8, "cpu_percent_per_core": (75.0,) * 4}, Fact("gain_at_most", {"times": 2.0})),
-        ({"time_lock": 0.8, "cpu_percent_per_core": (100.0,) * 4}, Fact("cores_full")),
-        ({"time_lock": 0.8, "gil_busy": 0.9}, Fact("holder_runs_python")),
-        ({"time_lock": 0.8, "cores_used": None}, None),
+        ({"cpu_percent_per_core": (75.0,) * 4}, Fact("cores_idle", {"idle_cores": 1.0, "cores": 4})),
+        ({"cpu_percent_per_core": (100.0,) * 4}, Fact("others_fill_cores")),
+        ({"cpu_percent_per_core": (100.0,) * 4, "cores_used": 3.9}, Fact("run_fills_cores")),
+        # The machine has idle cores, but the run may not use them.
+        ({"cpu_percent_per_core": (25.0,) * 4, "usable_cores": 1.0}, Fact("run_fills_cores")),
+        ({"gil_busy": 0.9}, Fact("holder_runs_python")),
+        ({"cores_used": None}, None),
     ],
 )
-def test_the_gain_without_a_lock_is_bounded_by_the_idle_cores(changes, outlook):
+def test_advice_about_a_lock_states_the_cores_and_promises_no_gain(changes, outlook):
     made = diagnose(figures(LOCKED, **changes)).advice.outlook
 
     assert (made and made.name, made and made.values) == (
@@ -202,6 +211,14 @@ def test_other_programs_are_blamed_where_they_take_the_cores():
 
     assert diagnosis.verdict == "compute-bound"
     assert Fact("other_programs", {"cores_used": 3.0}) in diagnosis.evidence
+    assert diagnosis.advice == Advice("end_other_programs")
+
+
+def test_a_batching_system_is_short_of_cores_that_other_programs_take():
+    diagnosis = diagnose(figures(BATCHING))
+
+    assert Fact("cores_wanted", {"cores_wanted": 4.0, "cores": 4}) in diagnosis.evidence
+    assert Fact("other_programs", {"cores_used": 2.0}) in diagnosis.evidence
     assert diagnosis.advice == Advice("end_other_programs")
 
 

@@ -48,7 +48,7 @@ def test_a_full_record_is_explained_in_full(full):
     text = "\n".join(lines)
 
     assert lines[0].endswith("131 memories/s, lock-bound")
-    assert "  because  clients wait for locks 78 % of their time; cores 51 % busy" in lines
+    assert "  because  clients wait for locks 78 % of their time; the run uses 51 % of the cores" in lines
     assert "  next     One lock serialises every embedding: try --strategy shared, or one that batches." in lines
     assert "Jain's index 0.750" in text
     assert "10.0 ms to 1.54 s" in text

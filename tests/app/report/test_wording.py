@@ -22,7 +22,11 @@ EVIDENCE = [
         Fact("rate_achieved", {"share": 0.98, "target_operations_per_s": 100.0}),
         "98 % of the target of 100 operations/s",
     ),
-    (Fact("cores_busy", {"share": 0.25}), "cores 25 % busy"),
+    (Fact("cores_busy", {"share": 0.25}), "the run uses 25 % of the cores"),
+    (
+        Fact("cores_wanted", {"cores_wanted": 1.6, "cores": 1}),
+        "1.6 threads of the run ran or were ready to run on 1 core",
+    ),
     (Fact("clients_idle", {"share": 0.5}), "clients are idle 50 % of the time"),
     (
         Fact("threads_ready", {"workers": 12.0, "clients": 2.0, "cores": 4}),
@@ -66,10 +70,14 @@ EVIDENCE = [
     ),
 ]  # fmt: skip
 OUTLOOKS = [
-    (Fact("gain_at_most", {"times": 4.0}), "; the idle cores would give up to 4.0x."),
+    (Fact("cores_idle", {"idle_cores": 3.0, "cores": 4}), "; meanwhile 3.0 of 4 cores are idle."),
     (
-        Fact("cores_full"),
-        "; the cores are full, so fewer and larger calls help, and more concurrent calls do not.",
+        Fact("run_fills_cores"),
+        "; the run fills the cores, so fewer and larger calls help, and more concurrent calls do not.",
+    ),
+    (
+        Fact("others_fill_cores"),
+        "; other programs use the rest of the cores, so measure again without them.",
     ),
     (
         Fact("holder_runs_python"),
@@ -132,8 +140,8 @@ STEPS = [
         "Other programs take the cores that this run needs: end them and measure again.",
     ),
     (
-        Advice("cheaper_work", values={"cores": 4}),
-        "The 4 cores are full: only cheaper work helps, such as larger batches or int8.",
+        Advice("cheaper_work"),
+        "No core is idle for long: only cheaper work helps, such as larger batches or int8.",
     ),
     (
         Advice("more_clients", {"clients": None, "threads": None}),
@@ -219,6 +227,12 @@ def test_sentences_of_older_records_stay_as_they_are():
     assert COMMAND_LINE.fact("clients wait a lot") == "clients wait a lot"
     assert COMMAND_LINE.advice("Try --strategy shared.") == "Try --strategy shared."
     assert COMMAND_LINE.advice(None) == ""
+
+
+def test_what_another_version_recorded_is_stated_by_name():
+    assert COMMAND_LINE.fact(Fact("gain_at_most", {"times": 1.9})) == "gain at most times=1.9"
+    assert COMMAND_LINE.fact(Fact("lock_wait")) == "lock wait"
+    assert COMMAND_LINE.advice(Advice("use_magic")) == "use magic."
 
 
 def test_a_plan_error_lists_what_led_to_it():

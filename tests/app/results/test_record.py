@@ -66,7 +66,7 @@ def test_a_record_of_this_schema_survives_json():
         decode_record(json.dumps(SCHEMA_1).encode()),
         locks=(lock,),
         verdict_evidence=(Fact("lock_wait", {"share": 0.9}),),
-        verdict_advice=Advice("replace_strategy", {"strategy": "shared"}, outlook=Fact("cores_full")),
+        verdict_advice=Advice("replace_strategy", {"strategy": "shared"}, outlook=Fact("run_fills_cores")),
     )
 
     assert decode_record(msgspec.json.encode(record)) == record

@@ -122,8 +122,8 @@ def lock_share_details(run: RunView) -> Content:
     """Return the lines next to the large share of client time that waits for locks."""
     figures = run.figures
     lines = ["of client time is spent", "waiting for a lock"]
-    if figures.cores_used is not None and figures.cpu_percent_per_core:
-        lines.append(f"{figures.cores_used:.1f} of {plural(len(figures.cpu_percent_per_core), 'core')} used by the run")
+    if figures.cores_used is not None and figures.cores:
+        lines.append(f"{figures.cores_used:.1f} of {plural(figures.cores, 'core')} used by the run")
     return Content.styled("\n".join(lines), FAINT)
 
 

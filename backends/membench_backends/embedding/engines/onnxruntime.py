@@ -11,7 +11,7 @@ from fastembed import TextEmbedding
 from fastembed.common.onnx_model import OnnxOutputContext
 
 from membench_backends.base import UnavailableError
-from membench_backends.cores import physical_cores
+from membench_backends.cores import physical_cores, usable_cores
 from membench_backends.embedding.models.cache import MODEL_FILES, Weights, twin_of, twins_folder, weights_on_disk
 from membench_backends.embedding.models.sources import source_of
 from membench_backends.stages import gauge, mark, now_ns
@@ -103,7 +103,9 @@ def load_model(
 
     Args:
         model: The name of a FastEmbed model, or a folder with a model's files.
-        threads: Intra-op threads of the session; None is ONNX Runtime's default of one per core.
+        threads: Intra-op threads of the session; None is one per core that the process may use. On a machine that it
+            may use wholly, that is ONNX Runtime's own default, which pins the threads to the cores. Elsewhere the
+            number is set, because the default ignores processor affinity and quotas.
         progress: Receives a line before each slow stage.
         precision: Precision of the matrix products; int8 is quantised from the fp32 graph on first use.
 
@@ -115,7 +117,10 @@ def load_model(
     if precision == "int8":
         folder, cosine = _quantise(model, folder, weights, progress)
     progress(f"loading {model}")
-    return FastEmbedModel(_load(model, folder, threads), weights, threads or physical_cores(), cosine)
+    usable = usable_cores()
+    if threads is None and usable < physical_cores():
+        threads = usable
+    return FastEmbedModel(_load(model, folder, threads), weights, threads or usable, cosine)
 
 
 def _load(model: str, folder: Path, threads: int | None) -> TextEmbedding:

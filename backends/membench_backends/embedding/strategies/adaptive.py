@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from membench_backends.cores import physical_cores
+from membench_backends.cores import usable_cores
 from membench_backends.embedding.strategies.cost import BatchCost
 from membench_backends.embedding.strategies.policy import next_batch, patience_ns
 from membench_backends.stages import gauge, mark, now_ns
@@ -62,7 +62,7 @@ class AdaptiveStrategy:
     """Batcher threads that share one session and one queue, which is sorted by length."""
 
     def __init__(self, load: LoadTokenModel, options: AdaptiveOptions) -> None:
-        cores = physical_cores()
+        cores = usable_cores()
         self._batchers = options.batchers or cores
         self._waiting_max = options.waiting
         self._one_core = load(threads=1)

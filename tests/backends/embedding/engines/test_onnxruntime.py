@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from fastembed import TextEmbedding
 
 from membench_backends.base import UnavailableError
-from membench_backends.cores import physical_cores
+from membench_backends.cores import usable_cores
 from membench_backends.embedding.engines.onnxruntime import FastEmbedModel, load_model
 from membench_backends.embedding.models.architecture import BGE_SMALL, TINY
 from membench_backends.embedding.models.cache import twin_folder
@@ -86,9 +87,22 @@ def test_the_twin_of_a_model_without_weights_is_built_once(monkeypatch: pytest.M
     assert stages == [f"loading {BGE}"]
 
 
-def test_threads_default_to_the_physical_cores(tiny_model_folder: Path) -> None:
+def test_threads_default_to_the_usable_cores(tiny_model_folder: Path) -> None:
     model = load_model(str(tiny_model_folder), None, ignore)
-    assert model.threads == physical_cores()
+    assert model.threads == usable_cores()
+
+
+def test_threads_stay_within_the_processor_affinity(tiny_model_folder: Path) -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        before = {int(task.name) for task in Path("/proc/self/task").iterdir()}
+        model = load_model(str(tiny_model_folder), None, ignore)
+        added = {int(task.name) for task in Path("/proc/self/task").iterdir()} - before
+        assert model.threads == 1
+        assert all(os.sched_getaffinity(thread) == {min(allowed)} for thread in added)
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def test_a_missing_model_names_the_command_that_downloads_it() -> None:

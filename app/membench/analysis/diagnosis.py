@@ -161,6 +161,8 @@ def _lock_bound(figures: Figures) -> Diagnosis | None:
     evidence.extend(_other_programs(figures))
     outlook = _without_the_lock(figures) if used else None
     match lock.component:
+        case "strategy" if _is_full(figures):  # one call at a time has all cores already
+            advice = Advice("batch_calls", {"strategy": "adaptive"}, outlook=outlook)
         case "strategy":
             advice = Advice("replace_strategy", {"strategy": "shared"}, outlook=outlook)
         case "store":

@@ -77,7 +77,11 @@ def _quota() -> Finding:
     quota = cpu_quota()
     if quota is None:
         return Finding("CPU quota", "none")
-    return Finding("CPU quota", f"{quota:g} core{'s' * (quota != 1)}", "the container is throttled: set --threads to this number at most")
+    return Finding(
+        "CPU quota",
+        f"{quota:g} core{'s' * (quota != 1)}",
+        "the container is throttled: set --threads to this number at most",
+    )
 
 
 def _governor() -> Finding:

@@ -84,6 +84,7 @@ _STEPS = {
     "fewer_threads": "Use fewer threads: with {--threads} {threads} every session keeps to one core.",
     "fewer_worker_threads": "Use fewer threads in the system under test, at most one per core.",
     "replace_strategy": "One lock serialises every embedding: try {--strategy} {strategy}, or one that batches",
+    "batch_calls": "One lock serialises every embedding: try {--strategy} {strategy}, which batches",
     "replace_store": "One lock serialises every call of the store: try {--store} {store}",
     "shorten_lock": "Calls queue for the lock created at {site}: hold it for less time, or write in batches",
     "remove_timer": "Start work as soon as a thread is idle, not when a clock says so: shorten or remove the timer.",

@@ -176,6 +176,12 @@ def test_the_advice_depends_on_the_part_that_made_the_lock(lock, step, options, 
     assert (advice.step, advice.options, advice.values) == (step, options, values)
 
 
+def test_a_lock_whose_holder_fills_the_cores_calls_for_batches():
+    advice = diagnose(figures(LOCKED, cores_used=3.9, cpu_percent_per_core=(99.0,) * 4)).advice
+
+    assert advice == Advice("batch_calls", {"strategy": "adaptive"}, outlook=Fact("run_fills_cores"))
+
+
 @pytest.mark.parametrize(
     ("changes", "outlook"),
     [

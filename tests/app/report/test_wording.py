@@ -85,6 +85,10 @@ OUTLOOKS = [
     ),
 ]
 STEPS = [
+    (
+        Advice("batch_calls", {"strategy": "adaptive"}),
+        "One lock serialises every embedding: try --strategy adaptive, which batches.",
+    ),
     (Advice("check_log"), "Look at the run's error and its log."),
     (
         Advice("enable_metering", {"metering": True}),

@@ -77,11 +77,8 @@ def _quota() -> Finding:
     quota = cpu_quota()
     if quota is None:
         return Finding("CPU quota", "none")
-    return Finding(
-        "CPU quota",
-        f"{quota:g} core{'s' * (quota != 1)}",
-        "the container is throttled: set --threads to this number at most",
-    )
+    advice = "the container is throttled: more threads than that wait for a core"
+    return Finding("CPU quota", f"{quota:g} core{'s' * (quota != 1)}", advice)
 
 
 def _governor() -> Finding:

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from membench.results.record import Record
 from membench.units import format_rate
 
-STATUS_MARKS: Mapping[str, str] = {"ok": "✓", "failed": "✗", "partial": "◐", "timeout": "✗", "crashed": "✗"}
+STATUS_MARKS: Mapping[str, str] = {
+    "ok": "✓",
+    "errors": "!",
+    "failed": "✗",
+    "partial": "◐",
+    "timeout": "✗",
+    "crashed": "✗",
+}
 """The mark of each status that a run can end in."""
 
 

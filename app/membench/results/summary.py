@@ -8,7 +8,8 @@ import msgspec
 
 from membench.analysis.figures import Figures
 
-Status = Literal["ok", "failed", "partial", "timeout", "crashed"]
+Status = Literal["ok", "errors", "failed", "partial", "timeout", "crashed"]
+"""How a run ended. `errors`: more than one operation in a hundred failed, so its rate is not that of the work."""
 State = Literal["waiting", "running"] | Status
 
 

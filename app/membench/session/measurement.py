@@ -84,6 +84,12 @@ class Measurement:
             return statistics.median(self._rates)
         return self._repeat_items / self._repeat_s if self._repeat_s else None
 
+    @property
+    def error_share(self) -> float:
+        """The share of the operations that raised an error, 0 to 1."""
+        failed = self.errors.total()
+        return failed / (failed + sum(self._latency_counts.values())) if failed else 0.0
+
     def progress(self, *, whole: bool = True) -> RunProgress:
         """Return everything measured so far.
 

@@ -20,12 +20,14 @@ from membench.session.events import Event, RunEnded, RunMessage, RunStarted
 from membench.session.measurement import Measurement
 from membench.session.process import MeasuredProcess
 from membench.spec.run import RunSpec
-from membench.units import format_duration
+from membench.units import format_duration, format_share
 
 TIMEOUT_S = 60.0
 """How long a run may make no progress, unless the user says otherwise."""
 LOADING_TIMEOUT_S = 120.0
 """The least time for loading: imports and the first build of a twin are slow on a slow disk."""
+ERROR_SHARE_MAX = 0.01
+"""The share of failed operations above which a run is not `ok`."""
 HEADLESS = "headless"
 """The `drawn` of a record when nothing was drawn."""
 SELECT_MAX_S = 3600.0
@@ -149,13 +151,18 @@ class _Outcome:
             self.status = "ok"
 
     def record(self, measurement: Measurement) -> Record:
-        """Return the record of the run. A run that lost data, or of which every operation failed, has failed."""
+        """Return the record of the run.
+
+        A run that lost data, or of which every operation failed, has failed. One with many failed operations is marked.
+        """
         status, error = self.status, self.error
         if status == "ok" and measurement.audit and measurement.audit.problem:
             status, error = "failed", measurement.audit.problem
         elif status == "ok" and not measurement.acknowledged and measurement.errors:
             kind, count = measurement.errors.most_common(1)[0]
             status, error = "failed", f"every operation failed: {kind} x {count:,}"
+        elif status == "ok" and measurement.error_share > ERROR_SHARE_MAX:
+            status, error = "errors", f"{format_share(measurement.error_share)} of the operations failed"
         return measurement.record(status, error, drawn=self.drawn)
 
 

@@ -164,7 +164,10 @@ def test_a_failed_run_is_exit_code_1_and_the_others_run(quick, plugins, tmp_path
 
 
 def test_operations_that_raise_are_counted_by_kind(quick, plugins):
-    assert "operations that raised: ValueError x 10" in quick("quick", "--backend", "raises-some").out
+    done = quick("quick", "--backend", "raises-some", code=1)
+
+    assert "! quick · raises-some · local · 3 clients: 33 % of the operations failed" in done.out
+    assert "operations that raised: ValueError x 10" in done.out
 
 
 def test_an_unavailable_backend_is_left_out_with_a_note(quick, membench, plugins):

@@ -16,7 +16,7 @@ from membench.cli.history import forget, history
 from membench.cli.limit import limit
 from membench.cli.list import list_
 from membench.cli.models import models
-from membench.cli.options import scenarios_option
+from membench.cli.options import BoundedNumber, scenarios_option
 from membench.cli.run import run, run_choice
 from membench.cli.show import show
 from membench.plan.options import Choice
@@ -52,7 +52,7 @@ def run_command(open_dashboard: OpenDashboard) -> int:
 @click.group(cls=SuggestingGroup, invoke_without_command=True, context_settings=CONTEXT_SETTINGS)
 @scenarios_option
 @click.option("--theme", type=click.Choice(THEME_NAMES), show_default="dark", help="Colours of the dashboard.")
-@click.option("--fps", type=click.FloatRange(FPS_MIN, FPS_MAX), metavar="NUMBER", show_default=f"{DEFAULT_FPS:g}",
+@click.option("--fps", type=BoundedNumber(FPS_MIN, FPS_MAX), metavar="NUMBER", show_default=f"{DEFAULT_FPS:g}",
               help="Maximum redraws per second during a run.")  # fmt: skip
 @click.option("--quiet", is_flag=True, default=None, help="Draw only the elapsed time during a run.")
 @click.option("--ascii/--no-ascii", default=None, show_default="where the terminal has no UTF-8",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,6 +47,21 @@ class Duration(click.ParamType[float]):
         except ValueError:
             flag = param.opts[0] if param else self.name
             raise _out_of_bounds(flag, value, DURATION_ALLOWED) from None
+
+
+class BoundedNumber(click.FloatRange):
+    """A number within bounds. Click's own range accepts `nan`, which is neither below a bound nor above one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        try:
+            number: float = super().convert(value, param, ctx)
+        except click.BadParameter:
+            number = math.nan
+        if math.isnan(number):
+            flag = param.opts[0] if param else self.name
+            raise _out_of_bounds(flag, value, f"a number from {self.min:g} to {self.max:g}")
+        return number
 
 
 class OptionValue(click.ParamType[Any]):

@@ -191,3 +191,8 @@ def test_a_shell_at_a_terminal_gets_completions_and_not_the_dashboard(monkeypatc
 
     assert exited.value.code == 0
     assert "_MEMBENCH_TUI_COMPLETE=bash_complete" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rate", ["nan", "inf", "0", "31", "fast"])
+def test_the_redraw_rate_is_a_number_within_bounds(membench, rate):
+    assert membench("--fps", rate, code=2).error == f"--fps {rate}: must be a number from 0.2 to 30"

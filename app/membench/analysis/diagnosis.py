@@ -217,8 +217,7 @@ def _gil_bound(figures: Figures) -> Diagnosis | None:
     if blocked is None or busy is None or busy < GIL_BUSY or blocked < GIL_BLOCKED_SHARE or figures.clients < 2:
         return None
     # A thread must be running to hold the lock; and where more than one core's worth runs, the lock does not limit it.
-    load = (figures.client_load or 0.0) + (figures.worker_load or 0.0)
-    if load < GIL_LOAD or (_cores(figures) > 1 and _is_full(figures)):
+    if (_cores_wanted(figures) or 0.0) < GIL_LOAD or (_cores(figures) > 1 and _is_full(figures)):
         return None
     evidence = (
         Fact("blocked", {"share": blocked}),

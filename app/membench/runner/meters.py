@@ -75,6 +75,7 @@ class Meters:
         """
         self._metering = metering
         self._components = components
+        self._usable_cores = float(usable_cores())
         self._stages, self._gauges = Series(), Series()
         self._gil = GilGauge()
         stages.listen(self._stages.add, self._gauges.add)
@@ -114,7 +115,7 @@ class Meters:
         wall_ns = perf_counter_ns() - self._begin_ns
         readings = {
             "metered_s": wall_ns / NS_PER_S,
-            "usable_cores": float(usable_cores()),
+            "usable_cores": self._usable_cores,
             "cores_used": (process_time_ns() - self._cpu_before_ns) / wall_ns,
             "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / BYTES_PER_MB,
         }

@@ -155,15 +155,20 @@ class _Outcome:
 
         A run that lost data, or of which every operation failed, has failed. One with many failed operations is marked.
         """
-        status, error = self.status, self.error
-        if status == "ok" and measurement.audit and measurement.audit.problem:
-            status, error = "failed", measurement.audit.problem
-        elif status == "ok" and not measurement.acknowledged and measurement.errors:
-            kind, count = measurement.errors.most_common(1)[0]
-            status, error = "failed", f"every operation failed: {kind} x {count:,}"
-        elif status == "ok" and measurement.error_share > ERROR_SHARE_MAX:
-            status, error = "errors", f"{format_share(measurement.error_share)} of the operations failed"
+        status, error = _judged(measurement) if self.status == "ok" else (self.status, self.error)
         return measurement.record(status, error, drawn=self.drawn)
+
+
+def _judged(measurement: Measurement) -> tuple[Status, str | None]:
+    """Return the status of a run that went to its end, and why it is not `ok`."""
+    if measurement.audit and measurement.audit.problem:
+        return "failed", measurement.audit.problem
+    if measurement.errors and not measurement.acknowledged:
+        kind, count = measurement.errors.most_common(1)[0]
+        return "failed", f"every operation failed: {kind} x {count:,}"
+    if measurement.error_share > ERROR_SHARE_MAX:
+        return "errors", f"{format_share(measurement.error_share)} of the operations failed"
+    return "ok", None
 
 
 @dataclass

@@ -21,7 +21,7 @@ LEGEND = (
     (MARKS["running"], "", "in progress"),
     (MARKS["ok"], GOOD, "finished; the store holds everything that was acknowledged"),
     (MARKS["partial"], WARM, "ended early by the user; what was measured is kept"),
-    (MARKS["errors"], BAD, "finished, but more than 1 % of the operations failed; compare its figures with nothing"),
+    (MARKS["errors"], BAD, "finished, but more than 1 % of the operations failed, so its rate is not compared"),
     (MARKS["failed"], BAD, "failed, crashed or stuck; the reason is displayed"),
     *(
         (fill, TIME_COLOURS[field][0], f"client time: {meaning}")

@@ -53,9 +53,11 @@ def limit(
     weights = weights_on_disk(model)
     if weights.weights is None:
         raise click.UsageError(f"--model {model}: {weights.note}")
-    process = MeasuredProcess("membench.runner.limit", "limit", arguments=(msgspec.json.encode(spec).decode(),))
+    arguments = (msgspec.json.encode(spec).decode(),)
     with limit_progress() as show:
-        result = wait_for_result(process, LimitFound, show)
+        result = wait_for_result(
+            lambda: MeasuredProcess("membench.runner.limit", "limit", arguments=arguments), LimitFound, show
+        )
     if result is None:
         return Exit.FAILED
     _store(spec, result)

@@ -53,9 +53,12 @@ def pull(model: str) -> int:
 
 
 def _prepare(action: Literal["twin", "pull"], model: str) -> int:
-    process = MeasuredProcess("membench.runner.models", f"models-{action}", arguments=(action, model))
     with model_progress(model) as show:
-        prepared = wait_for_result(process, Prepared, show)
+        prepared = wait_for_result(
+            lambda: MeasuredProcess("membench.runner.models", f"models-{action}", arguments=(action, model)),
+            Prepared,
+            show,
+        )
     if prepared is None:
         return Exit.FAILED
     print_result(f"{prepared.weights} weights of {model}: {prepared.folder}")

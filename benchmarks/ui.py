@@ -129,7 +129,7 @@ def _fill_history() -> None:
     record = run_headless(steady_add_plan("null", None, 0.3))
     with History(history_path(), create=True) as history:
         for number in range(HISTORY_RUNS):
-            history.add(msgspec.structs.replace(record, run_id=f"{number:012x}"), 5.0)
+            history.add(msgspec.structs.replace(record, run_id=f"{number:012x}", took_s=5.0))
 
 
 def chart_redraw_ms() -> float:

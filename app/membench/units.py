@@ -61,12 +61,6 @@ def format_rate(per_second: float | None) -> str:
     return "–" if per_second is None else _three_digits(per_second)
 
 
-def format_rate_between(per_second: float | None, low: float | None, high: float | None) -> str:
-    """Return a rate with its interval, if it has one: `131 (128 to 134)`."""
-    rate = format_rate(per_second)
-    return rate if low is None or high is None else f"{rate} ({format_rate(low)} to {format_rate(high)})"
-
-
 def format_count(count: int | None) -> str:
     """Return a count with thousands separators, `–` for None."""
     return "–" if count is None else f"{count:,}"

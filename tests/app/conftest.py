@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from membench.analysis.statistics import mean_rate, rate_interval
 from membench.messages.run import Tick
 from membench.plan.matrix import Plan, make_plan
 from membench.plan.options import Choice
@@ -50,6 +52,25 @@ clients = 2
 corpus = "turns"
 backends = ["slow"]
 """
+
+
+@pytest.fixture
+def repeated():
+    """A function that gives a record the rates of repeats that ran in processes of their own."""
+
+    def repeat(record, *rates):
+        measured = mean_rate(rates), rate_interval(rates) or (None, None)
+        started_at = tuple(f"2026-11-24T10:00:{number:02}.000+00:00" for number in range(len(rates)))
+        return msgspec.structs.replace(
+            record,
+            memories_per_s=measured[0],
+            memories_per_s_low=measured[1][0],
+            memories_per_s_high=measured[1][1],
+            memories_per_s_repeats=rates,
+            repeats_started_at=started_at,
+        )
+
+    return repeat
 
 
 @pytest.fixture

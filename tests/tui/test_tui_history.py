@@ -36,7 +36,9 @@ def store_runs(count: int = 4) -> None:
                            model="BAAI/bge-small-en-v1.5", precision="fp32", embedder="model")  # fmt: skip
             record = measured(spec, 10 + number, waits=strategy == "mutex").record("ok")
             began = NEWEST - timedelta(minutes=count - number)
-            history.add(msgspec.structs.replace(record, started_at=began.isoformat(timespec="milliseconds")), 5.0)
+            history.add(
+                msgspec.structs.replace(record, started_at=began.isoformat(timespec="milliseconds"), took_s=5.0)
+            )
 
 
 def measured(spec: RunSpec, items: int, waits: bool) -> Measurement:

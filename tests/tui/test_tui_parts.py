@@ -183,7 +183,7 @@ def test_the_time_left_scales_with_the_pace_of_finished_runs() -> None:
     first, second = make_plan(Choice(scenarios=("single-add",), backends=("mem0", "agentmem")), load_catalogue()).runs[
         :2
     ]
-    done = waiting_run(first).ended(Measurement(first).record("ok"), took_s=2 * expected_s(first))
+    done = replace(waiting_run(first).ended(Measurement(first).record("ok")), took_s=2 * expected_s(first))
     waiting = Snapshot("plan", (done, waiting_run(second, 1)))
     assert waiting.left_s(0.0) == pytest.approx(2 * expected_s(second))
     running = waiting.with_run(1, replace(waiting_run(second, 1), state="running", began_s=10.0))
@@ -198,7 +198,7 @@ def test_opened_runs_precede_those_of_the_plan_and_have_colours_of_their_own() -
     stored = [Measurement(spec).record("ok") for spec in make_plan(Choice(backends=("null",)), load_catalogue()).runs]
     runs.start(plan)
     assert runs.in_progress and runs.snapshot and runs.unfinished == len(plan.runs)
-    first = runs.snapshot.runs[0].ended(Measurement(plan.runs[0]).record("ok"), took_s=1.0)
+    first = runs.snapshot.runs[0].ended(Measurement(plan.runs[0]).record("ok"))
     assert runs.update(runs.snapshot.with_run(0, first)) == (first,)
     runs.open(stored)
     runs.open(stored)

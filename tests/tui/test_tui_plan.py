@@ -397,7 +397,7 @@ async def test_the_expected_time_states_its_basis(stage: Stage) -> None:
         await pilot.press("n", "end", "space", "tab", "n")
         assert "1 run, about 3 s, a first guess" in text_of(stage.app)
         with History(create=True) as history:
-            history.add(Measurement(run).record("ok", None), wall_s=41.0)
+            history.add(Measurement(run).record("ok", took_s=41.0))
         await pilot.press("2", "1")
         await until(pilot, lambda: "1 run, about 41 s, from earlier runs" in text_of(stage.app))
         await pilot.press("left", "home", "space")

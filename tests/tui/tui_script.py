@@ -24,7 +24,7 @@ from membench.messages.run import (
 )
 from membench.plan.matrix import Plan
 from membench.plan.scenarios import load_catalogue
-from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.session.events import Event, RepeatStarted, RunEnded, RunMessage, RunPaused
 from membench.session.measurement import Measurement
 from membench.settings import Config
 from membench.tui.app import Dashboard
@@ -87,6 +87,7 @@ class ScriptedSession:
         self.plan = plan
         self.calls: list[str] = []
         self._script: queue.Queue[Callable[[], Event] | None] = queue.Queue()
+        self._measurements: dict[int, Measurement] = {}
         self._measurement = Measurement(plan.runs[0])
         self._index = 0
 
@@ -103,9 +104,12 @@ class ScriptedSession:
         self.end("partial", "ended by the user")
 
     def start(self, index: int, log: Path = Path("/logs/run.log")) -> None:
+        """Start a run, or the next repeat of one that is paused."""
+
         def step() -> Event:
-            self._index, self._measurement = index, Measurement(self.plan.runs[index])
-            return RunStarted(index, self.plan.runs[index], log)
+            self._index = index
+            self._measurement = self._measurements.setdefault(index, Measurement(self.plan.runs[index]))
+            return RepeatStarted(index, self.plan.runs[index], self._measurement.repeats_measured, log)
 
         self._script.put(step)
 
@@ -135,6 +139,18 @@ class ScriptedSession:
         self.send(Auditing())
         self.send(Finished(Audit(acknowledged=acknowledged, stored=items, lost=lost, duplicated=0, corrupted=0)))
         self.end("failed" if lost else "ok", problem)
+
+    def pause(self, items: int = 240, wall_s: float = 2.0) -> None:
+        """Emit the end of a repeat that others follow."""
+
+        def step() -> Event:
+            measurement = self._measurement
+            repeat = measurement.repeats_measured
+            measurement.feed(RepeatEnded(repeat=repeat, wall_s=wall_s, operations=items, items=items))
+            error = f"{repeat + 1} of {measurement.spec.repeats} repeats measured"
+            return RunPaused(self._index, measurement.record("partial", error))
+
+        self._script.put(step)
 
     def end(self, status: Any, error: str | None = None) -> None:
         self._script.put(lambda: RunEnded(self._index, self._measurement.record(status, error)))

@@ -7,7 +7,10 @@ from typing import Literal
 import msgspec
 
 from membench.analysis.figures import Figures
-from membench.analysis.statistics import ratio_of_repeats, ratio_of_windows
+from membench.analysis.statistics import paired_ratio_interval, ratio_interval
+
+Basis = Literal["pairs", "repeats"]
+"""What an interval rests on: pairs of repeats from the same blocks of a plan, or the repeats of each run."""
 
 
 class Ratio(msgspec.Struct, frozen=True):
@@ -15,32 +18,32 @@ class Ratio(msgspec.Struct, frozen=True):
 
     value: float
     low: float | None = None
-    """None, as is `high`, where too little was measured."""
+    """None, as is `high`, where there is no interval: with fewer than three repeats of each."""
     high: float | None = None
-    basis: Literal["repeats", "windows"] | None = None
-    """What the interval is resampled from: the repeats of each run, or ten windows of its measured time."""
+    basis: Basis | None = None
 
     @property
-    def may_be_chance(self) -> bool:
-        """Whether the interval includes a ratio of 1."""
-        return self.low is not None and self.low <= 1
+    def includes_1(self) -> bool | None:
+        """Whether the interval includes 1, so that the difference may be chance; None without an interval."""
+        return None if self.low is None or self.high is None else self.low <= 1 <= self.high
 
 
 def compare(a: Figures, b: Figures) -> Ratio | None:
     """Return how many times faster `a` is than `b`; None when one of them has no rate.
 
-    With two repeats or more of each, the interval is that of the ratio of their medians. Otherwise it comes from equal
-    windows of each run's time. Either way it covers the noise while these two runs were measured, but not what changes
-    from one process to the next, from one day to another, or with other texts.
+    Repeats of a plan alternate in blocks, so those of two runs of the same plan are compared in pairs. The interval
+    covers the noise and what changes from one process to the next, but not what changes with the day, the machine or
+    the texts. Repeats of older records shared a process, which says nothing about the next one: no interval.
     """
     if not a.memories_per_s or not b.memories_per_s:
         return None
     value = a.memories_per_s / b.memories_per_s
-    low, high = ratio_of_repeats(a.memories_per_s_repeats, b.memories_per_s_repeats)
-    if low is not None and high is not None:
-        return Ratio(value, low, high, "repeats")
-    if a.memories_per_s_windows and b.memories_per_s_windows:
-        low, high = ratio_of_windows(a.memories_per_s_windows, b.memories_per_s_windows)
-        if low is not None and high is not None:
-            return Ratio(value, value * low, value * high, "windows")
-    return Ratio(value)
+    rates, others = _rates_of_processes(a), _rates_of_processes(b)
+    basis: Basis = "pairs" if a.plan_id == b.plan_id and len(rates) == len(others) else "repeats"
+    interval = paired_ratio_interval(rates, others) if basis == "pairs" else ratio_interval(rates, others)
+    return Ratio(value, *interval, basis) if interval else Ratio(value)
+
+
+def _rates_of_processes(run: Figures) -> tuple[float, ...]:
+    """Return the rates of the repeats that ran in processes of their own."""
+    return run.memories_per_s_repeats if run.repeats_started_at else ()

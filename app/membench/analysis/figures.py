@@ -31,13 +31,15 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     precision_cosine: float | None = None
     """Mean cosine of int8 vectors to those of fp32 over a fixed sample of texts; real weights only."""
     memories_per_s: float | None = None
-    """Memories acknowledged per second: the median over repeats."""
+    """Memories acknowledged per second: the geometric mean over repeats (in older records, the median)."""
     memories_per_s_low: float | None = None
-    """The 95 % interval of `memories_per_s`, from two repeats on."""
+    """The 95 % interval of `memories_per_s`, from three repeats on."""
     memories_per_s_high: float | None = None
     memories_per_s_repeats: tuple[float, ...] = ()
+    repeats_started_at: tuple[str, ...] = ()
+    """When the process of each repeat started, in UTC, ISO 8601; empty where all repeats shared one (older records)."""
     memories_per_s_windows: tuple[float, ...] | None = None
-    """In ten equal windows of the measured time, start and tail included; None where the run was too short."""
+    """In ten equal windows of a repeat, start and tail included, averaged over repeats; None where it was too short."""
     operations_per_s: float | None = None
     """Operations that returned per second of the measured time."""
     latency_p50_ms: float | None = None

@@ -10,16 +10,14 @@ from membench.analysis import comparison
 from membench.cli.console import Exit, print_result
 from membench.cli.records import read_records
 from membench.cli.tables import plain_table, print_table
-from membench.report.comparison import INTERVAL_BASIS, differences, names_of, ratio_text
+from membench.report.comparison import INTERVAL_BASIS, differences, names_of, rate_text, ratio_text
 from membench.results.record import Record
-from membench.units import format_count, format_latency, format_rate_between, format_share
+from membench.units import format_count, format_latency, format_share
 
 _FIGURES: Mapping[str, Callable[[Record], str]] = {
     "run": lambda record: record.run_id,
     "started": lambda record: record.started_at.replace("T", " ")[:16] + " UTC",
-    "memories/s": lambda record: format_rate_between(
-        record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high
-    ),
+    "memories/s": rate_text,
     "p50": lambda record: format_latency(record.latency_p50_ms),
     "p90": lambda record: format_latency(record.latency_p90_ms),
     "p99": lambda record: format_latency(record.latency_p99_ms),

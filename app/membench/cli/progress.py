@@ -13,24 +13,25 @@ from membench.messages.preparation import LimitTried, Progress
 from membench.messages.run import Loading
 from membench.report.remarks import STATUS_MARKS
 from membench.report.stages import stage_of
-from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.session.events import Event, RepeatStarted, RunEnded, RunMessage, RunPaused
 from membench.units import format_latency, format_rate, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import ProgressColumn
 
+    from membench.plan.matrix import Plan
     from membench.results.record import Record
 
 
 @contextmanager
-def plan_progress(runs: int) -> Iterator[Callable[[Event], None]]:
-    """Show the progress of a plan: a bar, or a line per finished run. Yields a function that takes each event."""
+def plan_progress(plan: Plan) -> Iterator[Callable[[Event], None]]:
+    """Show the progress of a plan: a bar, or a line per repeat. Yields a function that takes each event."""
     if not sys.stderr.isatty():
-        yield _PlanLines(runs).show
+        yield _PlanLines(plan).show
         return
     with _bars(*_counting_columns()) as bars:
-        yield _PlanBar(bars, runs).show
+        yield _PlanBar(bars, plan).show
 
 
 @contextmanager
@@ -85,36 +86,58 @@ def _counting_columns() -> tuple[ProgressColumn, ...]:
     return BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
 
 
-class _PlanLines:
-    """One line per finished run."""
+class _Count:
+    """The repeats of a plan that are done. Those that a run skips because it failed count as done."""
 
-    def __init__(self, runs: int) -> None:
-        self._runs = runs
+    def __init__(self, plan: Plan) -> None:
+        self.total = sum(run.repeats for run in plan.runs)
+        self.done = 0
+        self._left = [run.repeats for run in plan.runs]
+
+    def see(self, event: RunPaused | RunEnded) -> None:
+        """Take the end of a repeat, or of a run, into account."""
+        done = self._left[event.index] if isinstance(event, RunEnded) else 1
+        self._left[event.index] -= done
+        self.done += done
+
+
+class _PlanLines:
+    """One line per repeat."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._count = _Count(plan)
 
     def show(self, event: Event) -> None:
+        if not isinstance(event, RunPaused | RunEnded):
+            return
+        self._count.see(event)
+        record = event.record
         if isinstance(event, RunEnded):
-            record = event.record
             mark, outcome = STATUS_MARKS[record.status], _outcome(record)
-            print_status(f"[{event.index + 1}/{self._runs}] {mark} {record.title()}: {outcome}")
+        else:
+            mark, outcome = "·", f"{format_rate(record.memories_per_s_repeats[-1])} memories/s, {record.error}"
+        print_status(f"[{self._count.done}/{self._count.total}] {mark} {record.title()}: {outcome}")
 
 
 class _PlanBar:
-    """A bar that counts runs and describes the one in progress."""
+    """A bar that counts repeats and describes the run in progress."""
 
-    def __init__(self, bars: Bars, runs: int) -> None:
+    def __init__(self, bars: Bars, plan: Plan) -> None:
         self._bars = bars
-        self._task = bars.add_task("starting", total=runs)
+        self._count = _Count(plan)
+        self._task = bars.add_task("starting", total=self._count.total)
         self._title = ""
 
     def show(self, event: Event) -> None:
         match event:
-            case RunStarted(spec=spec):
+            case RepeatStarted(spec=spec):
                 self._title = spec.title()
                 self._describe("starting")
             case RunMessage(message=message, measurement=measurement):
                 self._describe(stage_of(message, measurement))
-            case RunEnded():
-                self._bars.update(self._task, advance=1)
+            case RunPaused() | RunEnded():
+                self._count.see(event)
+                self._bars.update(self._task, completed=self._count.done)
 
     def _describe(self, stage: str | None) -> None:
         if stage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from membench.report.scaling import scaling_text
 from membench.report.wording import COMMAND_LINE
 from membench.results.history import HistoryWriter, earlier_times
 from membench.results.record import Record
-from membench.session.events import RunEnded
+from membench.session.events import RunEnded, RunPaused
 from membench.session.session import TIMEOUT_S, Session
 
 
@@ -142,18 +142,24 @@ def _make_plan(choice: Choice, scenario_file: Path | None, files: ResultFiles) -
 
 
 def _measure(plan: Plan, timeout_s: float, files: ResultFiles) -> _Measured:
-    """Run a plan to its end. Each run goes to the history and to the files as soon as it ends."""
+    """Run a plan to its end. Each run goes to the files as soon as it ends, and to the history after each repeat."""
     session = Session(plan, timeout_s)
-    records: list[Record] = []
+    records: dict[int, Record] = {}
     history, history_problem = HistoryWriter(), ""
-    with _stop_on_signal(session.stop) as signals, plan_progress(len(plan.runs)) as show:
+    with _stop_on_signal(session.stop) as signals, plan_progress(plan) as show:
         for event in session.events():
             show(event)
-            if isinstance(event, RunEnded):
-                records.append(event.record)
+            if isinstance(event, RunPaused | RunEnded):
                 history_problem = history.add(event.record) or history_problem
-                _write(files, records, more_to_come=True)
-    return _Measured(records, bool(signals), history_problem)
+            if isinstance(event, RunEnded):
+                records[event.index] = event.record
+                _write(files, _in_order(records), more_to_come=True)
+    return _Measured(_in_order(records), bool(signals), history_problem)
+
+
+def _in_order(records: Mapping[int, Record]) -> list[Record]:
+    """Return the records in the order of the plan, which is not that in which the runs ended."""
+    return [record for _, record in sorted(records.items())]
 
 
 def _write(files: ResultFiles, records: Sequence[Record], more_to_come: bool = False) -> str:

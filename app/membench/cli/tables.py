@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from membench.report.comparison import rate_text
 from membench.report.remarks import STATUS_MARKS
 from membench.results.history import HistoryRow
 from membench.results.summary import RunSummary
-from membench.units import format_count, format_latency, format_rate, format_rate_between, format_share
+from membench.units import format_count, format_latency, format_rate, format_share
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -65,8 +66,7 @@ def _mark(run: RunSummary) -> str:
 
 
 def _interval(run: RunSummary) -> str:
-    figures = run.figures
-    return format_rate_between(figures.memories_per_s, figures.memories_per_s_low, figures.memories_per_s_high)
+    return rate_text(run.figures)
 
 
 _SYSTEM_CELLS: Mapping[str, Cell] = {

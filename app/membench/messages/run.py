@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -159,6 +159,15 @@ class Audit(msgspec.Struct, frozen=True):
     corrupted: int | None
     problem: str | None = None
     """What is wrong, as a sentence, when the store cannot be read or its contents differ."""
+
+    def plus(self, other: Audit) -> Audit:
+        """Return both audits together: the sums of their counts, and what was wrong first."""
+        sums: dict[str, Any] = {
+            name: None if None in (mine := getattr(self, name), theirs := getattr(other, name)) else mine + theirs
+            for name in self.__struct_fields__
+            if name != "problem"
+        }
+        return Audit(**sums, problem=self.problem or other.problem)
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):

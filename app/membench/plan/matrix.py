@@ -23,7 +23,7 @@ from membench_backends.stores.table import STORES
 
 RUNS_MAX = 10_000
 START_S = 2.5
-"""Rough time from the start of a run's process to its first operation."""
+"""Rough time from the start of a repeat's process to its first operation."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     plan_id: str
     runs: tuple[RunSpec, ...]
     notes: tuple[Fact, ...]
+
+    def schedule(self) -> Iterator[tuple[int, int]]:
+        """Yield the index of a run and the number of a repeat, in the order in which they are measured.
+
+        A block holds one repeat of every run, and every second block is in reverse order (A B B A), so that a steady
+        drift of the machine affects all runs alike.
+        """
+        for repeat in range(max((run.repeats for run in self.runs), default=0)):
+            block = [(index, repeat) for index, run in enumerate(self.runs) if repeat < run.repeats]
+            yield from reversed(block) if repeat % 2 else block
 
     def summary(self, earlier_s: Iterable[float | None] = ()) -> str:
         """Return `12 runs, about 40 s`.
@@ -71,7 +81,7 @@ def make_plan(choice: Choice, catalogue: Mapping[str, Scenario]) -> Plan:
 def expected_s(run: RunSpec) -> float:
     """Return how long a run takes, roughly: its start, and its work at a hundred memories per second."""
     measured_s = run.duration_s or (run.items or 0) / (100 if run.strategy else 10_000)
-    return START_S + run.repeats * measured_s
+    return run.repeats * (START_S + measured_s)
 
 
 class _Matrix:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from membench.analysis.comparison import Ratio, compare
+from membench.analysis.figures import Figures
 from membench.analysis.groups import distinct_names, group_by, same_system
+from membench.analysis.statistics import REPEATS_MIN
 from membench.results.record import Record
 from membench.units import format_rate, plural
 
@@ -15,20 +17,32 @@ CONDITIONS = {
     "membench-tui": "membench_version",
 }
 """Conditions that two runs should share, or their ratio says less than it seems to: names and fields."""
+MORE_REPEATS = f"an interval needs {REPEATS_MIN} repeats or more of each run: --repeats {REPEATS_MIN}"
 INTERVAL_BASIS = {
-    "repeats": "95 % interval over the repeats of each",
-    "windows": "95 % interval from within each run; --repeats 5 shows how far runs differ",
-    None: "too short for an interval",
+    "pairs": "95 % interval over pairs of repeats that were measured in the same block",
+    "repeats": "95 % interval over the repeats of each; the runs were measured at different times",
+    None: MORE_REPEATS,
 }
-WITHIN_ONE_RUN = "intervals are from within each run; --repeats 5 gives them over repeats"
+"""What the interval of a ratio rests on."""
 
 
 def ratio_text(a_name: str, b_name: str, ratio: Ratio) -> str:
-    """Return `adaptive is 1.86x mutex (1.79 to 1.94)`."""
-    words = f"{a_name} is {format_rate(ratio.value)}x {b_name}"
+    """Return `adaptive is 1.86x mutex (1.79 to 1.94)`, or with `no interval` in the brackets."""
     if ratio.low is None or ratio.high is None:
-        return words
-    return f"{words} ({format_rate(ratio.low)} to {format_rate(ratio.high)})"
+        interval = "no interval"
+    else:
+        interval = f"{format_rate(ratio.low)} to {format_rate(ratio.high)}"
+    return f"{a_name} is {format_rate(ratio.value)}x {b_name} ({interval})"
+
+
+def rate_text(figures: Figures) -> str:
+    """Return a rate with its interval, or the range of two repeats: `131 (128 to 134)`, `131 (range 128 to 134)`."""
+    rate, repeats = format_rate(figures.memories_per_s), figures.memories_per_s_repeats
+    if figures.memories_per_s_low is not None and figures.memories_per_s_high is not None:
+        return f"{rate} ({format_rate(figures.memories_per_s_low)} to {format_rate(figures.memories_per_s_high)})"
+    if len(repeats) > 1:
+        return f"{rate} (range {format_rate(min(repeats))} to {format_rate(max(repeats))})"
+    return rate
 
 
 def names_of(records: Sequence[Record]) -> dict[str, str]:
@@ -49,8 +63,8 @@ def strategy_ratios(records: Sequence[Record]) -> Iterator[str]:
             how = (first.store if several_stores else None, first.embedding_note(), plural(first.clients, "client"))
             yield f"{', '.join(filter(None, (first.backend, first.scenario, *how)))}: {', '.join(words)}"
         bases.update(ratio.basis for ratio in ratios.values())
-    if "windows" in bases:
-        yield WITHIN_ONE_RUN
+    if None in bases:
+        yield MORE_REPEATS
 
 
 def differences(a: Record, b: Record) -> list[str]:

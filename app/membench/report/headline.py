@@ -34,7 +34,7 @@ def headline(records: Sequence[Record]) -> Headline | None:
     if fast is None and len(group) > 1:
         clauses.append("none of the others is faster")
     elif fast and (ratio := compare(fast, slow)):
-        doubt = ", which may be chance" if ratio.may_be_chance else ""
+        doubt = ", which may be chance" if ratio.includes_1 else ""
         clauses.append(ratio_text(names[fast.run_id], names[slow.run_id], ratio) + doubt)
     return Headline("; ".join([*clauses, *_losses(records)]), slow.run_id)
 

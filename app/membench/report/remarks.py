@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from membench.analysis.trend import trend
+from membench.report.wording import COMMAND_LINE
 from membench.results.record import Record
 from membench.units import format_rate
 
@@ -36,6 +38,8 @@ def _remarks_on_run(record: Record) -> Iterator[str]:
     title = record.title()
     if record.error:
         yield f"{STATUS_MARKS[record.status]} {title}: {record.error}"
+    if change := trend(record):
+        yield f"  {title}: {COMMAND_LINE.fact(change)}"
     if record.error_kinds:
         kinds = ", ".join(f"{kind} x {count:,}" for kind, count in record.error_kinds.items())
         yield f"  {title}: operations that raised: {kinds}"

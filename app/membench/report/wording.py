@@ -50,6 +50,10 @@ _FACTS = {
     "holder_runs_python": (
         ", but its holder runs Python code, of which one thread runs at a time with or without the lock"
     ),
+    # Trends within a run.
+    "settled": "throughput took {after_s:.2g} s to settle, which the rate includes",
+    "still_rising": "still warming up: throughput rose by {change:share} while it was measured; measure longer",
+    "slowing_down": "slowing down: throughput fell by {change:share} while it was measured",
     # Errors and notes of a plan.
     "nothing_chosen": "no {kind} is chosen; choose at least one",
     "no_backends": "scenario {scenario} names no backends; choose some with {--backend}",

@@ -175,15 +175,15 @@ class History:
     ) -> None:
         self._database.close()
 
-    def add(self, record: Record, wall_s: float | None = None) -> None:
-        """Add a run that took `wall_s` seconds, from the start of its process to its end.
+    def add(self, record: Record) -> None:
+        """Add a run, in place of what was known of it before.
 
         Raises:
             HistoryError: The file cannot be written.
         """
         with self._writing() as database:
             database.execute("DELETE FROM runs WHERE deleted_at < ?", [(datetime.now(UTC) - UNDO).isoformat()])
-            _insert(database, record, wall_s)
+            _insert(database, record, record.took_s)
 
     def runs(self, words: Sequence[str] = ()) -> list[HistoryRow]:
         """Return the runs that contain every word, the newest first, without reading whole records."""
@@ -296,21 +296,20 @@ class History:
 
 
 class HistoryWriter:
-    """Adds runs as they end. What cannot be written is tried again with the next run, and never stops one."""
+    """Adds runs as their repeats end. What cannot be written is tried again with the next run, and never stops one."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._pending: deque[tuple[Record, float]] = deque(maxlen=PENDING_MAX)
+        self._pending: deque[Record] = deque(maxlen=PENDING_MAX)
         self._has_failed = False
 
     def add(self, record: Record) -> str:
-        """Add a run that has just ended. Return a line for the user when that fails for the first time."""
-        wall_s = (datetime.now(UTC) - datetime.fromisoformat(record.started_at)).total_seconds()
-        self._pending.append((record, wall_s))
+        """Add what is known of a run. Return a line for the user when that fails for the first time."""
+        self._pending.append(record)
         try:
             with History(self._path, create=True) as history:
                 while self._pending:
-                    history.add(*self._pending[0])
+                    history.add(self._pending[0])
                     self._pending.popleft()
         except HistoryError as error:
             is_first, self._has_failed = not self._has_failed, True

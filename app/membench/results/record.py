@@ -31,6 +31,8 @@ class Record(Figures, frozen=True, kw_only=True):
     """One step to try; records of schema 1 have a sentence."""
     drawn: str | None = None
     """What the console drew meanwhile: `headless` (nothing), `quiet` (the elapsed time), or a redraw rate, `4/s`."""
+    took_s: float | None = None
+    """Time of the run's processes from their start to their end, all repeats together."""
     environment: dict[str, str] = msgspec.field(default_factory=dict)
     """The machine, and the versions of what was measured."""
 

@@ -10,7 +10,8 @@ from membench.analysis.figures import Figures
 
 Status = Literal["ok", "errors", "failed", "partial", "timeout", "crashed"]
 """How a run ended. `errors`: more than one operation in a hundred failed, so its rate is not that of the work."""
-State = Literal["waiting", "running"] | Status
+State = Literal["waiting", "running", "paused"] | Status
+"""`paused`: between two of its repeats, while other runs of the plan have their turn."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,11 +21,16 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of the run, and the figures known so far."""
     state: State
     stage: str = ""
-    """What a run in progress does before it measures."""
+    """What a run in progress does."""
     started_at: str | None = None
     """UTC, ISO 8601; None before the start."""
     error: str | None = None
     verdict: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is measured."""
+        return self.state not in ("waiting", "running", "paused")
 
     @property
     def run_id(self) -> str:

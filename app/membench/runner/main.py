@@ -1,7 +1,9 @@
 """The entry of the measured process: build the backend, warm up, measure, audit, report.
 
-`membench.session` starts it with a `RunSpec` on standard input; messages go to standard output. What the libraries
-print goes to standard error, which is the run's log.
+`membench.session` starts it for one repeat, with a `RunSpec` on standard input; messages go to standard output. What
+the libraries print goes to standard error, which is the repeat's log.
+
+python -m membench.runner.main FOLDER REPEAT
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ def run(channel: Channel, folder: Path) -> None:
     watch_console(folder)
     if spec.metering:
         meters.install()
-    _run(spec, channel, folder)
+    _run(spec, int(sys.argv[2]), channel, folder)
 
 
 def _read_spec() -> RunSpec:
@@ -55,7 +57,7 @@ def _read_spec() -> RunSpec:
     sys.exit(1)
 
 
-def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
+def _run(spec: RunSpec, repeat: int, channel: Channel, folder: Path) -> None:
     info = backends()[spec.backend]
     if info.unavailable:
         raise UnavailableError(info.unavailable)
@@ -77,8 +79,7 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
     )
     warmup = _warm_up(spec, channel, backend)
     clients = Clients(spec, backend, texts)
-    for repeat in range(spec.repeats):
-        _measure(clients, repeat, channel)
+    _measure(clients, repeat, channel)
     outcome = None
     if info.capabilities.stores:
         channel.send(Auditing())
@@ -135,7 +136,6 @@ def _warm_up(spec: RunSpec, channel: Channel, backend: MemoryBackend) -> list[st
 
 
 def _measure(clients: Clients, repeat: int, channel: Channel) -> None:
-    before = sum(log.acknowledged for log in clients.logs)
     metered = Meters(clients.spec.metering, components_of(clients.spec))
     sampler = Sampler(repeat, clients.logs, metered)  # before the clients start, so that it misses nothing
     running = clients.start(repeat)
@@ -150,7 +150,7 @@ def _measure(clients: Clients, repeat: int, channel: Channel) -> None:
         channel.offer(tick)
         next_ns = max(next_ns + INTERVAL_NS, time.perf_counter_ns())
     metered.stop()
-    items = sum(log.acknowledged for log in clients.logs) - before
+    items = sum(log.acknowledged for log in clients.logs)
     channel.send(RepeatEnded(repeat=repeat, wall_s=running.wall_s, operations=operations, items=items))
 
 

@@ -12,11 +12,12 @@ from membench.session.measurement import Measurement
 from membench.spec.run import RunSpec
 
 
-class RunStarted(msgspec.Struct, frozen=True):
-    """The process of a run has started."""
+class RepeatStarted(msgspec.Struct, frozen=True):
+    """The process of a repeat has started."""
 
     index: int
     spec: RunSpec
+    repeat: int
     log: Path
 
 
@@ -28,11 +29,19 @@ class RunMessage(msgspec.Struct, frozen=True):
     measurement: Measurement
 
 
+class RunPaused(msgspec.Struct, frozen=True):
+    """A repeat has ended, and its process is gone; the run has others, which wait for their turn."""
+
+    index: int
+    record: Record
+    """What is known so far, marked as partial: enough to keep should the console end now."""
+
+
 class RunEnded(msgspec.Struct, frozen=True):
-    """The run has ended, and its process is gone."""
+    """The run has ended: its last repeat, or one that failed."""
 
     index: int
     record: Record
 
 
-Event = RunStarted | RunMessage | RunEnded
+Event = RepeatStarted | RunMessage | RunPaused | RunEnded

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from membench.analysis.contention import client_time, meter_figures
 from membench.analysis.diagnosis import Diagnosis, diagnose
 from membench.analysis.figures import Figures
-from membench.analysis.statistics import bootstrap_interval, jain_index
+from membench.analysis.statistics import jain_index, mean_rate, rate_interval
 from membench.machine.facts import own_version
 from membench.messages.encoding import Message
 from membench.messages.run import Audit, Contention, Finished, RepeatEnded, Started, Tick
@@ -37,7 +37,7 @@ class Measurement:
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
-        self.started_at = datetime.now(UTC)
+        self.started_at = _now()
         self.started: Started | None = None
         self.audit: Audit | None = None
         self.errors: Counter[str] = Counter()
@@ -52,8 +52,13 @@ class Measurement:
         self._latencies = Latencies()
         """As of the last whole snapshot."""
         self._rates: list[float] = []
+        self._repeats_started_at: list[str] = []
+        self._windows: list[tuple[float, ...] | None] = []
+        """Of each repeat that ended."""
+        self._repeat_started_at = ""
         self._repeat_items = 0
         self._repeat_s = 0.0
+        self._repeat_timeline = Timeline()
         self._core_seconds: list[float] = []
         self._client_items: list[float] = []
         self._client_longest_ns: list[int] = []
@@ -61,6 +66,12 @@ class Measurement:
         self._meters: dict[str, Any] = {}
         self._diagnosis: Diagnosis | None = None
         self._diagnosed_s = 0.0
+
+    def begin_repeat(self) -> None:
+        """Begin a repeat: its process has started."""
+        self._repeat_started_at = _now()
+        self._repeat_items, self._repeat_s = 0, 0.0
+        self._repeat_timeline = Timeline()
 
     def feed(self, message: Message) -> None:
         """Take one message into account."""
@@ -71,18 +82,24 @@ class Measurement:
                 self._add(message)
             case RepeatEnded():
                 self._rates.append(message.items / message.wall_s if message.wall_s else 0.0)
-                self._repeat_items, self._repeat_s = 0, 0.0
-            case Finished():
-                self.audit = message.audit
+                self._repeats_started_at.append(self._repeat_started_at)
+                self._windows.append(self._repeat_timeline.windows())
+            case Finished(audit=audit):
+                self.audit = audit if self.audit is None or audit is None else self.audit.plus(audit)
             case _:
                 pass
 
     @property
     def memories_per_s(self) -> float | None:
-        """The median rate of the repeats that ended; before the first ends, the rate so far."""
+        """The mean rate of the repeats that ended; before the first ends, the rate so far."""
         if self._rates:
-            return statistics.median(self._rates)
+            return mean_rate(self._rates)
         return self._repeat_items / self._repeat_s if self._repeat_s else None
+
+    @property
+    def repeats_measured(self) -> int:
+        """The repeats that went to their end."""
+        return len(self._rates)
 
     @property
     def error_share(self) -> float:
@@ -110,27 +127,30 @@ class Measurement:
             diagnosis=self._diagnosis,
         )
 
-    def record(self, status: Status, error: str | None = None, drawn: str | None = None) -> Record:
+    def record(
+        self, status: Status, error: str | None = None, drawn: str | None = None, took_s: float | None = None
+    ) -> Record:
         """Return the record of the run, with the status that it ended in.
 
         Args:
             status: How the run ended.
             error: Why it did not end well, in one line.
             drawn: What the console drew while the run was measured.
+            took_s: Time of the run's processes.
         """
         self._latencies = Latencies.of(self._latency_counts)
         figures = self._figures()
-        low, high = bootstrap_interval(self._rates)
+        low, high = rate_interval(self._rates) or (None, None)
         values = msgspec.structs.asdict(figures) | {
             "memories_per_s_low": low,
             "memories_per_s_high": high,
-            "memories_per_s_windows": self._timeline.windows(),
+            "memories_per_s_windows": _mean_windows(self._windows or [self._repeat_timeline.windows()]),
             "latency_hdr": self._latencies.encode() if self._latencies.total else None,
         }
         diagnosis = diagnose(figures) if self._latencies.total else None
         return Record(
             **values,
-            started_at=self.started_at.isoformat(timespec="milliseconds"),
+            started_at=self.started_at,
             membench_version=own_version(),
             status=status,
             error=error,
@@ -138,6 +158,7 @@ class Measurement:
             verdict_evidence=diagnosis.evidence if diagnosis else None,
             verdict_advice=diagnosis.advice if diagnosis else None,
             drawn=drawn,
+            took_s=took_s,
             environment=self.started.environment if self.started else {},
         )
 
@@ -150,6 +171,7 @@ class Measurement:
         self.acknowledged += tick.items
         self.measured_s += tick.duration_s
         self._timeline.append(Point(self.measured_s, tick.duration_s, tick.items, tick.cpu_percent_per_core))
+        self._repeat_timeline.append(Point(tick.elapsed_s, tick.duration_s, tick.items, tick.cpu_percent_per_core))
         self._repeat_items += tick.items
         self._repeat_s = tick.elapsed_s
         core_seconds = [percent * tick.duration_s for percent in tick.cpu_percent_per_core]
@@ -181,6 +203,7 @@ class Measurement:
         return {
             "memories_per_s": rate,
             "memories_per_s_repeats": tuple(self._rates),
+            "repeats_started_at": tuple(self._repeats_started_at),
             "measured_s": self.measured_s or None,
             "cpu_percent_per_core": self._cpu_percent_per_core(),
             "fairness_jain": jain_index(self._client_items),
@@ -229,6 +252,16 @@ class Measurement:
     @cached_property
     def _limit(self) -> Limit | None:
         return limit_for(self.spec)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _mean_windows(repeats: Sequence[tuple[float, ...] | None]) -> tuple[float, ...] | None:
+    """Return the mean of each window over the repeats that have windows."""
+    known = [windows for windows in repeats if windows]
+    return tuple(map(fmean, zip(*known, strict=True))) if known else None
 
 
 def _sums(totals: Sequence[float], more: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The console's side of a plan: one runner process per run, its messages, and its death survived."""
+"""The console's side of a plan: one runner process per repeat, its messages, and its death survived."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from membench.messages.run import Failed, Finished, Loading, Tick, WarmingUp
 from membench.plan.matrix import Plan
 from membench.results.record import Record
 from membench.results.summary import Status
-from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.session.events import Event, RepeatStarted, RunEnded, RunMessage, RunPaused
 from membench.session.measurement import Measurement
 from membench.session.process import MeasuredProcess
 from membench.spec.run import RunSpec
@@ -59,13 +59,24 @@ class Session:
         self._wake_write = os.fdopen(write_end, "wb", buffering=0)
 
     def events(self) -> Iterator[Event]:
-        """Run the plan. When `stop` is called, the last record is marked partial and the plan ends."""
+        """Run the plan. When `stop` is called, the runs in progress are marked partial and the plan ends."""
+        begun: dict[int, _Run] = {}
+        ended: set[int] = set()
         with self._wake_read, self._wake_write:
-            for index, spec in enumerate(self.plan.runs):
+            for index, repeat in self.plan.schedule():
                 if self._stopped:
-                    return
-                self._skipped = False
-                yield from self._run(index, spec)
+                    break
+                if index in ended:
+                    continue
+                run = begun.pop(index, None) or _Run(index, self.plan.runs[index])
+                yield from self._measure(run, repeat)
+                if run.has_ended:
+                    ended.add(index)
+                else:
+                    begun[index] = run
+        for _, run in sorted(begun.items()):
+            run.cancel()
+            yield run.end()
 
     def stop(self) -> None:
         """End the current run, keep what it measured, and end the plan. Safe in a signal handler."""
@@ -81,32 +92,33 @@ class Session:
         with suppress(ValueError):  # closed: the plan has ended
             self._wake_write.write(b"!")
 
-    def _run(self, index: int, spec: RunSpec) -> Iterator[Event]:
-        measurement = Measurement(spec)
-        outcome = _Outcome(drawn=self._drawn())
+    def _measure(self, run: _Run, repeat: int) -> Iterator[Event]:
+        """Measure one repeat in a process of its own."""
+        self._skipped = False
+        run.begin(self._drawn())
         try:
-            runner = MeasuredProcess("membench.runner.main", spec.run_id, frame(spec))
+            runner = MeasuredProcess(
+                "membench.runner.main", f"{run.spec.run_id}-{repeat + 1}", frame(run.spec), (str(repeat),)
+            )
         except OSError as error:
-            outcome.error = f"the runner cannot be started: {error}"
-            yield RunEnded(index, outcome.record(measurement))
+            run.status, run.error = "crashed", f"the runner cannot be started: {error}"
+            yield run.end()
             return
         try:
-            yield RunStarted(index, spec, runner.log)
-            for message in self._messages(runner, spec, outcome):
-                measurement.feed(message)
-                yield RunMessage(index, message, measurement)
+            yield RepeatStarted(run.index, run.spec, repeat, runner.log)
+            for message in self._messages(runner, run):
+                run.measurement.feed(message)
+                yield RunMessage(run.index, message, run.measurement)
         finally:
             runner.end()
-        if outcome.status == "crashed":
-            outcome.error = runner.exit_text()
-        if self._drawn() != outcome.drawn:
-            outcome.drawn = f"{outcome.drawn}, then {self._drawn()}"
-        yield RunEnded(index, outcome.record(measurement))
+        if run.status == "crashed":
+            run.error = runner.exit_text()
+        yield run.end_repeat(self._drawn())
 
-    def _messages(self, runner: MeasuredProcess, spec: RunSpec, outcome: _Outcome) -> Iterator[Message]:
-        """Yield the runner's messages until it is finished, dead, stuck or cancelled; `outcome` then says which."""
+    def _messages(self, runner: MeasuredProcess, run: _Run) -> Iterator[Message]:
+        """Yield the runner's messages until it is finished, dead, stuck or cancelled; `run` then says which."""
         # An open loop may have nothing due for a while; ten times the mean gap is hardly ever exceeded.
-        target = spec.target_operations_per_s
+        target = run.spec.target_operations_per_s
         watchdog = _Watchdog(max(self._timeout_s, 10 / target) if target else self._timeout_s)
         with selectors.DefaultSelector() as selector:
             selector.register(runner, selectors.EVENT_READ)
@@ -116,11 +128,11 @@ class Session:
                 if self._wake_read.fileno() in ready:
                     self._wake_read.read(4096)
                 if self._stopped or self._skipped:
-                    outcome.status, outcome.error = "partial", "ended by the user"
+                    run.cancel()
                     return
                 if runner.fileno() not in ready:
                     if watchdog.remaining_s() <= 0:
-                        outcome.status, outcome.error = "timeout", watchdog.error()
+                        run.status, run.error = "timeout", watchdog.error()
                         return
                     continue
                 try:
@@ -129,19 +141,35 @@ class Session:
                     return
                 for message in messages:
                     watchdog.see(message)
-                    outcome.see(message)
+                    run.see(message)
                     yield message
-                if outcome.status != "crashed":
+                if run.status != "crashed":
                     return
 
 
 @dataclass
-class _Outcome:
-    """How a run ended. Until the runner or the console says otherwise, it crashed."""
+class _Run:
+    """A run in progress: what it has measured, and how its current repeat ended."""
 
+    index: int
+    spec: RunSpec
     status: Status = "crashed"
+    """Until the runner or the console says otherwise."""
     error: str | None = None
-    drawn: str = HEADLESS
+    has_ended: bool = False
+    measurement: Measurement = field(init=False)
+    _drawn: list[str] = field(default_factory=list)
+    _began: float = 0.0
+    _took_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.measurement = Measurement(self.spec)
+
+    def begin(self, drawn: str) -> None:
+        """Begin a repeat; `drawn` is what the console draws."""
+        self.status, self._began = "crashed", time.monotonic()
+        self.measurement.begin_repeat()
+        self._draws(drawn)
 
     def see(self, message: Message) -> None:
         """Take a message of the runner into account."""
@@ -150,22 +178,51 @@ class _Outcome:
         elif isinstance(message, Finished):
             self.status = "ok"
 
-    def record(self, measurement: Measurement) -> Record:
-        """Return the record of the run.
+    def cancel(self) -> None:
+        """End the run because the user asked for it."""
+        repeats = f" after {self.measurement.repeats_measured} of {self.spec.repeats} repeats"
+        self.status, self.error = "partial", "ended by the user" + repeats * (self.spec.repeats > 1)
 
-        A run that lost data, or of which every operation failed, has failed. One with many failed operations is marked.
+    def end_repeat(self, drawn: str) -> RunPaused | RunEnded:
+        """End a repeat; and the run, after its last repeat or one that failed."""
+        self._took_s += time.monotonic() - self._began
+        self._draws(drawn)
+        measured, repeats = self.measurement.repeats_measured, self.spec.repeats
+        if self.status != "ok" or measured >= repeats or _problem_of(self.measurement):
+            return self.end()
+        return RunPaused(self.index, self._record("partial", f"{measured} of {repeats} repeats measured"))
+
+    def end(self) -> RunEnded:
+        """End the run.
+
+        One that lost data, or of which every operation failed, has failed. One with many failed operations is marked.
         """
-        status, error = _judged(measurement) if self.status == "ok" else (self.status, self.error)
-        return measurement.record(status, error, drawn=self.drawn)
+        self.has_ended = True
+        status, error = _judged(self.measurement) if self.status == "ok" else (self.status, self.error)
+        return RunEnded(self.index, self._record(status, error))
+
+    def _draws(self, drawn: str) -> None:
+        if drawn not in self._drawn[-1:]:
+            self._drawn.append(drawn)
+
+    def _record(self, status: Status, error: str | None) -> Record:
+        return self.measurement.record(status, error, drawn=", then ".join(self._drawn), took_s=self._took_s)
+
+
+def _problem_of(measurement: Measurement) -> str | None:
+    """Return why the rate of a run means nothing: its store lost data, or every operation failed."""
+    if measurement.audit and measurement.audit.problem:
+        return measurement.audit.problem
+    if measurement.errors and not measurement.acknowledged:
+        kind, count = measurement.errors.most_common(1)[0]
+        return f"every operation failed: {kind} x {count:,}"
+    return None
 
 
 def _judged(measurement: Measurement) -> tuple[Status, str | None]:
     """Return the status of a run that went to its end, and why it is not `ok`."""
-    if measurement.audit and measurement.audit.problem:
-        return "failed", measurement.audit.problem
-    if measurement.errors and not measurement.acknowledged:
-        kind, count = measurement.errors.most_common(1)[0]
-        return "failed", f"every operation failed: {kind} x {count:,}"
+    if problem := _problem_of(measurement):
+        return "failed", problem
     if measurement.error_share > ERROR_SHARE_MAX:
         return "errors", f"{format_share(measurement.error_share)} of the operations failed"
     return "ok", None

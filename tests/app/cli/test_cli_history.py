@@ -14,8 +14,6 @@ from membench.__main__ import main
 from membench.results.history import History, history_path
 from membench.session.measurement import Measurement
 
-WINDOWS = (98.0, 101.0, 99.0, 102.0, 100.0, 97.0, 103.0, 100.0, 99.0, 101.0)
-
 
 @pytest.fixture
 def membench(monkeypatch, capsys):
@@ -33,17 +31,18 @@ def membench(monkeypatch, capsys):
 
 
 @pytest.fixture
-def two_runs(spec, tick):
+def two_runs(spec, tick, repeated):
     """A history of two runs; the newer one, `bbb222`, is twice as fast."""
     measurement = Measurement(spec(clients=2))
     measurement.feed(tick())
     complete = measurement.record("ok")
-    slow = {"run_id": "aaa111", "memories_per_s": 50.0, "memories_per_s_windows": tuple(rate / 2 for rate in WINDOWS)}
-    fast = {"run_id": "bbb222", "strategy": "shared", "memories_per_s": 100.0, "memories_per_s_windows": WINDOWS}
+    slow = {"run_id": "aaa111"}, (48.0, 50.0, 52.0)
+    fast = {"run_id": "bbb222", "strategy": "shared", "plan_id": "another"}, (99.0, 100.0, 101.0)
     with History(create=True) as history:
-        for minute, changes in enumerate((slow, fast)):
+        for minute, (changes, rates) in enumerate((slow, fast)):
             started_at = datetime(2026, 3, 1, 12, minute, tzinfo=UTC).isoformat(timespec="milliseconds")
-            history.add(msgspec.structs.replace(complete, started_at=started_at, weights="twin", **changes))
+            run = msgspec.structs.replace(complete, started_at=started_at, weights="twin", **changes)
+            history.add(repeated(run, *rates))
 
 
 def test_finished_runs_are_listed(membench, quick_file):
@@ -63,7 +62,7 @@ def test_the_expected_time_is_that_of_earlier_runs(membench, quick_file):
         run_id = history.resolve("last")
         record = history.record(run_id)
     with History(create=True) as history:
-        history.add(record, 4000.0)
+        history.add(msgspec.structs.replace(record, took_s=4000.0))
 
     assert "1 run, about 1 h 06 min" in membench("run", "--scenarios", quick_file, "quick").err
 
@@ -103,10 +102,10 @@ def test_a_run_is_shown_with_what_led_to_its_verdict(membench, two_runs):
 def test_two_runs_are_compared(membench, two_runs):
     out = membench("compare", "last", "aaa111").out
 
-    assert "shared is 2.00x mutex (1.9" in out
-    assert "from within each run" in out
+    assert "shared is 2.00x mutex (1.82 to 2.19); 95 % interval over the repeats of each" in out
     assert "conditions differ" not in out
-    assert [line.split()[-2:] for line in out.splitlines() if line.startswith("memories/s")] == [["100", "50.0"]]
+    (rates,) = (line for line in out.splitlines() if line.startswith("memories/s"))
+    assert rates.split(None, 1)[1].split(")") == ["100 (97.5 to 103", "     50.0 (45.2 to 55.2", " "]
 
 
 def test_conditions_that_differ_are_listed(membench, two_runs):

@@ -6,11 +6,8 @@ import msgspec
 import pytest
 
 from membench.analysis.comparison import Ratio
-from membench.report.comparison import WITHIN_ONE_RUN, differences, names_of, ratio_text, strategy_ratios
+from membench.report.comparison import MORE_REPEATS, differences, names_of, rate_text, ratio_text, strategy_ratios
 from membench.session.measurement import Measurement
-
-FAST = (98.0, 101.0, 99.0, 102.0, 100.0, 97.0, 103.0, 100.0, 99.0, 101.0)
-SLOW = tuple(rate / 2 for rate in reversed(FAST))
 
 
 @pytest.fixture
@@ -26,7 +23,14 @@ def run(spec):
 
 def test_a_ratio_in_words():
     assert ratio_text("adaptive", "mutex", Ratio(1.8571, 1.79, 1.944)) == "adaptive is 1.86x mutex (1.79 to 1.94)"
-    assert ratio_text("fixed", "model", Ratio(123.4)) == "fixed is 123x model"
+    assert ratio_text("fixed", "model", Ratio(123.4)) == "fixed is 123x model (no interval)"
+
+
+def test_a_rate_in_words(run, repeated):
+    assert rate_text(run(None)) == "–"
+    assert rate_text(repeated(run(), 131.0)) == "131"
+    assert rate_text(repeated(run(), 128.0, 134.0)) == "131 (range 128 to 134)"
+    assert rate_text(repeated(run(), 128.0, 131.0, 134.0)) == "131 (124 to 139)"
 
 
 def test_differences_are_stated_by_condition(run):
@@ -64,24 +68,23 @@ def test_a_name_states_only_what_tells_runs_apart(run, changes, names):
 
 
 class TestStrategies:
-    def test_each_is_compared_with_the_first(self, run):
+    def test_each_is_compared_with_the_first(self, run, repeated):
         records = [
-            run(100.0, "1", strategy="shared", memories_per_s_windows=FAST),
-            run(50.0, "2", strategy="mutex", memories_per_s_windows=SLOW),
-            run(100.0, "3", strategy="adaptive", memories_per_s_windows=FAST),
+            repeated(run(strategy="shared"), 98.0, 100.0, 102.0),
+            repeated(run(run_id="2", strategy="mutex"), 49.0, 50.0, 51.0),
+            repeated(run(run_id="3", strategy="adaptive"), 99.0, 100.0, 101.0),
         ]
-        line, basis = strategy_ratios(records)
+        (line,) = strategy_ratios(records)
 
-        assert line.startswith("mem0, quick, 20 clients: mutex is 0.50x shared (0.4")
-        assert ", adaptive is 1.00x shared (0.9" in line
-        assert basis == WITHIN_ONE_RUN
+        assert line == (
+            "mem0, quick, 20 clients: mutex is 0.50x shared (0.50 to 0.50), adaptive is 1.00x shared (0.98 to 1.03)"
+        )
 
-    def test_repeats_need_no_remark(self, run):
-        records = [
-            run(9.0, name, strategy=name, memories_per_s_repeats=(8.0, 9.0, 10.0)) for name in ("shared", "mutex")
-        ]
+    def test_without_intervals_it_says_how_to_get_them(self, run):
+        line, more = strategy_ratios([run(100.0, "1", strategy="shared"), run(50.0, "2", strategy="mutex")])
 
-        assert len(list(strategy_ratios(records))) == 1
+        assert line == "mem0, quick, 20 clients: mutex is 0.50x shared (no interval)"
+        assert more == MORE_REPEATS == "an interval needs 3 repeats or more of each run: --repeats 3"
 
     @pytest.mark.parametrize(
         "change",

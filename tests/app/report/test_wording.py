@@ -53,6 +53,12 @@ EVIDENCE = [
     (Fact("client_cores", {"cores_used": 0.8, "cores": 4}), "clients used 0.8 of 4 cores"),
     (Fact("storing", {"share": 0.75}), "75 % of an operation is spent storing the memory"),
     (Fact("stage", {"stage": "store", "latency_ms": 50.0}), "store 50.0 ms on average"),
+    (Fact("settled", {"after_s": 1.5}), "throughput took 1.5 s to settle, which the rate includes"),
+    (
+        Fact("still_rising", {"change": 0.3}),
+        "still warming up: throughput rose by 30 % while it was measured; measure longer",
+    ),
+    (Fact("slowing_down", {"change": 0.2}), "slowing down: throughput fell by 20 % while it was measured"),
     (Fact("padding", {"padding_factor": 1.06}), "6 % padding"),
     (
         Fact("computing", {"share": 0.9}),

@@ -124,9 +124,9 @@ def test_runs_deleted_long_ago_are_gone(history, record):
 
 def test_expected_time_is_that_of_earlier_runs_of_the_task(history, record, spec):
     for run_id, wall_s in (("a", 10.0), ("b", 12.0), ("c", 30.0)):
-        history.add(record(run_id), wall_s)
-    history.add(record("failed", status="failed"), 1.0)
-    history.add(record("other", strategy="shared"), 100.0)
+        history.add(record(run_id, took_s=wall_s))
+    history.add(record("failed", status="failed", took_s=1.0))
+    history.add(record("other", strategy="shared", took_s=100.0))
 
     assert history.expected_s(spec(clients=2)) == 12.0
     assert history.expected_s(spec(clients=3)) is None
@@ -251,13 +251,17 @@ def test_another_file_is_not_a_history(record):
 
 class TestHistoryWriter:
     def test_runs_are_added_with_the_time_they_took(self, record, spec):
-        now = datetime.now(UTC) - timedelta(seconds=30)
-        added = msgspec.structs.replace(record("a"), started_at=now.isoformat(timespec="milliseconds"))
-
-        assert HistoryWriter().add(added) == ""
+        assert HistoryWriter().add(record("a", took_s=30.0)) == ""
         with History() as history:
             assert names(history) == ["a"]
-            assert 30 <= history.expected_s(spec(clients=2)) < 60
+            assert history.expected_s(spec(clients=2)) == 30.0
+
+    def test_a_run_takes_the_place_of_its_earlier_repeats(self, record):
+        writer = HistoryWriter()
+        writer.add(record("a", status="partial", error="1 of 2 repeats measured"))
+        writer.add(record("a"))
+        with History() as history:
+            assert [(row.run_id, row.state) for row in history.runs()] == [("a", "ok")]
 
     def test_a_history_that_cannot_be_written_is_reported_once_and_retried(self, tmp_path, record):
         (tmp_path / "file").write_text("")

@@ -100,8 +100,8 @@ def test_a_whole_run_makes_a_whole_record(whole_run):
     assert (record.weights, record.threads, record.environment) == ("twin", 2, {"cpu": "a fast one"})
     assert (record.loop, record.target_operations_per_s, record.arrivals) == ("closed", None, None)
     assert record.memories_per_s_repeats == pytest.approx((20, 40))
-    assert record.memories_per_s == pytest.approx(30)
-    assert (record.memories_per_s_low, record.memories_per_s_high) == pytest.approx((20, 40))
+    assert record.memories_per_s == pytest.approx((20 * 40) ** 0.5)
+    assert (record.memories_per_s_low, record.memories_per_s_high) == (None, None), "two repeats are a range"
     assert (record.errors, record.error_kinds) == (1, {"ValueError": 1})
     assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == (8, 7, 1, 0, 0)
     assert record.cpu_percent_per_core == pytest.approx((15, 80))
@@ -179,15 +179,15 @@ def test_percentiles_are_those_of_all_latencies(whole_run):
     assert record.latency_mean_ms == pytest.approx((3 * 0.001 + 3 * 0.002 + 2 * 5) / 8, rel=0.001)
 
 
-def test_rates_are_the_median_over_repeats_with_its_interval(spec):
+def test_the_rate_is_the_geometric_mean_over_repeats_with_its_interval(spec):
     measurement = Measurement(spec(repeats=5))
     rates = [100.0, 90.0, 250.0, 110.0, 95.0]
     for repeat, rate in enumerate(rates):
         measurement.feed(RepeatEnded(repeat=repeat, wall_s=2.0, operations=0, items=round(2 * rate)))
     record = measurement.record("ok")
 
-    assert record.memories_per_s == statistics.median(rates) == 100
-    assert 90 <= record.memories_per_s_low < 100 < record.memories_per_s_high <= 250
+    assert record.memories_per_s == pytest.approx(statistics.geometric_mean(rates))
+    assert 50 < record.memories_per_s_low < record.memories_per_s < record.memories_per_s_high < 250
     assert record.memories_per_s_repeats == tuple(rates)
 
 
@@ -229,7 +229,7 @@ def test_what_a_run_that_never_started_cannot_have_is_none(spec):
         "metering",
     }  # fmt: skip
     known = {"schema", "started_at", "membench_version", "status", "error", "errors", "error_kinds", "acknowledged",
-             "memories_per_s_repeats", "environment"}  # fmt: skip
+             "memories_per_s_repeats", "repeats_started_at", "environment"}  # fmt: skip
 
     assert {field for field in Record.__struct_fields__ if getattr(record, field) is not None} == settings | known
     assert record.environment == record.error_kinds == {}
@@ -270,3 +270,25 @@ def test_the_version_is_that_of_the_project():
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
 
     assert version("membench-tui") == project["version"]
+
+
+def test_windows_are_those_of_each_repeat_and_averaged(spec, tick):
+    measurement = Measurement(spec(clients=2, repeats=2))
+    for repeat, factor in enumerate((10, 30)):
+        measurement.begin_repeat()
+        for number in range(10):
+            elapsed_s = 0.1 * (number + 1)
+            measurement.feed(tick(repeat=repeat, elapsed_s=elapsed_s, duration_s=0.1, items=factor * (number + 1)))
+        measurement.feed(RepeatEnded(repeat=repeat, wall_s=1.0, operations=0, items=0))
+
+    assert measurement.record("ok").memories_per_s_windows == pytest.approx([200.0 * n for n in range(1, 11)])
+
+
+def test_the_audits_of_all_repeats_are_added_up(spec):
+    measurement = Measurement(spec(repeats=2))
+    unreadable = Audit(acknowledged=5, stored=None, lost=None, duplicated=None, corrupted=None, problem="unreadable")
+    measurement.feed(Finished(audit=AUDIT))
+    measurement.feed(Finished(audit=AUDIT))
+    assert (measurement.audit.acknowledged, measurement.audit.lost) == (2 * AUDIT.acknowledged, 2 * AUDIT.lost)
+    measurement.feed(Finished(audit=unreadable))
+    assert (measurement.audit.lost, measurement.audit.problem) == (None, AUDIT.problem or "unreadable")

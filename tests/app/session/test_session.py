@@ -8,8 +8,8 @@ import signal
 import psutil
 import pytest
 
-from membench.messages.run import RepeatEnded, Tick
-from membench.session.events import RunEnded, RunMessage, RunStarted
+from membench.messages.run import Tick
+from membench.session.events import RepeatStarted, RunEnded, RunMessage, RunPaused
 from membench.session.session import Session
 
 pytestmark = pytest.mark.xdist_group("measures")
@@ -70,7 +70,7 @@ def test_the_events_of_a_run_come_in_order(run):
     events = run(backends=("null",))
     kinds = [type(event.message).__name__ for event in events if isinstance(event, RunMessage)]
 
-    assert isinstance(events[0], RunStarted)
+    assert isinstance(events[0], RepeatStarted)
     assert isinstance(events[-1], RunEnded)
     assert events[0].log.exists()
     assert list(dict.fromkeys(kinds)) == ["Loading", "Started", "WarmingUp", "Tick", "RepeatEnded", "Finished"]
@@ -78,17 +78,56 @@ def test_the_events_of_a_run_come_in_order(run):
     assert only_record(events).environment["python"]
 
 
-def test_repeats_are_measured_in_one_process(run):
-    events = run(backends=("null",), repeats=3)
+def test_each_repeat_has_a_process_of_its_own(run):
+    processes = set()
+
+    def watch(session, event):
+        if has_measured(event):
+            processes.update(runner.pid for runner in runners())
+
+    events = run(backends=("qdrant",), repeats=3, during=watch)
     record = only_record(events)
 
-    assert len(record.memories_per_s_repeats) == 3
-    assert record.memories_per_s_low <= record.memories_per_s <= record.memories_per_s_high
-    assert record.acknowledged == 90
-    assert len([event for event in events if isinstance(event, RunStarted)]) == 1
-    assert [event.message.repeat for event in events if isinstance(getattr(event, "message", None), RepeatEnded)] == [
-        0, 1, 2,
+    assert len(processes) == 3
+    assert len(record.memories_per_s_repeats) == len(set(record.repeats_started_at)) == 3
+    assert record.memories_per_s_low < record.memories_per_s < record.memories_per_s_high
+    assert (record.acknowledged, record.stored, record.lost) == (90, 90, 0), "the audits are added up"
+    assert record.took_s > record.measured_s
+
+
+def test_the_runs_of_a_plan_alternate_in_blocks(run):
+    events = run(backends=("null",), clients=(1, 2), repeats=3)
+    order = [(event.index, event.repeat) for event in events if isinstance(event, RepeatStarted)]
+    ends = [
+        (type(event), event.index, event.record.status) for event in events if isinstance(event, RunPaused | RunEnded)
+    ]
+
+    assert order == [(0, 0), (1, 0), (1, 1), (0, 1), (0, 2), (1, 2)]
+    assert ends == [
+        *((RunPaused, index, "partial") for index in (0, 1, 1, 0)),
+        *((RunEnded, index, "ok") for index in (0, 1)),
     ]  # fmt: skip
+
+
+def test_a_run_that_fails_has_no_further_repeats(run, plugins):
+    events = run(backends=("loses", "null"), repeats=2)
+
+    assert [event.index for event in events if isinstance(event, RepeatStarted)] == [0, 1, 1]
+    assert [record.status for record in records(events)] == ["failed", "ok"]
+
+
+def test_stopping_keeps_the_repeats_of_every_run(run):
+    def stop(session, event):
+        if isinstance(event, RunPaused) and event.index == 1:
+            session.stop()
+
+    ended = records(run(backends=("null",), clients=(1, 2, 3), repeats=2, during=stop))
+
+    assert [(record.clients, record.status, record.error) for record in ended] == [
+        (1, "partial", "ended by the user after 1 of 2 repeats"),
+        (2, "partial", "ended by the user after 1 of 2 repeats"),
+    ]
+    assert all(record.memories_per_s and record.acknowledged == 30 for record in ended)
 
 
 def test_an_open_loop_records_its_target_and_what_was_achieved(run):
@@ -145,7 +184,7 @@ def test_the_log_has_what_a_backend_prints(run, plugins, capfd):
 )
 def test_a_backend_that_ends_its_process_fails_only_its_own_run(run, plugins, backend, status, error):
     events = run(backends=("null", backend, "qdrant"))
-    log = next(event.log for event in events if isinstance(event, RunStarted) and event.index == 1)
+    log = next(event.log for event in events if isinstance(event, RepeatStarted) and event.index == 1)
 
     assert [record.status for record in records(events)] == ["ok", status, "ok"]
     assert records(events)[1].error == error.format(log=log)

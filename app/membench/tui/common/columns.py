@@ -14,11 +14,11 @@ from membench.tui.common.timebar import bar_pieces, time_parts
 from membench.tui.common.words import MARKS, verdict_style
 from membench.units import format_count, format_latency, format_rate, format_share
 
-_STATE_COLOURS = {"ok": GOOD, "waiting": QUIET, "running": "", "partial": WARM}
+_STATE_COLOURS = {"ok": GOOD, "waiting": QUIET, "running": "", "paused": "", "partial": WARM}
 
 
 def state_mark(run: RunView) -> str:
-    """Return `✓`, `▸` or `✗`, and a space for a run that waits."""
+    """Return the mark of a run's state: `✓`, `▸` or `✗`, and a space for a run that waits."""
     return MARKS[run.state]
 
 
@@ -40,7 +40,7 @@ def _run_style(run: RunView) -> str:
 
 def _status(run: RunView) -> str:
     """Return what a run does, or how it ended."""
-    return run.stage or run.state if run.state == "running" else run.state
+    return run.stage or run.state if run.state in ("running", "paused") else run.state
 
 
 def _outcome(run: RunView) -> str:
@@ -61,7 +61,7 @@ def _conclusion(run: RunView) -> str:
 
 def _unless_pending(run: RunView, value: float | None, text: str) -> str:
     """Return the text of a value: nothing for a value that the run may still get."""
-    return "" if value is None and run.state in ("waiting", "running") else text
+    return "" if value is None and not run.has_ended else text
 
 
 def _rate(run: RunView) -> str:

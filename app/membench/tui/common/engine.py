@@ -19,7 +19,7 @@ from membench.messages.run import Tick
 from membench.plan.matrix import Plan
 from membench.report.stages import stage_of
 from membench.results.history import HistoryWriter
-from membench.session.events import Event, RunEnded, RunMessage, RunStarted
+from membench.session.events import Event, RepeatStarted, RunEnded, RunMessage, RunPaused
 from membench.tui.common.snapshot import RunView, Snapshot
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Engine:
         """Run a plan to its end. Return what went wrong in the engine itself, if anything."""
         try:
             for event in session.events():
-                if isinstance(event, RunEnded) and (reason := self._history.add(event.record)):
+                if isinstance(event, RunPaused | RunEnded) and (reason := self._history.add(event.record)):
                     self._post_if_open(HistoryWriteFailed(reason))
                 if builder.update(event):
                     self._post_if_open(SnapshotUpdated(builder.snapshot))
@@ -166,13 +166,13 @@ class _SnapshotBuilder:
     def update(self, event: Event) -> bool:
         """Take an event into account. Return whether the snapshot has changed."""
         match event:
-            case RunStarted():
+            case RepeatStarted():
                 self._start(event)
             case RunMessage(message=Tick()):
                 return self._tick(event)
             case RunMessage():
                 return self._change_stage(event)
-            case RunEnded():
+            case RunPaused() | RunEnded():
                 self._end(event)
         return True
 
@@ -182,7 +182,7 @@ class _SnapshotBuilder:
         self._count_full_update()
         return self.snapshot
 
-    def _start(self, event: RunStarted) -> None:
+    def _start(self, event: RepeatStarted) -> None:
         self._measurement = None
         self._change(event.index, state="running", stage="starting", began_s=self._clock(), log=event.log)
         self.snapshot = replace(self.snapshot, current=event.index)
@@ -213,12 +213,17 @@ class _SnapshotBuilder:
             self._full_update_at = self._frame_at
             self._count_full_update()
 
-    def _end(self, event: RunEnded) -> None:
+    def _end(self, event: RunPaused | RunEnded) -> None:
         run = self.snapshot.runs[event.index]
-        if self._measurement:
+        if self._measurement and event.index == self.snapshot.current:
             run = replace(run, progress=self._measurement.progress())
-        took_s = None if run.began_s is None else self._clock() - run.began_s
-        self.snapshot = replace(self.snapshot.with_run(event.index, run.ended(event.record, took_s)), current=None)
+        if run.began_s is not None:
+            run = replace(run, took_s=run.took_s + self._clock() - run.began_s, began_s=None)
+        if isinstance(event, RunPaused):
+            run = replace(run, state="paused", stage=event.record.error or "", figures=event.record)
+        else:
+            run = run.ended(event.record)
+        self.snapshot = replace(self.snapshot.with_run(event.index, run), current=None)
         self._count_full_update()
 
     def _is_frame_due(self) -> bool:

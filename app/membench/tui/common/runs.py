@@ -65,14 +65,14 @@ class PlanRuns:
 
     def update(self, snapshot: Snapshot) -> tuple[RunView, ...]:
         """Replace the snapshot; return the runs that finished since the last one."""
-        known = len(self.finished) - len(self._earlier)
+        known = {run.run_id for run in self.finished[len(self._earlier) :]}
         self.snapshot = snapshot
         finished = tuple(run for run in snapshot.runs if run.record)
-        if len(finished) != known:
+        if len(finished) != len(known):
             self.finished = (*self._earlier, *finished)
         if snapshot.over:
             self._ended_s = self._clock()
-        return finished[known:]
+        return tuple(run for run in finished if run.run_id not in known)
 
     def open(self, records: Sequence[Record]) -> None:
         """Add stored runs to the finished runs, except those that are there already."""

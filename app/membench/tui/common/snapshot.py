@@ -25,9 +25,9 @@ class RunView(RunSummary, frozen=True, kw_only=True):
     progress: RunProgress | None = None
     """What the charts of Live draw; None before the first message, and for a run of the history."""
     began_s: float | None = None
-    """When its process was started, by the engine's clock."""
-    took_s: float | None = None
-    """Seconds from the start of its process to its end."""
+    """When the process of its current repeat was started, by the engine's clock; None between repeats."""
+    took_s: float = 0.0
+    """Seconds that its processes took so far, from start to end."""
     log: Path | None = None
     record: Record | None = None
     """None until the run has ended, and for a row of the history."""
@@ -48,6 +48,11 @@ class RunView(RunSummary, frozen=True, kw_only=True):
         return cls(**_fields(record.summary()), hue=hue, record=record)
 
     @property
+    def repeats_done(self) -> int:
+        """How many of its repeats are over; all of them once it has ended, also when it failed before the last."""
+        return self.figures.repeats if self.has_ended else len(self.figures.memories_per_s_repeats)
+
+    @property
     def measured_s(self) -> float:
         """Measured seconds available to plot."""
         return self.progress.measured_s if self.progress else 0.0
@@ -56,9 +61,9 @@ class RunView(RunSummary, frozen=True, kw_only=True):
         """Return the points of the last seconds; of the whole run for None."""
         return self.progress.within(span_s) if self.progress else ()
 
-    def ended(self, record: Record, took_s: float | None) -> RunView:
+    def ended(self, record: Record) -> RunView:
         """Return the run as its record describes it."""
-        return replace(self, **_fields(record.summary()), took_s=took_s, record=record)
+        return replace(self, **_fields(record.summary()), record=record)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -85,14 +90,15 @@ class Snapshot(msgspec.Struct, frozen=True):
         return replace(self, runs=(*self.runs[:index], run, *self.runs[index + 1 :]))
 
     def left_s(self, now_s: float) -> float:
-        """Return about how many seconds the rest of the plan takes, at the pace of the finished runs."""
-        finished = [(run.took_s, expected_s(run.figures)) for run in self.runs if run.took_s]
-        pace = sum(took for took, _ in finished) / sum(expected for _, expected in finished) if finished else 1.0
+        """Return about how many seconds the rest of the plan takes, at the pace of the repeats so far."""
+        done = [run for run in self.runs if run.took_s and run.repeats_done]
+        expected = sum(expected_s(run.figures) * run.repeats_done / run.figures.repeats for run in done)
+        pace = sum(run.took_s for run in done) / expected if done else 1.0
         left_s = 0.0
         for run in self.runs:
-            if run.state in ("waiting", "running"):
+            if not run.has_ended:
                 spent_s = now_s - run.began_s if run.began_s is not None else 0.0
-                left_s += max(expected_s(run.figures) * pace - spent_s, 0.0)
+                left_s += max(expected_s(run.figures) * pace - run.took_s - spent_s, 0.0)
         return left_s
 
 

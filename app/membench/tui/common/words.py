@@ -15,10 +15,11 @@ from membench.tui.common.snapshot import RunView, Snapshot
 from membench.units import format_count, format_rate, format_share, plural
 from membench_backends.options import option_text
 
-MARKS = {"waiting": " ", "running": "▸", **STATUS_MARKS}
+MARKS = {"waiting": " ", "running": "▸", "paused": "·", **STATUS_MARKS}
 FAINT = "$foreground 60%"
 LEGEND = (
     (MARKS["running"], "", "in progress"),
+    (MARKS["paused"], "", "between two repeats, while other runs have their turn"),
     (MARKS["ok"], GOOD, "finished; the store holds everything that was acknowledged"),
     (MARKS["partial"], WARM, "ended early by the user; what was measured is kept"),
     (MARKS["errors"], BAD, "finished, but more than 1 % of the operations failed, so its rate is not compared"),
@@ -64,7 +65,7 @@ def no_data_text(run: RunView) -> str:
 
 def brief_no_data_text(run: RunView) -> str:
     """Return the same without the reason, for panels next to one that states it."""
-    return "nothing measured yet" if run.state in ("waiting", "running") else "nothing was measured"
+    return "nothing was measured" if run.has_ended else "nothing measured yet"
 
 
 def short_title(run: RunView) -> str:
@@ -75,7 +76,7 @@ def short_title(run: RunView) -> str:
 
 def state_text(run: RunView) -> str:
     """Return what a run does, or how it ended."""
-    if run.state == "running":
+    if run.state in ("running", "paused"):
         return run.stage
     return f"{MARKS[run.state]} {run.state}".strip()
 
@@ -151,12 +152,17 @@ def verdict_style(verdict: str) -> str:
 
 
 def progress_text(snapshot: Snapshot) -> str:
-    """Return `Run 7 of 18, 11 more to come`, or how many runs of the plan have finished."""
+    """Return `Run 7 of 18, 11 more to come`, the same of repeats, or how many runs of the plan have finished."""
     finished, total = len(snapshot.records), len(snapshot.runs)
     if snapshot.over:
         return f"{plural(total, 'run')} finished" if finished == total else f"{finished} of {total} runs finished"
-    left = total - finished - 1
-    return f"Run {min(finished + 1, total)} of {total}" + (f", {left} more to come" if left > 0 else "")
+    done, all_repeats = (
+        sum(run.repeats_done for run in snapshot.runs),
+        sum(run.figures.repeats for run in snapshot.runs),
+    )
+    what = "Run" if all_repeats == total else "Repeat"
+    left = all_repeats - done - 1
+    return f"{what} {min(done + 1, all_repeats)} of {all_repeats}" + (f", {left} more to come" if left > 0 else "")
 
 
 def _limit_pieces(run: RunView) -> list[tuple[str, str]]:

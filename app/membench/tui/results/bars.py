@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.reactive import reactive
 
+from membench.report.comparison import rate_text
 from membench.results.record import Record
 from membench.tui.common.canvas import Canvas, placeholder
 from membench.tui.common.chart import NO_ROOM, rate_ticks
 from membench.tui.common.colours import GRID, QUIET, hue_of
 from membench.tui.common.plot import Series
-from membench.units import format_rate_between
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 """Blocks of zero to seven eighths of a cell."""
@@ -25,9 +25,11 @@ COLUMNS_PER_TICK = 12
 class Bar(Series, frozen=True):
     """The throughput of a run."""
 
+    rate: str
+    """The rate as text, with its interval if it has one."""
     memories_per_s: float
     low: float | None
-    """The lower end of the confidence interval; None for a single repeat."""
+    """The lower end of the confidence interval; None where there is none."""
     high: float | None
     """The upper end."""
 
@@ -41,7 +43,8 @@ def bar_of(record: Record, name: str, marker: str, hue: int) -> Bar | None:
     """Return the bar of a run; None if nothing was measured."""
     if record.memories_per_s is None:
         return None
-    return Bar(name, marker, hue, record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)
+    low, high = record.memories_per_s_low, record.memories_per_s_high
+    return Bar(name, marker, hue, f"{rate_text(record)} /s", record.memories_per_s, low, high)
 
 
 class Bars(Canvas):
@@ -76,26 +79,22 @@ def _one_line_each(bars: Sequence[Bar], highest: float, limit: float | None, wid
     """Return one line per bar; the last line is the number of those that do not fit."""
     shown = bars if len(bars) <= rows else bars[: rows - 1]
     left = min(max(len(bar.name) for bar in shown) + 3, width // 3)
-    right = max(len(_rate(bar)) for bar in shown) + 1
+    right = max(len(bar.rate) for bar in shown) + 1
     scale = _Scale(highest, max(width - left - right, 1), limit)
-    lines = [Text.assemble(_name(bar, left - 1), " ", scale.bar(bar), " ", (_rate(bar), "bold")) for bar in shown]
+    lines = [Text.assemble(_name(bar, left - 1), " ", scale.bar(bar), " ", (bar.rate, "bold")) for bar in shown]
     if len(shown) < len(bars):
         lines.append(Text(f"… {len(bars) - len(shown)} more", QUIET))
     return [*lines, *scale.axis(left)]
 
 
 def _heading(bar: Bar, width: int) -> Text:
-    return Text.assemble(_name(bar, width - len(_rate(bar)) - 1), " ", (_rate(bar), "bold"))
+    return Text.assemble(_name(bar, width - len(bar.rate) - 1), " ", (bar.rate, "bold"))
 
 
 def _name(bar: Bar, width: int) -> Text:
     name = Text.assemble((bar.marker, hue_of(bar.hue)), f" {bar.name}")
     name.truncate(width, overflow="ellipsis", pad=True)
     return name
-
-
-def _rate(bar: Bar) -> str:
-    return f"{format_rate_between(bar.memories_per_s, bar.low, bar.high)} /s"
 
 
 class _Scale:

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
+from membench.report.comparison import rate_text
 from membench.report.explanation import audit_text, fairness_text, stage_texts
 from membench.report.remarks import remarks
 from membench.results.record import Record
@@ -20,7 +21,7 @@ from membench.tui.common.snapshot import RunView
 from membench.tui.common.timebar import TimeBar, time_parts
 from membench.tui.common.words import FAINT, no_data_text, verdict_paragraphs
 from membench.tui.results.facts import Fact, Facts, prose
-from membench.units import abbreviate_home, format_rate_between
+from membench.units import abbreviate_home
 
 
 class Details(VerticalScroll):
@@ -92,10 +93,9 @@ def _remark(line: str) -> Fact:
 
 def _rate(record: Record) -> str:
     """Return the throughput with its interval, and how requests were batched."""
-    rate = format_rate_between(record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)
     batches = depth = ""
     if record.batch_size_mean is not None and record.batch_size_mean > 1:
         batches = f", in batches of {record.batch_size_mean:.1f}"
     if record.queue_depth_p99 is not None:
         depth = f", queue p99 {record.queue_depth_p99:.0f}"
-    return f"{rate} memories/s{batches}{depth}"
+    return f"{rate_text(record)} memories/s{batches}{depth}"

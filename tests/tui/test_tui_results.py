@@ -14,6 +14,7 @@ from tui_script import NARROW, WIDE, Stage, contention, notes_of, text_of, until
 from membench.plan.matrix import make_plan
 from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
+from membench.results.history import History
 from membench.tui.common.dialogs import Export, Help
 from membench.tui.common.keys import keys_of
 from membench.tui.common.table import RunTable
@@ -333,3 +334,41 @@ async def test_the_palette_offers_every_action_of_the_place(stage: Stage) -> Non
         assert {key.description for key in keys if key.action != "command_palette"} <= offered
         await stage.app.run_key(next(key for key in keys if key.action == "freeze"))
         assert stage.app.screen.has_class("frozen")
+
+
+async def test_t_tries_the_advice_next_to_the_run(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        table = stage.app.screen.query_one(RunTable)
+        mutex = next(run for run in stage.app.finished if run.figures.strategy == "mutex")
+        table.select(mutex.run_id)
+        await pilot.press("t")
+        await until(pilot, lambda: len(stage.sessions) == 2 and stage.app.current_mode == "live")
+        session = stage.session
+        assert [(run.strategy, run.repeats) for run in session.plan.runs] == [("mutex", 3), ("shared", 3)]
+        for repeat, order in enumerate(((0, 1), (1, 0), (0, 1))):
+            for index in order:
+                session.start(index)
+                session.tick(10, 50 * (index + 1))
+                if repeat < 2:
+                    session.pause(100 * (index + 1) + repeat)
+                else:
+                    session.finish(100 * (index + 1) + repeat)
+        session.over()
+        await until(pilot, lambda: not stage.app.running)
+        tried = next(run.record for run in stage.app.finished if run.run_id == mutex.run_id)
+        assert tried and [trial.options for trial in tried.trials] == [{"strategy": "shared"}]
+        assert "tried strategy shared: 1.99x" in notes_of(stage.app)
+        await pilot.press("3")
+        table.select(mutex.run_id)
+        await until(pilot, lambda: "tried strategy shared: 1.99x" in text_of(stage.app))
+        with History() as history:
+            assert history.record(mutex.run_id).trials == tried.trials
+
+
+async def test_t_says_when_there_is_nothing_to_try(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await two_results(pilot, stage)
+        await pilot.press("t")
+        await until(pilot, lambda: "There is nothing to try" in notes_of(stage.app))
+        assert len(stage.sessions) == 1

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import msgspec
 
 from membench.cli.console import Exit, print_error, print_result, print_status
+from membench.cli.measuring import measure, try_advice
 from membench.cli.options import Duration, scenarios_option, takes_files, takes_run_options
-from membench.cli.progress import plan_progress
 from membench.cli.tables import print_table, runs_table
 from membench.plan.checks import PlanError
 from membench.plan.matrix import Plan, make_plan
@@ -25,19 +23,9 @@ from membench.report.exports import ExportError, ResultFiles, rescue
 from membench.report.remarks import remarks
 from membench.report.scaling import scaling_text
 from membench.report.wording import COMMAND_LINE
-from membench.results.history import HistoryWriter, earlier_times
+from membench.results.history import earlier_times
 from membench.results.record import Record
-from membench.session.events import RunEnded, RunPaused
-from membench.session.session import TIMEOUT_S, Session
-
-
-class _Measured(NamedTuple):
-    """What is left of a plan when it ends."""
-
-    records: list[Record]
-    was_interrupted: bool
-    history_problem: str
-    """Why runs are missing from the history; empty if none are."""
+from membench.session.session import TIMEOUT_S
 
 
 @click.command()
@@ -49,6 +37,8 @@ class _Measured(NamedTuple):
 @click.option("--timeout", "timeout_s", type=Duration(), default=f"{TIMEOUT_S:g}s", show_default=True,
               help="End a run when no operation returns for this long.")  # fmt: skip
 @click.option("--explain", is_flag=True, help="Explain each run: where client time went, its locks, and what to try.")
+@click.option("--try", "tries", is_flag=True,
+              help="Try the advice: measure the alternative of each run next to it, and print the gain.")  # fmt: skip
 @takes_files
 def run(
     scenario: tuple[str, ...],
@@ -57,6 +47,7 @@ def run(
     scenarios: Path | None,
     timeout_s: float,
     explain: bool,
+    tries: bool,
     files: ResultFiles | None,
 ) -> int:
     """Measure each SCENARIO and print a table of the results.
@@ -73,7 +64,7 @@ def run(
         scenarios=tuple(dict.fromkeys(scenario)) or None,
         strategy_options=dict(map(_key_and_value, strategy_options)),
     )
-    return run_choice(choice, scenarios, files=files, timeout_s=timeout_s, explain=explain)
+    return run_choice(choice, scenarios, files=files, timeout_s=timeout_s, explain=explain, tries=tries)
 
 
 def run_choice(
@@ -83,6 +74,7 @@ def run_choice(
     files: ResultFiles | None = None,
     timeout_s: float = TIMEOUT_S,
     explain: bool = False,
+    tries: bool = False,
 ) -> int:
     """Measure what was chosen, print the results and write them to files.
 
@@ -92,6 +84,7 @@ def run_choice(
         files: The files for the results.
         timeout_s: How long a run may make no progress.
         explain: Whether to explain each run.
+        tries: Whether to try the advice of each run.
 
     Returns:
         The exit code.
@@ -101,7 +94,9 @@ def run_choice(
     print_status(plan.summary(earlier_times(plan.runs)))
     for note in plan.notes:
         print_status(f"! {COMMAND_LINE.fact(note)}")
-    measured = _measure(plan, timeout_s, files)
+    measured = measure(plan, timeout_s, lambda records: _write(files, records, more_to_come=True))
+    if tries and not measured.was_interrupted:
+        measured = try_advice(measured.records, timeout_s)
     records = measured.records
     write_problem = _write(files, records)
     print_results(records, explain=explain, to_stderr=files.use_stdout)
@@ -120,6 +115,9 @@ def print_results(records: Sequence[Record], *, explain: bool = False, to_stderr
     print_table(runs_table([record.summary() for record in records]), to_stderr=to_stderr)
     for line in (*remarks(records), *strategy_ratios(records), *scaling_text(records)):
         print_line(line)
+    for record in () if explain else records:
+        for trial in record.trials:
+            print_line(f"{record.title()}: {COMMAND_LINE.trial(trial)}")
     for record in records if explain else ():
         print_line("")
         for line in explain_run(record):
@@ -141,27 +139,6 @@ def _make_plan(choice: Choice, scenario_file: Path | None, files: ResultFiles) -
     return plan
 
 
-def _measure(plan: Plan, timeout_s: float, files: ResultFiles) -> _Measured:
-    """Run a plan to its end. Each run goes to the files as soon as it ends, and to the history after each repeat."""
-    session = Session(plan, timeout_s)
-    records: dict[int, Record] = {}
-    history, history_problem = HistoryWriter(), ""
-    with _stop_on_signal(session.stop) as signals, plan_progress(plan) as show:
-        for event in session.events():
-            show(event)
-            if isinstance(event, RunPaused | RunEnded):
-                history_problem = history.add(event.record) or history_problem
-            if isinstance(event, RunEnded):
-                records[event.index] = event.record
-                _write(files, _in_order(records), more_to_come=True)
-    return _Measured(_in_order(records), bool(signals), history_problem)
-
-
-def _in_order(records: Mapping[int, Record]) -> list[Record]:
-    """Return the records in the order of the plan, which is not that in which the runs ended."""
-    return [record for _, record in sorted(records.items())]
-
-
 def _write(files: ResultFiles, records: Sequence[Record], more_to_come: bool = False) -> str:
     """Write the results so far. Return the reason if a file cannot be written, or nothing."""
     try:
@@ -178,29 +155,6 @@ def _rescue(records: Sequence[Record], write_problem: str) -> None:
         print_error(f"{write_problem}; the results are in {rescue(records)}")
     except ExportError as error:
         print_error(f"{write_problem}; and {error}")
-
-
-@contextmanager
-def _stop_on_signal(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Call `stop` on a signal that asks the program to end. Yields the list of the signals received so far.
-
-    `nohup` ignores SIGHUP for the commands that it starts, and it stays ignored.
-    """
-    received: list[int] = []
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-
-    def handle(number: int, _: object) -> None:
-        received.append(number)
-        stop()
-
-    previous = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _key_and_value(option: str) -> tuple[str, str]:

@@ -31,8 +31,8 @@ def explain_run(record: Record) -> Iterator[str]:
         yield f"  {record.error}"
     if record.verdict_evidence:
         yield f"  because  {'; '.join(COMMAND_LINE.evidence(record))}"
-    if record.verdict_advice:
-        yield f"  next     {COMMAND_LINE.advice(record.verdict_advice)}"
+    for step in COMMAND_LINE.next_step(record):
+        yield f"  next     {step}"
     yield from _suspicion(record)
     yield from _latency(record)
     yield from _time(record)

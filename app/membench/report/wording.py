@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from string import Formatter
 from typing import Any
 
+from membench.analysis.comparison import Ratio
 from membench.analysis.diagnosis import Advice
 from membench.analysis.facts import Fact, Value
 from membench.plan.checks import PlanError
 from membench.results.record import Record
+from membench.results.trial import Trial
 from membench.units import format_latency, format_rate, format_share, plural
 
 _FACTS = {
@@ -134,6 +136,18 @@ class Wording(Formatter):
         outlook = self.fact(advice.outlook) if advice.outlook else ""
         return f"{step}{outlook}" if step.endswith(".") else f"{step}{outlook}."
 
+    def trial(self, trial: Trial) -> str:
+        """Return what was tried and what came of it: `tried --store edge: 1.9x (1.7 to 2.1), confirmed`."""
+        tried = " ".join(f"{self._option(name)} {value}" for name, value in trial.options.items())
+        parts = [_outcome(trial.ratio)] if trial.ratio else []
+        parts += [trial.problem] if trial.problem else []
+        return f"tried {tried}: {'; but '.join(parts) or 'nothing was measured'}"
+
+    def next_step(self, record: Record) -> list[str]:
+        """Return what came of trying the advice, a phrase per alternative; or the advice, if nobody has tried it."""
+        advice = self.advice(record.verdict_advice)
+        return [self.trial(trial) for trial in record.trials] or ([advice] if advice else [])
+
     def evidence(self, record: Record) -> list[str]:
         """Return the facts that led to a record's verdict, a phrase each."""
         return [self.fact(fact) for fact in record.verdict_evidence or ()]
@@ -181,6 +195,13 @@ class Wording(Formatter):
 
     def _option(self, flag: str) -> str:
         return f"{self._flag_prefix}{flag.removeprefix('--')}"
+
+
+def _outcome(ratio: Ratio) -> str:
+    if ratio.low is None or ratio.high is None:
+        return f"{format_rate(ratio.value)}x, without an interval"
+    outcome = "did not help" if ratio.includes_1 else "confirmed" if ratio.low > 1 else "slower"
+    return f"{format_rate(ratio.value)}x ({format_rate(ratio.low)} to {format_rate(ratio.high)}), {outcome}"
 
 
 def _number(value: Value) -> float | None:

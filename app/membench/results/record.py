@@ -10,6 +10,7 @@ from membench.analysis.diagnosis import Advice
 from membench.analysis.facts import Fact
 from membench.analysis.figures import Figures
 from membench.results.summary import RunSummary, Status
+from membench.results.trial import Trial
 
 SCHEMA = 2
 """Raised when a name or a meaning changes; older records can still be read."""
@@ -29,6 +30,8 @@ class Record(Figures, frozen=True, kw_only=True):
     """The facts that led to the verdict; records of schema 1 have sentences."""
     verdict_advice: Advice | str | None = None
     """One step to try; records of schema 1 have a sentence."""
+    trials: tuple[Trial, ...] = ()
+    """What came of trying it; empty if nobody has."""
     drawn: str | None = None
     """What the console drew meanwhile: `headless` (nothing), `quiet` (the elapsed time), or a redraw rate, `4/s`."""
     took_s: float | None = None

@@ -184,11 +184,11 @@ class _Run:
         self.status, self.error = "partial", "ended by the user" + repeats * (self.spec.repeats > 1)
 
     def end_repeat(self, drawn: str) -> RunPaused | RunEnded:
-        """End a repeat; and the run, after its last repeat or one that failed."""
+        """End a repeat; and the run, after its last repeat or one that nothing can be learned from."""
         self._took_s += time.monotonic() - self._began
         self._draws(drawn)
         measured, repeats = self.measurement.repeats_measured, self.spec.repeats
-        if self.status != "ok" or measured >= repeats or _problem_of(self.measurement):
+        if self.status != "ok" or measured >= repeats or _failed_entirely(self.measurement):
             return self.end()
         return RunPaused(self.index, self._record("partial", f"{measured} of {repeats} repeats measured"))
 
@@ -209,20 +209,17 @@ class _Run:
         return self.measurement.record(status, error, drawn=", then ".join(self._drawn), took_s=self._took_s)
 
 
-def _problem_of(measurement: Measurement) -> str | None:
-    """Return why the rate of a run means nothing: its store lost data, or every operation failed."""
-    if measurement.audit and measurement.audit.problem:
-        return measurement.audit.problem
-    if measurement.errors and not measurement.acknowledged:
-        kind, count = measurement.errors.most_common(1)[0]
-        return f"every operation failed: {kind} x {count:,}"
-    return None
+def _failed_entirely(measurement: Measurement) -> bool:
+    return bool(measurement.errors and not measurement.acknowledged)
 
 
 def _judged(measurement: Measurement) -> tuple[Status, str | None]:
     """Return the status of a run that went to its end, and why it is not `ok`."""
-    if problem := _problem_of(measurement):
-        return "failed", problem
+    if measurement.audit and measurement.audit.problem:
+        return "failed", measurement.audit.problem
+    if _failed_entirely(measurement):
+        kind, count = measurement.errors.most_common(1)[0]
+        return "failed", f"every operation failed: {kind} x {count:,}"
     if measurement.error_share > ERROR_SHARE_MAX:
         return "errors", f"{format_share(measurement.error_share)} of the operations failed"
     return "ok", None

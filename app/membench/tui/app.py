@@ -26,7 +26,7 @@ from membench.plan.options import DEFAULT_MODEL
 from membench.plan.scenarios import Scenario, load_catalogue
 from membench.results.record import Record
 from membench.settings import Config, ConfigError, config_path, load_config, save_theme
-from membench.tui.common.dashboard import DashboardApp
+from membench.tui.common.dashboard import PLAN_IN_PROGRESS, DashboardApp
 from membench.tui.common.engine import (
     Drawing,
     Engine,
@@ -177,27 +177,25 @@ class Dashboard(DashboardApp):
     def run_plan(self, plan: Plan) -> None:
         """Start a plan and switch to Live."""
         if self.running:
-            self.notify("A plan is in progress: 2 shows it, x in Live stops it.", severity="warning")
+            self.notify(PLAN_IN_PROGRESS, severity="warning")
             return
         self.runs.start(plan)
-        self._publish_runs()
+        self.publish_runs()
         self.switch_mode("live")
 
     def on_snapshot_updated(self, message: SnapshotUpdated) -> None:
         """Display a snapshot, and notify of failed runs and of the end of the plan."""
         finished = self.runs.update(message.snapshot)
-        self._publish_runs()
+        self.publish_runs()
         for run in finished:
             if run.error and run.state != "partial":
                 self.notify(run.error, title=f"{run.state}: {run.figures.title()}", severity="error")
         if message.snapshot.over:
             self._notify_plan_over(message.snapshot)
+            if tried := self.runs.end_trial():
+                self.keep_trial(tried)
             if self._leave_at_end:
                 self.exit()
-
-    def _publish_runs(self) -> None:
-        """Update the variables that the places watch."""
-        self.snapshot, self.finished = self.runs.snapshot, self.runs.finished
 
     def _notify_plan_over(self, snapshot: Snapshot) -> None:
         if snapshot.problem:
@@ -214,7 +212,7 @@ class Dashboard(DashboardApp):
         from membench.tui.common.table import RunTable
 
         self.runs.open(records)
-        self._publish_runs()
+        self.publish_runs()
         self.switch_mode("results")
         self.call_after_refresh(lambda: self.screen.query_one(RunTable).select(records[0].run_id))
 

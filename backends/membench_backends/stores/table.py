@@ -26,6 +26,8 @@ class StoreInfo(msgspec.Struct, frozen=True):
     """Dotted name of the module that defines the store; locks created there are the store's."""
     builder: str
     """The function or class of that module that takes a folder and returns a VectorStore."""
+    unlocked: str = ""
+    """The same store without its lock, by name; empty if there is none."""
     warning: str = ""
     """A caveat to show before a run; empty if there is none."""
 
@@ -58,6 +60,7 @@ _LOCAL = StoreInfo(
     requires=("qdrant_client",),
     module="membench_backends.stores.qdrant_local",
     builder="locked",
+    unlocked="local-unlocked",
 )
 _LOCAL_UNLOCKED = StoreInfo(
     name="local-unlocked",

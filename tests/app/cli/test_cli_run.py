@@ -9,6 +9,8 @@ import signal
 import psutil
 import pytest
 
+from membench.results.history import History
+
 pytestmark = pytest.mark.xdist_group("measures")
 
 PATIENCE_S = 120.0
@@ -136,6 +138,21 @@ def test_repeats_give_an_interval(quick, tmp_path):
 
     assert len(run["memories_per_s_repeats"]) == run["repeats"] == 3
     assert run["memories_per_s_low"] <= run["memories_per_s"] <= run["memories_per_s_high"]
+
+
+def test_try_measures_the_alternative_and_stores_the_outcome(quick, tmp_path):
+    path = tmp_path / "records.json"
+    done = quick("quick", "--backend", "qdrant", "--items", "500", "--clients", "1", "--try", "--json", path)
+    (run,) = json.loads(path.read_text())["runs"]
+
+    assert "trying the advice for quick · qdrant · local · 1 client: 2 runs" in done.err
+    assert (run["verdict"], [trial["options"] for trial in run["trials"]]) == ("store-bound", [{"store": "edge"}])
+    ratio = run["trials"][0]["ratio"]
+    assert ratio["low"] < ratio["value"] < ratio["high"]
+    assert "quick · qdrant · local · 1 client: tried --store edge: " in done.out
+    with History() as history:
+        assert len(history.record(run["run_id"]).trials) == 1
+        assert len(history.runs()) == 3
 
 
 def test_an_open_loop_states_its_target_and_what_was_achieved(quick, tmp_path):

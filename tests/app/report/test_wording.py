@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import membench
+from membench.analysis.comparison import Ratio
 from membench.analysis.diagnosis import Advice
 from membench.analysis.facts import Fact
 from membench.plan.checks import PlanError, plan_error
 from membench.report.wording import COMMAND_LINE, DASHBOARD
+from membench.results.trial import Trial
+from membench.session.measurement import Measurement
 
 SITE = "strategies/mutex.py:31"
 EVIDENCE = [
@@ -254,3 +258,31 @@ def test_a_plan_error_lists_what_led_to_it():
     assert COMMAND_LINE.plan_error(plan_error("too_many_runs", most=7)) == (
         "the plan has more than 7 runs; choose fewer values"
     )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "problem", "words"),
+    [
+        (Ratio(1.9, 1.7, 2.1, "pairs"), None, "1.90x (1.70 to 2.10), confirmed"),
+        (Ratio(0.98, 0.93, 1.04, "pairs"), None, "0.98x (0.93 to 1.04), did not help"),
+        (Ratio(0.6, 0.5, 0.7, "pairs"), "3 memories lost", "0.60x (0.50 to 0.70), slower; but 3 memories lost"),
+        (Ratio(1.9), None, "1.90x, without an interval"),
+        (None, "the runner was killed", "the runner was killed"),
+        (None, None, "nothing was measured"),
+    ],
+)
+def test_the_outcome_of_a_trial(ratio, problem, words):
+    trial = Trial(run_id="b", options={"strategy": "adaptive", "threads": 1}, ratio=ratio, problem=problem)
+
+    assert COMMAND_LINE.trial(trial) == f"tried --strategy adaptive --threads 1: {words}"
+    assert DASHBOARD.trial(trial) == f"tried strategy adaptive threads 1: {words}"
+
+
+def test_the_outcome_takes_the_place_of_the_advice(spec):
+    record = Measurement(spec()).record("ok")
+    advised = msgspec.structs.replace(record, verdict_advice=Advice("fewer_threads", {"threads": 1}))
+    trial = Trial(run_id="b", options={"threads": 1}, ratio=None)
+
+    assert COMMAND_LINE.next_step(record) == []
+    assert COMMAND_LINE.next_step(advised) == [COMMAND_LINE.advice(advised.verdict_advice)]
+    assert COMMAND_LINE.next_step(msgspec.structs.replace(advised, trials=(trial,))) == [COMMAND_LINE.trial(trial)]

@@ -110,7 +110,7 @@ def test_the_runs_of_a_plan_alternate_in_blocks(run):
 
 
 def test_a_run_that_fails_has_no_further_repeats(run, plugins):
-    events = run(backends=("loses", "null"), repeats=2)
+    events = run(backends=("raises-all", "null"), repeats=2)
 
     assert [event.index for event in events if isinstance(event, RepeatStarted)] == [0, 1, 1]
     assert [record.status for record in records(events)] == ["failed", "ok"]

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 
+from membench.report.wording import DASHBOARD
+from membench.results.history import HistoryWriter
 from membench.results.record import Record
 from membench.tui.common.engine import Drawing
 from membench.tui.common.runs import PlanRuns
 from membench.tui.common.snapshot import RunView, Snapshot
 from membench.tui.common.textual_overrides import FastStartApp
+
+PLAN_IN_PROGRESS = "A plan is in progress: 2 shows it, x in Live stops it."
 
 
 class DashboardApp(FastStartApp):
@@ -56,6 +60,29 @@ class DashboardApp(FastStartApp):
         """Show a notification in one line above the key bar, where it covers no figure. Ignores markup."""
         text = f"{title}: {message}" if title else message
         super().notify(text, severity=severity, timeout=timeout, markup=False)
+
+    def publish_runs(self) -> None:
+        """Update the variables that the places watch."""
+        self.snapshot, self.finished = self.runs.snapshot, self.runs.finished
+
+    def try_advice(self, run: RunView | None) -> None:
+        """Measure what the advice for a run recommends, next to the run, and show it in Live."""
+        if self.running:
+            self.notify(PLAN_IN_PROGRESS, severity="warning")
+        elif run is None or run.record is None or not self.runs.start_trial(run.record):
+            self.notify("There is nothing to try: no advice for this run names another choice.", severity="warning")
+        else:
+            self.publish_runs()
+            self.switch_mode("live")
+
+    def keep_trial(self, record: Record) -> None:
+        """Show and store what came of trying the advice for a run."""
+        self.publish_runs()
+        reason = HistoryWriter().add(record)
+        outcomes = "; ".join(map(DASHBOARD.trial, record.trials))
+        self.notify(
+            reason or outcomes, title=record.title(), severity="warning" if reason else "information", timeout=12
+        )
 
     def open_records(self, records: Sequence[Record]) -> None:
         """Show stored runs in Results, with the cursor on the first."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from membench.plan.matrix import Plan
+from membench.plan.trial import trial_plan, trials_of
 from membench.results.record import Record
 from membench.tui.common.engine import Engine, SessionFactory
 from membench.tui.common.snapshot import RunView, Snapshot
@@ -36,6 +39,8 @@ class PlanRuns:
         self._started_s = self._ended_s = 0.0
         self._earlier: tuple[RunView, ...] = ()
         """The finished runs that are not part of the current plan."""
+        self._tried: tuple[Record, str] | None = None
+        """The run whose advice a plan tries, and the ID of that plan."""
 
     @property
     def in_progress(self) -> bool:
@@ -74,6 +79,29 @@ class PlanRuns:
             self._ended_s = self._clock()
         return tuple(run for run in finished if run.run_id not in known)
 
+    def start_trial(self, record: Record) -> bool:
+        """Start to try the advice of a run. Return whether there is anything to try. No plan may be in progress."""
+        plan = trial_plan(record)
+        if plan is None:
+            return False
+        self.start(plan)
+        self._tried = record, plan.plan_id
+        return True
+
+    def end_trial(self) -> Record | None:
+        """Return the run whose advice the finished plan has tried, with the outcome; None for any other plan."""
+        tried, self._tried = self._tried, None
+        if tried is None or self.snapshot is None or self.snapshot.plan_id != tried[1]:
+            return None
+        record, _ = tried
+        trials = trials_of(record, self.snapshot.records)
+        if not trials:
+            return None
+        record = msgspec.structs.replace(record, trials=trials)
+        self._earlier = tuple(_with_record(run, record) for run in self._earlier)
+        self.finished = tuple(_with_record(run, record) for run in self.finished)
+        return record
+
     def open(self, records: Sequence[Record]) -> None:
         """Add stored runs to the finished runs, except those that are there already."""
         known = {run.run_id for run in self.finished}
@@ -98,3 +126,8 @@ class PlanRuns:
     def close(self) -> None:
         """End the plan and wait until its processes have ended."""
         self._engine.close()
+
+
+def _with_record(run: RunView, record: Record) -> RunView:
+    """Return the run with a newer record, if it is that of the run."""
+    return run.ended(record) if run.run_id == record.run_id else run

@@ -138,7 +138,7 @@ def verdict_text(run: RunView) -> Content:
         return Content("")
     verdict = _verdict(diagnosis.verdict, map(DASHBOARD.fact, diagnosis.evidence[:1]))
     advice = _advice(DASHBOARD.advice(diagnosis.advice))
-    return Content("\n").join([Content.assemble(("so far ", FAINT), verdict), *advice])
+    return Content("\n").join([Content.assemble(("so far ", FAINT), verdict), advice])
 
 
 def verdict_paragraphs(record: Record) -> list[Content]:
@@ -182,7 +182,7 @@ def _verdict_lines(record: Record, evidence_max: int | None = None) -> list[Cont
     if record.verdict is None:
         return []
     evidence = DASHBOARD.evidence(record)[:evidence_max]
-    return [_verdict(record.verdict, evidence), *_advice(DASHBOARD.advice(record.verdict_advice))]
+    return [_verdict(record.verdict, evidence), *map(_advice, DASHBOARD.next_step(record))]
 
 
 def _verdict(verdict: str, evidence: Iterable[str]) -> Content:
@@ -190,5 +190,5 @@ def _verdict(verdict: str, evidence: Iterable[str]) -> Content:
     return Content.assemble((verdict, verdict_style(verdict)), f": {phrases}" if phrases else "")
 
 
-def _advice(sentence: str) -> list[Content]:
-    return [Content.assemble(("→ ", "bold $accent"), sentence)] if sentence else []
+def _advice(sentence: str) -> Content:
+    return Content.assemble(("→ ", "bold $accent"), sentence)

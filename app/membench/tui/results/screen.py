@@ -43,7 +43,7 @@ class ResultsScreen(Place):
     HELP = (
         "Every run that has finished since the dashboard was started, and runs opened from History. A star marks the "
         "fastest of comparable runs. Below the table: why the selected run is as fast as it is. Mark runs with space "
-        "to compare them; c switches between the selected run and charts."
+        "to compare them; c switches between the selected run and charts. t tries the advice for the selected run."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", tooltip="Mark the selected run for comparison, or unmark it",
@@ -59,6 +59,8 @@ class ResultsScreen(Place):
         Binding("e", "app.export", "Export",
                 tooltip="Write the marked runs, or all, to a file: CSV, JSON, Markdown, HDR percentiles or SVG",
                 id="results.export"),
+        Binding("t", "try", "Try", tooltip="Try the advice: measure the alternative next to the selected run",
+                id="results.try"),
         Binding("l", "log", "Log", tooltip="Show the log of the selected run", id="results.log"),
         Binding("tab", "app.focus_next", "Next panel", show=False, tooltip="Focus the next panel, to scroll it",
                 id="results.next_panel"),
@@ -155,6 +157,10 @@ class ResultsScreen(Place):
             return
         self.app.copy_to_clipboard(to_markdown(records).decode())
         self.notify(f"{plural(len(records), 'run')} copied as a Markdown table", timeout=4)
+
+    def action_try(self) -> None:
+        """Try the advice for the selected run."""
+        self.dashboard.try_advice(self.query_one(RunTable).selected)
 
     def action_log(self) -> None:
         """Show the log of the selected run."""

@@ -359,9 +359,8 @@ async def test_t_tries_the_advice_next_to_the_run(stage: Stage) -> None:
         tried = next(run.record for run in stage.app.finished if run.run_id == mutex.run_id)
         assert tried and [trial.options for trial in tried.trials] == [{"strategy": "shared"}]
         assert "tried strategy shared: 1.99x" in notes_of(stage.app)
-        await pilot.press("3")
-        table.select(mutex.run_id)
         await until(pilot, lambda: "tried strategy shared: 1.99x" in text_of(stage.app))
+        assert stage.app.current_mode == "results" and table.selected and table.selected.run_id == mutex.run_id
         with History() as history:
             assert history.record(mutex.run_id).trials == tried.trials
 

@@ -76,13 +76,14 @@ class DashboardApp(FastStartApp):
             self.switch_mode("live")
 
     def keep_trial(self, record: Record) -> None:
-        """Show and store what came of trying the advice for a run."""
+        """Store what came of trying the advice for a run, and go back to the run, unless the user is elsewhere."""
         self.publish_runs()
         reason = HistoryWriter().add(record)
         outcomes = "; ".join(map(DASHBOARD.trial, record.trials))
-        self.notify(
-            reason or outcomes, title=record.title(), severity="warning" if reason else "information", timeout=12
-        )
+        severity: SeverityLevel = "warning" if reason else "information"
+        self.notify(reason or outcomes, title=record.title(), severity=severity, timeout=12)
+        if self.current_mode in ("live", "results"):
+            self.open_records([record])
 
     def open_records(self, records: Sequence[Record]) -> None:
         """Show stored runs in Results, with the cursor on the first."""

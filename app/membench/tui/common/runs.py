@@ -39,8 +39,8 @@ class PlanRuns:
         self._started_s = self._ended_s = 0.0
         self._earlier: tuple[RunView, ...] = ()
         """The finished runs that are not part of the current plan."""
-        self._tried: tuple[Record, str] | None = None
-        """The run whose advice a plan tries, and the ID of that plan."""
+        self.tried: Record | None = None
+        """The run whose advice the plan tries; None for any other plan."""
 
     @property
     def in_progress(self) -> bool:
@@ -64,6 +64,7 @@ class PlanRuns:
 
     def start(self, plan: Plan) -> None:
         """Start a plan. No other plan may be in progress."""
+        self.tried = None
         self._earlier = self.finished
         self._started_s = self._clock()
         self.snapshot = self._engine.run(plan, self._session_factory(plan), first_hue=len(self._earlier))
@@ -85,19 +86,17 @@ class PlanRuns:
         if plan is None:
             return False
         self.start(plan)
-        self._tried = record, plan.plan_id
+        self.tried = record
         return True
 
     def end_trial(self) -> Record | None:
         """Return the run whose advice the finished plan has tried, with the outcome; None for any other plan."""
-        tried, self._tried = self._tried, None
-        if tried is None or self.snapshot is None or self.snapshot.plan_id != tried[1]:
+        if self.tried is None or self.snapshot is None:
             return None
-        record, _ = tried
-        trials = trials_of(record, self.snapshot.records)
+        trials = trials_of(self.tried, self.snapshot.records)
         if not trials:
             return None
-        record = msgspec.structs.replace(record, trials=trials)
+        self.tried = record = msgspec.structs.replace(self.tried, trials=trials)
         self._earlier = tuple(_with_record(run, record) for run in self._earlier)
         self.finished = tuple(_with_record(run, record) for run in self.finished)
         return record

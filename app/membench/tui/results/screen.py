@@ -247,7 +247,8 @@ class ResultsScreen(Place):
         if not snapshot.over:
             self._user_has_selected = False
         elif answer and not self._user_has_selected:
-            self.query_one(RunTable).select(answer.run_id)
+            tried = self.dashboard.runs.tried
+            self.query_one(RunTable).select(tried.run_id if tried else answer.run_id)
         self._update_lower_half()
 
     @on(RunTable.Selected)

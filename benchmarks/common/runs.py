@@ -58,8 +58,14 @@ def steady_add_plan(
 
 def run_headless(plan: Plan) -> Record:
     """Run a plan of one run without a screen, and return its record."""
-    (record,) = [event.record for event in Session(plan).events() if isinstance(event, RunEnded)]
+    (record,) = run_all(plan)
     return record
+
+
+def run_all(plan: Plan) -> list[Record]:
+    """Run a plan without a screen, and return its records in the order of the plan."""
+    ended = {event.index: event.record for event in Session(plan).events() if isinstance(event, RunEnded)}
+    return [record for _, record in sorted(ended.items())]
 
 
 def rates_of(record: Record) -> RunRates:

@@ -16,7 +16,7 @@ import msgspec
 
 from common.runs import run_all, steady_add_plan
 from membench.analysis.comparison import Ratio, compare
-from membench.analysis.statistics import REPEATS_MIN
+from membench.analysis.statistics import CONFIDENCE, REPEATS_MIN
 
 
 def main() -> None:
@@ -28,9 +28,8 @@ def main() -> None:
         excluded += ratio.includes_1 is False
         mark = "" if ratio.includes_1 else "   excludes 1"
         print(f"{number:3}: {ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f}){mark}", flush=True)
-    print(
-        f"{excluded} of {options.comparisons} intervals exclude 1; {options.comparisons / 20:g} are expected by chance"
-    )
+    expected = options.comparisons * (1 - CONFIDENCE)
+    print(f"{excluded} of {options.comparisons} intervals exclude 1; {expected:.2g} are expected by chance")
 
 
 def _against_itself(options: argparse.Namespace) -> Ratio:

@@ -169,8 +169,9 @@ class _Matrix:
         """Return the settings that scenario and choice make together, by their names in a RunSpec."""
         choice = self._choice
         workload = scenario.workload()
-        chosen = ("target_operations_per_s", "arrivals", "repeats", "seed")
-        workload |= {name: value for name in chosen if (value := getattr(choice, name)) is not None}
+        chosen = {name: getattr(choice, name) for name in ("target_operations_per_s", "arrivals", "seed")}
+        chosen["repeats"] = choice.effective_repeats
+        workload |= {name: value for name, value in chosen.items() if value is not None}
         if choice.items is not None:
             workload |= {"items": choice.items, "duration_s": None}
         elif choice.duration_s is not None:

@@ -36,6 +36,8 @@ SHIPPED = "shipped"
 """Stands for the strategies that a backend ships with."""
 DEFAULT_STRATEGIES = (SHIPPED, "adaptive")
 """The strategies of the built-in comparison."""
+DEFAULT_REPEATS = 3
+"""The repeats of the built-in comparison: as few as give each of its ratios an interval."""
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +79,11 @@ class Choice(RunOptions, frozen=True, kw_only=True):
     def effective_strategies(self) -> tuple[str, ...]:
         """The strategies to run, `shipped` among them; also where none is chosen."""
         return self.strategies or (DEFAULT_STRATEGIES if self.scenarios is None else (SHIPPED,))
+
+    @property
+    def effective_repeats(self) -> int | None:
+        """The repeats; None leaves them to the scenario."""
+        return self.repeats or (DEFAULT_REPEATS if self.scenarios is None else None)
 
 
 def run_options() -> dict[str, OptionField]:

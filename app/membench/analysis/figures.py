@@ -41,7 +41,10 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     operations_per_s: float | None = None
     """Operations that returned per second of the measured time."""
     latency_p50_ms: float | None = None
-    """Latencies are those of operations: a batch of 100 is one. In an open loop they start at the planned start."""
+    """Latencies are those of operations: a batch of 100 is one. In an open loop they start at the planned start.
+
+    A percentile with fewer than ten operations beyond it is None.
+    """
     latency_p90_ms: float | None = None
     latency_p99_ms: float | None = None
     latency_p99_9_ms: float | None = None

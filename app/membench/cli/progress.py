@@ -126,7 +126,7 @@ def _outcome(record: Record) -> str:
         return f"{record.status}: {record.error}"
     return (
         f"{format_rate(record.memories_per_s)} memories/s, p50 {format_latency(record.latency_p50_ms)}, "
-        f"p99 {format_latency(record.latency_p99_ms)}"
+        f"p99 {format_latency(record.latency_p99_ms)}, max {format_latency(record.latency_max_ms)}"
     )
 
 

@@ -86,6 +86,7 @@ _PLAN_CELLS: Mapping[str, Cell] = {
     "memories/s": _interval,
     "p50": lambda run: format_latency(run.figures.latency_p50_ms),
     "p99": lambda run: format_latency(run.figures.latency_p99_ms),
+    "max": lambda run: format_latency(run.figures.latency_max_ms),
     "lock %": lambda run: format_share(run.figures.time_lock),
     "errors": lambda run: format_count(run.figures.errors),
     "stored": lambda run: format_count(run.figures.stored),
@@ -99,6 +100,7 @@ _HISTORY_CELLS: Mapping[str, Cell] = {
     **_SYSTEM_CELLS,
     "memories/s": lambda run: format_rate(run.figures.memories_per_s),
     "p99": lambda run: format_latency(run.figures.latency_p99_ms),
+    "max": lambda run: format_latency(run.figures.latency_max_ms),
     **_OUTCOME_CELLS,
 }
-_NUMBERS = ("clients", "memories/s", "p50", "p99", "lock %", "errors", "stored", "lost")
+_NUMBERS = ("clients", "memories/s", "p50", "p99", "max", "lock %", "errors", "stored", "lost")

@@ -9,6 +9,13 @@ import msgspec
 Key = TypeVar("Key")
 LATENCY_BITS = 11
 """Bits of a latency that are significant: an HdrHistogram of three digits has 2,048 sub-buckets."""
+BEYOND_MIN = 10
+"""Least values beyond a percentile for which it is stated: with fewer, it depends on chance."""
+
+
+def is_stated(percentile: float, values: int) -> bool:
+    """Return whether a percentile (0 to 100) has enough of the values beyond it: p50 of 20, p99 of 1,000 values."""
+    return round(values * (100 - percentile), 6) >= BEYOND_MIN * 100
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):
@@ -101,9 +108,9 @@ class Contention(msgspec.Struct, frozen=True, kw_only=True):
     """The longest wait first; empty when locks are not metered."""
     timers: tuple[TimerUse, ...]
     """The longest sleep first."""
-    stage_ms: dict[str, tuple[float, float]]
-    """Mean and 99th percentile of each stage, in milliseconds."""
-    gauges: dict[str, tuple[float, float]]
+    stage_ms: dict[str, tuple[float, float | None]]
+    """Mean and 99th percentile of each stage, in milliseconds; None with too few values for a percentile."""
+    gauges: dict[str, tuple[float, float | None]]
     """Mean and 99th percentile of each gauge, such as `queue_depth`."""
     readings: dict[str, float]
     """Figures of the process by their names in `membench.analysis.figures.Figures`; unknown ones are absent."""

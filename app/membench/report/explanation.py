@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from membench.analysis.figures import Figures
 from membench.report.wording import COMMAND_LINE
 from membench.results.record import Record
 from membench.units import format_count, format_latency, format_rate, format_share
@@ -41,6 +42,20 @@ def explain_run(record: Record) -> Iterator[str]:
     yield from _locks(record)
     if stages := stage_texts(record):
         yield f"  stages   {'  '.join(stages)}"
+
+
+def latency_texts(figures: Figures) -> list[tuple[str, str]]:
+    """Return `p50` to `max` with their values, a dash for those not stated; nothing before the first operation."""
+    if figures.latency_max_ms is None:
+        return []
+    values = {
+        "p50": figures.latency_p50_ms,
+        "p90": figures.latency_p90_ms,
+        "p99": figures.latency_p99_ms,
+        "p99.9": figures.latency_p99_9_ms,
+        "max": figures.latency_max_ms,
+    }
+    return [(name, format_latency(value)) for name, value in values.items()]
 
 
 def fairness_text(record: Record) -> str:
@@ -84,15 +99,8 @@ def _suspicion(record: Record) -> Iterator[str]:
 
 
 def _latency(record: Record) -> Iterator[str]:
-    figures = (
-        ("p50", record.latency_p50_ms),
-        ("p90", record.latency_p90_ms),
-        ("p99", record.latency_p99_ms),
-        ("p99.9", record.latency_p99_9_ms),
-        ("max", record.latency_max_ms),
-    )
-    if record.latency_p50_ms is not None:
-        yield "  latency  " + "  ".join(f"{name} {format_latency(value)}" for name, value in figures)
+    if texts := latency_texts(record):
+        yield "  latency  " + "  ".join(f"{name} {value}" for name, value in texts)
 
 
 def _time(record: Record) -> Iterator[str]:

@@ -79,12 +79,13 @@ _MARKDOWN: dict[str, Callable[[Record], str]] = {
     ),
     "p50": lambda record: format_latency(record.latency_p50_ms),
     "p99": lambda record: format_latency(record.latency_p99_ms),
+    "max": lambda record: format_latency(record.latency_max_ms),
     "waiting for locks": lambda record: format_share(record.time_lock),
     "lost": lambda record: format_count(record.lost),
     "verdict": lambda record: record.verdict or "–" if record.status == "ok" else record.status,
 }
 _SHOWN_IF_DIFFERENT = ("store", "precision")
-_NUMBERS = ("clients", "memories/s (95 % interval)", "p50", "p99", "waiting for locks", "lost")
+_NUMBERS = ("clients", "memories/s (95 % interval)", "p50", "p99", "max", "waiting for locks", "lost")
 
 
 def _differ(records: Sequence[Record], cell: Callable[[Record], str]) -> bool:

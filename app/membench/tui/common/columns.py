@@ -127,6 +127,14 @@ P99 = Column(
     order=lambda run: run.figures.latency_p99_ms,
     letter="9",
 )
+LONGEST = Column(
+    "max",
+    lambda run: _latency(run, run.figures.latency_max_ms),
+    number=True,
+    priority=1,
+    order=lambda run: run.figures.latency_max_ms,
+    letter="x",
+)
 LOCK_SHARE = Column(
     "lock", _lock, number=True, priority=1, style=_lock_style, order=lambda run: run.figures.time_lock, letter="l"
 )

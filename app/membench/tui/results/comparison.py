@@ -23,7 +23,7 @@ from membench.tui.common.snapshot import RunView
 from membench.tui.common.words import FAINT, verdict_style
 from membench.tui.results.bars import Bars, bar_of
 from membench.tui.results.curves import Curves, ScalingCurve
-from membench.tui.results.percentiles import Percentiles, curve_of
+from membench.tui.results.percentiles import MAXIMUM_MARKER, Percentiles, curve_of
 from membench.units import format_rate, plural
 
 Chart = Literal["throughput", "latency", "scaling"]
@@ -129,8 +129,9 @@ class Comparison(Vertical):
         latencies.empty = NO_LATENCIES
         latencies.curves = tuple(curve for curve in drawn if curve)
         missing = drawn.count(None)
-        subtitle = f"{plural(missing, 'run')} without latencies" if missing else ""
-        self.query_one("#percentiles-panel").border_subtitle = subtitle
+        subtitles = [f"{MAXIMUM_MARKER} the longest"] if latencies.curves else []
+        subtitles += [f"{plural(missing, 'run')} without latencies"] if missing else []
+        self.query_one("#percentiles-panel").border_subtitle = " · ".join(subtitles)
 
     def _draw_scaling(
         self,

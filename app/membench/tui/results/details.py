@@ -10,11 +10,10 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
-from membench.report.explanation import audit_text, fairness_text, stage_texts
+from membench.report.explanation import audit_text, fairness_text, latency_texts, stage_texts
 from membench.report.remarks import remarks
 from membench.results.record import Record
 from membench.tui.common.colours import QUIET, hue_of
-from membench.tui.common.histogram import percentile_texts
 from membench.tui.common.locks import LockTable, lock_rows, no_locks_text
 from membench.tui.common.snapshot import RunView
 from membench.tui.common.timebar import TimeBar, time_parts
@@ -71,7 +70,7 @@ def _verdict(record: Record) -> list[Content]:
 def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fact]:
     """Yield what is known, the most asked for first."""
     yield prose("rate", _rate(record))
-    yield Fact("latency", tuple(f"{name} {value}" for name, value in percentile_texts(record)))
+    yield Fact("latency", tuple(f"{name} {value}" for name, value in latency_texts(record)))
     yield Fact("stages", stage_texts(record))
     yield prose("fairness", fairness_text(record))
     for number, line in enumerate(scaling):

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from membench.report.remarks import STATUS_MARKS
+from membench.report.remarks import STATUS_MARKS, marked_rate, rate_text
 from membench.results.history import HistoryRow
 from membench.results.summary import RunSummary
-from membench.units import format_count, format_latency, format_rate, format_rate_between, format_share
+from membench.units import format_count, format_latency, format_rate, format_share
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,11 +64,6 @@ def _mark(run: RunSummary) -> str:
     return REFERENCE_MARK if is_reference else STATUS_MARKS.get(run.state, "")
 
 
-def _interval(run: RunSummary) -> str:
-    figures = run.figures
-    return format_rate_between(figures.memories_per_s, figures.memories_per_s_low, figures.memories_per_s_high)
-
-
 _SYSTEM_CELLS: Mapping[str, Cell] = {
     "scenario": lambda run: run.figures.scenario,
     "backend": lambda run: run.figures.backend,
@@ -83,7 +78,7 @@ _OUTCOME_CELLS: Mapping[str, Cell] = {
 }
 _PLAN_CELLS: Mapping[str, Cell] = {
     **_SYSTEM_CELLS,
-    "memories/s": _interval,
+    "memories/s": lambda run: rate_text(run.figures, run.state),
     "p50": lambda run: format_latency(run.figures.latency_p50_ms),
     "p99": lambda run: format_latency(run.figures.latency_p99_ms),
     "max": lambda run: format_latency(run.figures.latency_max_ms),
@@ -98,7 +93,7 @@ _HISTORY_CELLS: Mapping[str, Cell] = {
     "run": lambda run: run.run_id,
     "when": lambda run: run.when if isinstance(run, HistoryRow) else "–",
     **_SYSTEM_CELLS,
-    "memories/s": lambda run: format_rate(run.figures.memories_per_s),
+    "memories/s": lambda run: marked_rate(format_rate(run.figures.memories_per_s), run.figures, run.state),
     "p99": lambda run: format_latency(run.figures.latency_p99_ms),
     "max": lambda run: format_latency(run.figures.latency_max_ms),
     **_OUTCOME_CELLS,

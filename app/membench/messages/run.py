@@ -7,6 +7,8 @@ from typing import Literal, TypeVar
 import msgspec
 
 Key = TypeVar("Key")
+Buckets = tuple[tuple[int, ...], tuple[int, ...]]
+"""A histogram: the lowest values of its buckets in nanoseconds, ascending, and their counts."""
 LATENCY_BITS = 11
 """Bits of a latency that are significant: an HdrHistogram of three digits has 2,048 sub-buckets."""
 BEYOND_MIN = 10
@@ -138,6 +140,9 @@ class Tick(msgspec.Struct, frozen=True, tag=True):
     """Memories acknowledged to each client."""
     client_longest_ns: tuple[int, ...] = ()
     """The longest latency of each client."""
+    failure_ns: tuple[int, ...] = ()
+    """Latencies of the calls that raised, like `latency_ns`; counts are in `failure_counts`."""
+    failure_counts: tuple[int, ...] = ()
     contention: Contention | None = None
     """Since the start of the repeat, not since the previous tick; absent from most ticks."""
 
@@ -150,6 +155,9 @@ class RepeatEnded(msgspec.Struct, frozen=True, tag=True):
     """From the barrier to the end of the last operation."""
     operations: int
     items: int
+    unstarted_ns: tuple[int, ...] = ()
+    """Open loop: how long operations that fell due but never started had waited, like `Tick.latency_ns`."""
+    unstarted_counts: tuple[int, ...] = ()
 
 
 class Auditing(msgspec.Struct, frozen=True, tag=True):
@@ -182,9 +190,12 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 def merge(first: Tick, second: Tick) -> Tick:
     """Return one tick that stands for two consecutive ticks of the same repeat."""
-    counts = _sums(dict(zip(first.latency_ns, first.latency_counts, strict=True)),
-                   dict(zip(second.latency_ns, second.latency_counts, strict=True)))  # fmt: skip
-    values = sorted(counts)
+    latency_ns, latency_counts = _merged(
+        (first.latency_ns, first.latency_counts), (second.latency_ns, second.latency_counts)
+    )
+    failure_ns, failure_counts = _merged(
+        (first.failure_ns, first.failure_counts), (second.failure_ns, second.failure_counts)
+    )
     duration_s = first.duration_s + second.duration_s
     weight = first.duration_s / duration_s if duration_s else 0.5
     return Tick(
@@ -194,16 +205,25 @@ def merge(first: Tick, second: Tick) -> Tick:
         operations=first.operations + second.operations,
         items=first.items + second.items,
         errors=_sums(first.errors, second.errors),
-        latency_ns=tuple(values),
-        latency_counts=tuple(counts[value] for value in values),
+        latency_ns=latency_ns,
+        latency_counts=latency_counts,
         cpu_percent_per_core=tuple(
             weight * before + (1 - weight) * after
             for before, after in zip(first.cpu_percent_per_core, second.cpu_percent_per_core, strict=True)
         ),
         client_items=tuple(a + b for a, b in zip(first.client_items, second.client_items, strict=True)),
         client_longest_ns=tuple(map(max, zip(first.client_longest_ns, second.client_longest_ns, strict=True))),
+        failure_ns=failure_ns,
+        failure_counts=failure_counts,
         contention=second.contention or first.contention,
     )
+
+
+def _merged(first: Buckets, second: Buckets) -> Buckets:
+    """Return the buckets of two histograms together, ascending."""
+    counts = _sums(dict(zip(*first, strict=True)), dict(zip(*second, strict=True)))
+    values = sorted(counts)
+    return tuple(values), tuple(counts[value] for value in values)
 
 
 def _sums(first: dict[Key, int], second: dict[Key, int]) -> dict[Key, int]:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from membench.analysis.figures import Figures
+from membench.report.remarks import (
+    LITTLE_TOLERANCE,
+    LITTLE_VIOLATED,
+    error_latency_text,
+    marked_rate,
+    unstarted_text,
+)
 from membench.report.wording import COMMAND_LINE
 from membench.results.record import Record
-from membench.units import format_count, format_latency, format_rate, format_share
+from membench.units import format_count, format_latency, format_rate, format_share, plural
 
 TIME_PARTS = (
     ("time_lock", "lock", "█"),
@@ -20,13 +27,17 @@ TIME_PARTS = (
 BAR_WIDTH = 50
 LOCKS_SHOWN = 5
 SITE_WIDTH = 52
-LITTLE_TOLERANCE = 0.03
-"""How far throughput x latency of a closed loop may be from the number of clients (Little's law)."""
+STARVED = 0.5
+"""Share of the mean number of memories below which a client is starved."""
+UNEVEN_JAIN = 0.9
+"""Jain's index below which clients are served unevenly."""
+BUSY_CLIENTS = 0.95
+"""Share of the clients at work below which the reason is stated."""
 
 
 def explain_run(record: Record) -> Iterator[str]:
     """Yield the verdict with its evidence, where client time went, the locks and the stages."""
-    rate = format_rate(record.memories_per_s)
+    rate = marked_rate(format_rate(record.memories_per_s), record, record.status)
     yield f"{record.title()}: {rate} memories/s, {record.verdict or record.status}"
     if record.error:
         yield f"  {record.error}"
@@ -34,8 +45,15 @@ def explain_run(record: Record) -> Iterator[str]:
         yield f"  because  {'; '.join(COMMAND_LINE.evidence(record))}"
     if record.verdict_advice:
         yield f"  next     {COMMAND_LINE.advice(record.verdict_advice)}"
-    yield from _suspicion(record)
+    if suspicion := suspicion_text(record):
+        yield f"  suspect  {suspicion}"
     yield from _latency(record)
+    if starved := starvation_text(record):
+        yield f"           {starved}"
+    if errors := errors_text(record):
+        yield f"  errors   {errors}"
+    if concurrency := concurrency_text(record):
+        yield f"  clients  {concurrency}"
     yield from _time(record)
     if fairness := fairness_text(record):
         yield f"  fairness {fairness}"
@@ -60,11 +78,56 @@ def latency_texts(figures: Figures) -> list[tuple[str, str]]:
 
 def fairness_text(record: Record) -> str:
     """Return how evenly the clients were served; empty where that is unknown."""
-    if record.fairness_jain is None or not record.client_longest_ms:
+    parts = [] if record.fairness_jain is None else [f"Jain's index {record.fairness_jain:.3f}"]
+    if record.client_longest_ms and record.clients > 1:
+        shortest, longest = min(record.client_longest_ms), max(record.client_longest_ms)
+        parts.append(f"longest operation of a client {format_latency(shortest)} to {format_latency(longest)}")
+    return "; ".join(parts)
+
+
+def starvation_text(record: Record) -> str:
+    """Return which client a closed loop hardly sampled, because it was starved; empty if it sampled all alike."""
+    items, longest_ms = record.client_items, record.client_longest_ms
+    if record.loop == "open" or record.has_fixed_shares or not items or not longest_ms or not sum(items):
         return ""
-    shortest, longest = min(record.client_longest_ms), max(record.client_longest_ms)
-    spread = f"; longest operation of a client {format_latency(shortest)} to {format_latency(longest)}"
-    return f"Jain's index {record.fairness_jain:.3f}{spread if record.clients > 1 else ''}"
+    least, mean = min(items), sum(items) / len(items)
+    jain = record.fairness_jain
+    if least >= STARVED * mean and (jain is None or jain >= UNEVEN_JAIN):
+        return ""
+    client = items.index(least)
+    longest = f"; its longest operation took {format_latency(longest_ms[client])}" if longest_ms[client] else ""
+    count = plural(least, "memory", "memories")
+    return (
+        f"starved clients are hardly in these: client {client} added {count}, the mean is {format_rate(mean)}{longest}"
+    )
+
+
+def errors_text(record: Record) -> str:
+    """Return how many operations failed, and how long they took until then; empty if none failed."""
+    if not record.errors:
+        return ""
+    after = error_latency_text(record)
+    return f"{plural(record.errors, 'operation')} failed{f' {after}' if after else ''}"
+
+
+def concurrency_text(record: Record) -> str:
+    """Return how many clients were busy on average, and why not all; empty where that is unknown."""
+    concurrency = record.effective_concurrency
+    if concurrency is None:
+        return ""
+    if record.loop == "open":
+        unstarted = unstarted_text(record)
+        text = f"{concurrency:.1f} operations due or in progress on average"
+        return f"{text}; {unstarted}" if unstarted else text
+    share = concurrency / record.clients
+    text = f"{concurrency:.1f} of {plural(record.clients, 'client')} busy on average"
+    early = record.finished_early_share or 0.0
+    reasons = (
+        (early, "of their time was after they had finished, while others still worked"),
+        (1 - share - early, "was between operations"),
+    )
+    stated = [f"{format_share(part)} {reason}" for part, reason in reasons if part >= 0.01]
+    return f"{text}: {', '.join(stated)}" if stated and share < BUSY_CLIENTS else text
 
 
 def stage_texts(record: Record) -> tuple[str, ...]:
@@ -88,14 +151,16 @@ def audit_text(record: Record) -> str:
     )
 
 
-def _suspicion(record: Record) -> Iterator[str]:
-    """Yield a violation of Little's law, X R / N = 1: what is missing is time that clients spent between operations."""
-    missing = record.harness_share or 0.0
-    # An operation that raised takes time but has no latency.
-    applies = record.loop == "closed" and not record.errors and record.verdict != "harness-bound"
-    if applies and missing > LITTLE_TOLERANCE:
-        product = f"{1 - missing:.2f}"
-        yield f"  suspect  throughput x latency / clients is {product}, not 1: clients did more than operate"
+def suspicion_text(record: Record) -> str:
+    """Return how a run violates Little's law, X R / N = 1; empty if it does not, or if it is not known."""
+    ratio = record.little_ratio
+    if ratio is None or record.verdict == "harness-bound":
+        return ""
+    if ratio > 1 + LITTLE_TOLERANCE:
+        return LITTLE_VIOLATED.format(ratio)
+    if ratio < 1 - LITTLE_TOLERANCE:
+        return f"throughput x latency / clients at work is {ratio:.2f}, not 1: clients did more than operate"
+    return ""
 
 
 def _latency(record: Record) -> Iterator[str]:

@@ -13,10 +13,10 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 from membench.files import FileError, check_writable, is_own_stdout, is_stream, write_atomically
-from membench.report.remarks import remarks
+from membench.report.remarks import rate_text, remarks
 from membench.results.latency import NS_PER_MS, Latencies, decode_latencies
 from membench.results.record import SCHEMA, Record
-from membench.units import format_count, format_latency, format_rate_between, format_share
+from membench.units import format_count, format_latency, format_share
 
 Render = Callable[[Sequence[Record]], bytes]
 
@@ -74,9 +74,7 @@ _MARKDOWN: dict[str, Callable[[Record], str]] = {
     "store": lambda record: record.store or "–",
     "precision": lambda record: record.precision or "–",
     "clients": lambda record: str(record.clients),
-    "memories/s (95 % interval)": lambda record: format_rate_between(
-        record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high
-    ),
+    "memories/s (95 % interval)": lambda record: rate_text(record, record.status),
     "p50": lambda record: format_latency(record.latency_p50_ms),
     "p99": lambda record: format_latency(record.latency_p99_ms),
     "max": lambda record: format_latency(record.latency_max_ms),

@@ -23,6 +23,7 @@ from membench.runner.channel import Channel
 from membench.runner.child import prepare_environment, run_process, watch_console
 from membench.runner.load import Clients
 from membench.runner.meters import Meters
+from membench.runner.recorder import bucket_counts
 from membench.runner.sampler import INTERVAL_NS, Sampler
 from membench.spec.corpus import Texts, warmup_texts
 from membench.spec.run import RunSpec
@@ -151,7 +152,17 @@ def _measure(clients: Clients, repeat: int, channel: Channel) -> None:
         next_ns = max(next_ns + INTERVAL_NS, time.perf_counter_ns())
     metered.stop()
     items = sum(log.acknowledged for log in clients.logs) - before
-    channel.send(RepeatEnded(repeat=repeat, wall_s=running.wall_s, operations=operations, items=items))
+    unstarted_ns, unstarted_counts = bucket_counts([running.drain_unstarted()])
+    channel.send(
+        RepeatEnded(
+            repeat=repeat,
+            wall_s=running.wall_s,
+            operations=operations,
+            items=items,
+            unstarted_ns=unstarted_ns,
+            unstarted_counts=unstarted_counts,
+        )
+    )
 
 
 def components_of(spec: RunSpec) -> dict[str, Component]:

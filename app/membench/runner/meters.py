@@ -186,7 +186,7 @@ def _mean_and_p99(counts: Counter[int]) -> tuple[float, float | None]:
     values = np.array(sorted(counts), np.int64)
     weights = np.array([counts[value] for value in values.tolist()], np.int64)
     total = int(weights.sum())
-    p99 = float(values[np.searchsorted(np.cumsum(weights), 0.99 * total)]) if is_stated(99, total) else None
+    p99 = values[np.searchsorted(np.cumsum(weights), 0.99 * total)].item() if is_stated(99, total) else None
     return float((values * weights).sum() / total), p99
 
 

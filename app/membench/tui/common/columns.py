@@ -99,7 +99,6 @@ CLIENTS = Column(
     "clients",
     lambda run: str(run.figures.clients),
     number=True,
-    priority=1,
     order=lambda run: run.figures.clients,
     letter="c",
 )

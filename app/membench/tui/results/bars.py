@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.reactive import reactive
 
+from membench.report.remarks import marked_rate
 from membench.results.record import Record
 from membench.tui.common.canvas import Canvas, placeholder
 from membench.tui.common.chart import NO_ROOM, rate_ticks
@@ -30,6 +31,8 @@ class Bar(Series, frozen=True):
     """The lower end of the confidence interval; None for a single repeat."""
     high: float | None
     """The upper end."""
+    mark: str = ""
+    """The mark of a rate that is not that of the work."""
 
     @property
     def right_end(self) -> float:
@@ -41,7 +44,8 @@ def bar_of(record: Record, name: str, marker: str, hue: int) -> Bar | None:
     """Return the bar of a run; None if nothing was measured."""
     if record.memories_per_s is None:
         return None
-    return Bar(name, marker, hue, record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)
+    low, high, mark = record.memories_per_s_low, record.memories_per_s_high, marked_rate("", record, record.status)
+    return Bar(name, marker, hue, record.memories_per_s, low, high, mark)
 
 
 class Bars(Canvas):
@@ -95,7 +99,7 @@ def _name(bar: Bar, width: int) -> Text:
 
 
 def _rate(bar: Bar) -> str:
-    return f"{format_rate_between(bar.memories_per_s, bar.low, bar.high)} /s"
+    return f"{format_rate_between(bar.memories_per_s, bar.low, bar.high)} /s{bar.mark}"
 
 
 class _Scale:

@@ -10,8 +10,17 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
-from membench.report.explanation import audit_text, fairness_text, latency_texts, stage_texts
-from membench.report.remarks import remarks
+from membench.report.explanation import (
+    audit_text,
+    concurrency_text,
+    errors_text,
+    fairness_text,
+    latency_texts,
+    stage_texts,
+    starvation_text,
+    suspicion_text,
+)
+from membench.report.remarks import rate_text, remarks
 from membench.results.record import Record
 from membench.tui.common.colours import QUIET, hue_of
 from membench.tui.common.locks import LockTable, lock_rows, no_locks_text
@@ -19,7 +28,7 @@ from membench.tui.common.snapshot import RunView
 from membench.tui.common.timebar import TimeBar, time_parts
 from membench.tui.common.words import FAINT, no_data_text, verdict_paragraphs
 from membench.tui.results.facts import Fact, Facts, prose
-from membench.units import abbreviate_home, format_rate_between
+from membench.units import abbreviate_home
 
 
 class Details(VerticalScroll):
@@ -71,6 +80,10 @@ def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fac
     """Yield what is known, the most asked for first."""
     yield prose("rate", _rate(record))
     yield Fact("latency", tuple(f"{name} {value}" for name, value in latency_texts(record)))
+    yield prose("", starvation_text(record))
+    yield prose("errors", errors_text(record))
+    yield prose("clients", concurrency_text(record))
+    yield prose("suspect", suspicion_text(record))
     yield Fact("stages", stage_texts(record))
     yield prose("fairness", fairness_text(record))
     for number, line in enumerate(scaling):
@@ -91,10 +104,9 @@ def _remark(line: str) -> Fact:
 
 def _rate(record: Record) -> str:
     """Return the throughput with its interval, and how requests were batched."""
-    rate = format_rate_between(record.memories_per_s, record.memories_per_s_low, record.memories_per_s_high)
     batches = depth = ""
     if record.batch_size_mean is not None and record.batch_size_mean > 1:
         batches = f", in batches of {record.batch_size_mean:.1f}"
     if record.queue_depth_p99 is not None:
         depth = f", queue p99 {record.queue_depth_p99:.0f}"
-    return f"{rate} memories/s{batches}{depth}"
+    return f"{rate_text(record, record.status)} memories/s{batches}{depth}"

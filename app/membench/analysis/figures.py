@@ -76,6 +76,13 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     """Acknowledged, but not stored."""
     duplicated: int | None = None
     corrupted: int | None = None
+    """Foreign texts, and vectors that are not those of their texts: also where texts share a vector that differ."""
+    misplaced: int | None = None
+    """Stored under another user than the one who added it; None where the backend does not state users."""
+    history_missing: int | None = None
+    """Acknowledged, but not in the history; None where the system keeps none, or does not show it."""
+    store_reopened: bool | None = None
+    """Whether a store on disk was closed and opened again before the audit read it; None where nothing was read."""
     metered_s: SumOfRepeats = None
     """Wall time that the meters' readings cover: while a run is in progress, a little less than `measured_s`."""
     client_time_s: float | None = None
@@ -162,7 +169,7 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     @property
     def failed_audit(self) -> bool:
         """Whether the store does not hold what was acknowledged, so that the rate means nothing."""
-        return bool(self.lost or self.duplicated or self.corrupted)
+        return any((self.lost, self.duplicated, self.corrupted, self.misplaced, self.history_missing))
 
 
 @cache

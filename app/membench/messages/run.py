@@ -172,6 +172,13 @@ class Audit(msgspec.Struct, frozen=True):
     lost: int | None
     duplicated: int | None
     corrupted: int | None
+    """Foreign texts, and vectors that are not those of their texts: also where texts share a vector that differ."""
+    misplaced: int | None = None
+    """Stored under another user; None where the backend does not state users."""
+    history_missing: int | None = None
+    """Acknowledged, but not in the system's history; None where it has none."""
+    reopened: bool = False
+    """Whether the store was closed and opened again before it was read."""
     problem: str | None = None
     """What is wrong, as a sentence, when the store cannot be read or its contents differ."""
 

@@ -144,11 +144,23 @@ def audit_text(record: Record) -> str:
     """Return what was acknowledged, and what the store held in the end."""
     if record.stored is None:
         return f"{format_count(record.acknowledged)} acknowledged; nothing was read back"
-    return (
-        f"{format_count(record.acknowledged)} acknowledged, {format_count(record.stored)} stored, "
-        f"{format_count(record.lost)} lost, {format_count(record.duplicated)} duplicated, "
-        f"{format_count(record.corrupted)} corrupted"
+    checks = (
+        ("lost", record.lost),
+        ("duplicated", record.duplicated),
+        ("corrupted", record.corrupted),
+        ("under another user", record.misplaced),
+        ("missing from the history", record.history_missing),
     )
+    counts = [f"{format_count(count)} {name}" for name, count in checks if count is not None]
+    unchecked = [
+        name for name, count in (("users", record.misplaced), ("history", record.history_missing)) if count is None
+    ]
+    text = (
+        f"{format_count(record.acknowledged)} acknowledged, {format_count(record.stored)} stored, {', '.join(counts)}"
+    )
+    if record.store_reopened:
+        text += "; read back from the reopened store"
+    return f"{text}; not checked: {', '.join(unchecked)}" if unchecked else text
 
 
 def suspicion_text(record: Record) -> str:

@@ -27,7 +27,7 @@ from membench.runner.recorder import bucket_counts
 from membench.runner.sampler import INTERVAL_NS, Sampler
 from membench.spec.corpus import Texts, warmup_texts
 from membench.spec.run import RunSpec
-from membench_backends.base import MakesVectors, MemoryBackend, Parts, Strategy, UnavailableError
+from membench_backends.base import MakesVectors, MemoryBackend, Parts, Reopens, Strategy, UnavailableError
 from membench_backends.registry import backends
 from membench_backends.stores.table import STORES
 
@@ -84,7 +84,10 @@ def _run(spec: RunSpec, channel: Channel, folder: Path) -> None:
     if info.capabilities.stores:
         channel.send(Auditing())
         together = model.embed if model and spec.precision != "fp32" else None
-        outcome = audit(backend, clients, warmup, _expected_vectors(spec, backend, model, strategy), together)
+        expected = _expected_vectors(spec, backend, model, strategy)
+        parts: tuple[object, ...] = (store, backend)
+        on_disk = [part for part in parts if isinstance(part, Reopens)]
+        outcome = audit(backend, clients, warmup, expected, together, on_disk)
     channel.send(Finished(audit=outcome))
     for part in (backend, strategy, store):
         if part is not None:

@@ -199,6 +199,9 @@ class Measurement:
             "lost": audit.lost,
             "duplicated": audit.duplicated,
             "corrupted": audit.corrupted,
+            "misplaced": audit.misplaced,
+            "history_missing": audit.history_missing,
+            "store_reopened": None if audit.stored is None else audit.reopened,
         }
 
     def _cpu_percent_per_core(self) -> tuple[float, ...] | None:

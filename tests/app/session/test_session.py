@@ -62,6 +62,7 @@ def test_real_systems_store_what_they_acknowledge(run, tiny_twin, scenario, stor
 
     assert (record.status, record.error) == ("ok", None)
     assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == (30, 30, 0, 0, 0)
+    assert (record.misplaced, record.history_missing, record.store_reopened) == (0, 0, store == "edge")
     assert (record.weights, record.strategy, record.store, record.errors) == ("twin", strategy, store, 0)
     assert record.batch_call == (None if scenario == "quick" else backend == "agentmem")
 
@@ -124,6 +125,27 @@ def test_the_record_states_what_a_faulty_backend_did(run, plugins, backend, stat
     assert record.error_kinds == {"raises-some": {"ValueError": 10}, "raises-all": {"ConnectionError": 30}}.get(
         backend, {}
     )
+
+
+@pytest.mark.parametrize(
+    ("backend", "status", "error", "figures"),
+    [
+        ("faithful", "ok", None, (0, 0, 0, None, False)),
+        ("wrong-users", "failed", "3 memories stored under another user", (0, 0, 3, None, False)),
+        ("historian", "ok", None, (0, 0, 0, 0, False)),
+        ("forgets-history", "failed", "3 memories missing from the history", (0, 0, 0, 3, False)),
+        ("own-vectors", "ok", None, (0, 0, 0, None, False)),
+        ("shares-vectors", "failed", "3 memories corrupted", (0, 3, 0, None, False)),
+        ("flushes", "ok", None, (0, 0, 0, None, True)),
+        ("forgets-to-flush", "failed", "13 memories of 30 acknowledged lost", (13, 0, 0, None, True)),
+    ],
+)
+def test_the_audit_tells_faulty_backends_from_sound_ones(run, plugins, backend, status, error, figures):
+    record = only_record(run(backends=(backend,), clients=(1,)))
+
+    assert (record.status, record.error) == (status, error)
+    assert (record.lost, record.corrupted, record.misplaced, record.history_missing, record.store_reopened) == figures
+    assert record.failed_audit == (status == "failed")
 
 
 def test_the_log_has_what_a_backend_prints(run, plugins, capfd):

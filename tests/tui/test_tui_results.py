@@ -152,7 +152,7 @@ async def test_a_run_that_failed_its_audit_is_struck_through_with_the_reason(sta
             if segment.style and segment.style.strike
         }
         assert {"adaptive", "100", "200"} & struck == {"adaptive", "200"}
-        assert "3 memories" in text_of(stage.app) and "1 run lost or corrupted data" in words_of(stage)
+        assert "3 memories" in text_of(stage.app) and "1 run failed the audit" in words_of(stage)
         await pilot.press("end")
         await until(pilot, lambda: "✗ 3 memories of 203 acknowledged lost" in text_of(stage.app))
 

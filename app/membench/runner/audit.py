@@ -67,11 +67,7 @@ def audit(
             part.reopen()
         contents = _read_back(backend, attempts, ignored=set(warmup), stride=max(acknowledged // SAMPLE_SIZE, 1))
     except Exception as error:
-        logging.getLogger(__name__).exception("the store cannot be read back")
-        problem = f"the store is corrupted and cannot be read back: {in_one_line(error)}"
-        return Audit(
-            acknowledged=acknowledged, stored=None, lost=None, duplicated=None, corrupted=None, problem=problem
-        )
+        return _unreadable(acknowledged, error)
     stored, texts = contents.texts, attempts.texts
     lost = attempts.missing_from(stored)
     duplicated = sum(count - texts[text] for text, count in stored.items() if 0 < texts[text] < count)
@@ -92,6 +88,12 @@ def audit(
         reopened=bool(on_disk),
         problem=", ".join(filter(None, [*problems, history_problem])) or None,
     )
+
+
+def _unreadable(acknowledged: int, error: Exception) -> Audit:
+    logging.getLogger(__name__).error("the store cannot be read back", exc_info=error)
+    problem = f"the store is corrupted and cannot be read back: {in_one_line(error)}"
+    return Audit(acknowledged=acknowledged, stored=None, lost=None, duplicated=None, corrupted=None, problem=problem)
 
 
 @dataclass

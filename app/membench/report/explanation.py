@@ -57,6 +57,8 @@ def explain_run(record: Record) -> Iterator[str]:
     yield from _time(record)
     if fairness := fairness_text(record):
         yield f"  fairness {fairness}"
+    if record.stored is not None:
+        yield f"  audit    {audit_text(record)}"
     yield from _locks(record)
     if stages := stage_texts(record):
         yield f"  stages   {'  '.join(stages)}"

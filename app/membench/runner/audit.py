@@ -159,10 +159,9 @@ def _read_back(backend: MemoryBackend, attempts: _Attempts, ignored: set[str], s
     """Read all memories of the store, and take every `stride`-th of them as the sample, up to its size."""
     contents = _Contents()
     text_of_vector: dict[int, str] = {}
-    for text, vector, *user in backend.stored():
-        if text in ignored:
-            continue
-        if contents.texts.total() % stride == 0 and len(contents.sample) < SAMPLE_SIZE:
+    measured = (memory for memory in backend.stored() if memory[0] not in ignored)
+    for number, (text, vector, *user) in enumerate(measured):
+        if number % stride == 0 and len(contents.sample) < SAMPLE_SIZE:
             contents.sample[text] = vector
         contents.texts[text] += 1
         array = np.asarray(vector, np.float32)

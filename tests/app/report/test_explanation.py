@@ -208,6 +208,24 @@ def test_clients_that_were_not_busy_are_explained(full):
     assert line_of(busy, "clients") == "7.9 of 8 clients busy on average"
 
 
+@pytest.mark.parametrize(
+    ("checks", "text"),
+    [
+        ({}, "9 acknowledged, 8 stored, 1 lost, 0 duplicated, 0 corrupted; not checked: users, history"),
+        (
+            {"misplaced": 2, "history_missing": 3, "store_reopened": True},
+            "9 acknowledged, 8 stored, 1 lost, 0 duplicated, 0 corrupted, 2 under another user, "
+            "3 missing from the history; read back from the reopened store",
+        ),
+    ],
+)
+def test_the_audit_says_what_it_checked(full, checks, text):
+    audited = msgspec.structs.replace(full, acknowledged=9, stored=8, lost=1, duplicated=0, corrupted=0, **checks)
+
+    assert line_of(audited, "audit") == text
+    assert line_of(full, "audit") is None
+
+
 def test_an_open_loop_that_ran_out_of_clients_says_so(full):
     late = msgspec.structs.replace(
         full, effective_concurrency=25.0, due_not_started=1250, target_operations_per_s=100.0

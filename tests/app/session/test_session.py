@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from membench.messages.run import RepeatEnded, Tick
+from membench.results.latency import decode_latencies
 from membench.session.events import RunEnded, RunMessage, RunStarted
 from membench.session.session import Session
 
@@ -100,6 +101,26 @@ def test_an_open_loop_records_its_target_and_what_was_achieved(run):
     assert record.acknowledged == 30
 
 
+def test_an_open_loop_counts_everything_that_fell_due(run, plugins):
+    record = only_record(
+        run("steady", backends=("slow",), duration_s=0.5, target_operations_per_s=1000.0, arrivals="constant",
+            clients=(1,))
+    )  # fmt: skip
+
+    assert record.status == "ok"
+    assert record.acknowledged + record.due_not_started == 500 == decode_latencies(record.latency_hdr).total
+    assert record.due_not_started > 300
+    assert "ran_out_of_clients" in [fact.name for fact in record.verdict_evidence]
+
+
+def test_the_clients_of_a_closed_loop_are_busy_and_agree_with_littles_law(run, plugins):
+    record = only_record(run("steady", backends=("slow",), duration_s=0.5))
+
+    assert record.effective_concurrency == pytest.approx(2, rel=0.1)
+    assert record.little_ratio == pytest.approx(1, abs=0.05)
+    assert record.due_not_started is None
+
+
 @pytest.mark.parametrize(
     ("backend", "status", "error", "figures"),
     [
@@ -122,6 +143,8 @@ def test_the_record_states_what_a_faulty_backend_did(run, plugins, backend, stat
 
     assert (record.status, record.error) == (status, error)
     assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == figures
+    failures = decode_latencies(record.error_latency_hdr).total if record.error_latency_hdr else 0
+    assert failures == record.errors
     assert record.error_kinds == {"raises-some": {"ValueError": 10}, "raises-all": {"ConnectionError": 30}}.get(
         backend, {}
     )

@@ -11,18 +11,18 @@ from membench.cli.console import Exit, print_result
 from membench.cli.records import read_records
 from membench.cli.tables import plain_table, print_table
 from membench.report.comparison import INTERVAL_BASIS, differences, names_of, ratio_text
-from membench.report.remarks import is_void, rate_text
+from membench.report.remarks import is_void, latency_text, rate_text
 from membench.results.record import Record
-from membench.units import format_count, format_latency, format_share
+from membench.units import format_count, format_share
 
 _FIGURES: Mapping[str, Callable[[Record], str]] = {
     "run": lambda record: record.run_id,
     "started": lambda record: record.started_at.replace("T", " ")[:16] + " UTC",
     "memories/s": lambda record: rate_text(record, record.status),
-    "p50": lambda record: format_latency(record.latency_p50_ms),
-    "p90": lambda record: format_latency(record.latency_p90_ms),
-    "p99": lambda record: format_latency(record.latency_p99_ms),
-    "max": lambda record: format_latency(record.latency_max_ms),
+    "p50": lambda record: latency_text(record, record.latency_p50_ms),
+    "p90": lambda record: latency_text(record, record.latency_p90_ms),
+    "p99": lambda record: latency_text(record, record.latency_p99_ms),
+    "max": lambda record: latency_text(record, record.latency_max_ms),
     "waiting for locks": lambda record: format_share(record.time_lock),
     "on a core": lambda record: format_share(record.time_cpu),
     "cores used": lambda record: _one_decimal(record.cores_used),

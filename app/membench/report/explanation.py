@@ -9,6 +9,7 @@ from membench.report.remarks import (
     LITTLE_TOLERANCE,
     LITTLE_VIOLATED,
     error_latency_text,
+    latency_text,
     marked_rate,
     unstarted_text,
 )
@@ -75,7 +76,7 @@ def latency_texts(figures: Figures) -> list[tuple[str, str]]:
         "p99.9": figures.latency_p99_9_ms,
         "max": figures.latency_max_ms,
     }
-    return [(name, format_latency(value)) for name, value in values.items()]
+    return [(name, latency_text(figures, value)) for name, value in values.items()]
 
 
 def fairness_text(record: Record) -> str:

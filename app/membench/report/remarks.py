@@ -76,6 +76,12 @@ def is_void(figures: Figures, state: State) -> bool:
     return state == "errors" or figures.failed_audit
 
 
+def latency_text(figures: Figures, latency_ms: float | None) -> str:
+    """Return a latency of a run; with `≥` where operations never started, because nobody knows how late they are."""
+    bound = "≥ " if figures.due_not_started and latency_ms is not None else ""
+    return f"{bound}{format_latency(latency_ms)}"
+
+
 def unstarted_text(figures: Figures) -> str:
     """Return what an open loop could not start; empty if it started everything."""
     count = figures.due_not_started

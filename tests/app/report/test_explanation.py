@@ -232,6 +232,9 @@ def test_an_open_loop_that_ran_out_of_clients_says_so(full):
     )
 
     assert "ran out of clients: 1,250 operations were due but never started" in line_of(late, "clients")
+    late = msgspec.structs.replace(late, latency_p50_ms=500.0, latency_max_ms=1000.0)
+    assert line_of(late, "latency") == "p50 ≥ 500 ms  p90 –  p99 –  p99.9 –  max ≥ 1.00 s"
+    assert "| ≥ 500 ms | – | ≥ 1.00 s |" in to_markdown([late]).decode()
     assert any("ran out of clients: 1,250 operations" in line for line in remarks([late]))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from common.rounds import measure_pairs, median_ratio
 from common.runs import DASHBOARD_RUN, RunRates, rates_of, run_headless, steady_add_plan
 from common.terminal import Terminal
 from membench.settings import DEFAULT_FPS
+from membench.units import format_latency
 
 
 class DrawnRun(NamedTuple):
@@ -43,15 +45,24 @@ def _report(strategy: str, options: argparse.Namespace) -> None:
     for number, (drawn, headless) in enumerate(measured, 1):
         rates = drawn.rates
         print(
-            f"  {number}: headless {headless.memories_per_s:8.1f} memories/s, p99 {headless.latency_p99_ms:8.2f} ms   "
-            f"drawn {rates.memories_per_s:8.1f} memories/s, p99 {rates.latency_p99_ms:8.2f} ms "
+            f"  {number}: headless {_rates_text(headless)}   drawn {_rates_text(rates)} "
             f"({drawn.written_bytes / 1e3:.0f} kB)   ratio {rates.memories_per_s / headless.memories_per_s:.3f}",
             flush=True,
         )
         pairs.append((rates, headless))
     throughput = median_ratio((drawn.memories_per_s, headless.memories_per_s) for drawn, headless in pairs)
-    tail = median_ratio((drawn.latency_p99_ms, headless.latency_p99_ms) for drawn, headless in pairs)
-    print(f"  median of {len(pairs)}: drawn / headless {throughput:.3f} of the throughput, {tail:.3f} of the p99")
+    print(f"  median of {len(pairs)}: drawn / headless {throughput:.3f} of the throughput{_tail(pairs)}")
+
+
+def _rates_text(rates: RunRates) -> str:
+    return f"{rates.memories_per_s:8.1f} memories/s, p99 {format_latency(rates.latency_p99_ms):>8}"
+
+
+def _tail(pairs: Sequence[tuple[RunRates, RunRates]]) -> str:
+    """Return the ratio of the p99s; shorter runs than 1,000 operations have none."""
+    tails = [(drawn.latency_p99_ms, headless.latency_p99_ms) for drawn, headless in pairs]
+    known = [(drawn, headless) for drawn, headless in tails if drawn is not None and headless is not None]
+    return f", {median_ratio(known):.3f} of the p99" if known else "; too few operations for a p99"
 
 
 def _headless(strategy: str, options: argparse.Namespace) -> RunRates:

@@ -50,6 +50,8 @@ class StoredMemory(NamedTuple):
 
     text: str
     vector: Sequence[float]
+    user_id: str | None = None
+    """The user under whom it is stored; None where the backend does not say, so that it is not checked."""
 
 
 class Model(Protocol):
@@ -143,6 +145,22 @@ class MemoryBackend(Protocol):
 
     def close(self) -> None:
         """Release what the backend itself created; the strategy and the store belong to the caller."""
+
+
+@runtime_checkable
+class KeepsHistory(Protocol):
+    """A backend that records every addition in a history, apart from the memories themselves."""
+
+    def history(self) -> Iterator[str]:
+        """Yield the text of each memory that the history records as added, in no particular order."""
+
+
+@runtime_checkable
+class Reopens(Protocol):
+    """A backend or a store that keeps memories on disk."""
+
+    def reopen(self) -> None:
+        """Close the files and open them again. The audit calls it once nothing writes, and then reads back."""
 
 
 @runtime_checkable

@@ -26,6 +26,8 @@ from membench.tui.common.snapshot import RunView, Snapshot
 from membench.tui.common.table import fit_columns
 from membench.tui.live import cores
 from membench.tui.live.throughput import moving_average
+from membench.tui.results import percentiles
+from membench.tui.results.percentiles import curve_of
 
 
 def tick(items: int = 10, duration_s: float = 0.1) -> Tick:
@@ -125,10 +127,10 @@ def test_downsampling_keeps_the_mean() -> None:
 
 
 def test_a_histogram_shows_every_operation_and_marks_percentiles() -> None:
-    latencies = Latencies.of({1_000_000: 9_980, 900_000_000: 20})
+    latencies = Latencies.of({1_000_000: 9_970, 90_000_000: 20, 900_000_000: 10})
     drawn = [line.plain for line in histogram.draw(latencies, "#ffffff", 60, 8)]
     assert "▁" in drawn[-3][40:] and "█" in drawn[2]
-    assert drawn[0].split() == ["p50", "p90", "p99", "p99.9"] and drawn[1].count("▾") == 2
+    assert drawn[0].split() == ["p50", "p90", "p99", "p99.9", "max"] and drawn[1].count("▾") == 3
     assert drawn[-1].startswith("1 ms") and "1 s" in drawn[-1]
     assert all(len(line) <= 60 for line in drawn)
 
@@ -173,10 +175,31 @@ def test_a_strip_fills_exactly_its_part_of_the_time_axis() -> None:
 
 
 def test_percentiles_in_the_same_column_keep_their_names() -> None:
-    latencies = Latencies.of({1_000_000: 10})
-    for width in (24, 60):
+    latencies = Latencies.of({1_000_000: 10_000})
+    for width in (28, 60):
         names = histogram.draw(latencies, "#ffffff", width, 8)[0].plain
-        assert names.split() == ["p50", "p90", "p99", "p99.9"] and len(names) == width
+        assert names.split() == ["p50", "p90", "p99", "p99.9", "max"] and len(names) == width
+
+
+@pytest.mark.parametrize(("operations", "names"), [(19, ["max"]), (20, ["p50", "max"]), (999, ["p50", "p90", "max"])])
+def test_a_histogram_marks_only_percentiles_that_can_be_stated(operations: int, names: list[str]) -> None:
+    drawn = histogram.draw(Latencies.of({1_000_000: operations}), "#ffffff", 60, 8)
+    assert drawn[0].plain.split() == names
+
+
+def test_a_percentile_curve_ends_where_ten_operations_are_left_and_marks_the_maximum() -> None:
+    record = Measurement(make_plan(Choice(), load_catalogue()).runs[0]).record("ok")
+    short, long = (
+        curve_of(replace(record, latency_hdr=Latencies.of(counts).encode()), "mutex", "●", 0)
+        for counts in ({2_000_000: 1}, {1_000_000: 99, 2_000_000: 900, 8_000_000: 1})
+    )
+    assert short and long
+    assert (short.points, short.maximum) == ((), pytest.approx((0.0, 2.0), rel=1e-3))
+    assert long.points[-1] == pytest.approx((2.0, 2.0), rel=1e-3)  # p99 of 1,000 operations
+    assert long.maximum == pytest.approx((3.0, 8.0), rel=1e-3)
+    for curves in ([short], [short, long]):
+        lines = ["".join(segment.text for segment in line) for line in percentiles.draw(curves, 60, 12)]
+        assert "\n".join(lines).count("×") == len(curves)
 
 
 def test_the_time_left_scales_with_the_pace_of_finished_runs() -> None:

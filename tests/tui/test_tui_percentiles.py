@@ -26,7 +26,7 @@ PERCENTILES = (50.0, 99.0, 99.9)
 FIELDS = ("latency_p50_ms", "latency_p99_ms", "latency_p99_9_ms")
 PRINTED_TO_MS = 1e-6
 """The precision of a percentile table."""
-OPERATIONS = 3000
+OPERATIONS = 12_000
 
 
 async def test_percentiles_are_the_same_everywhere(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.binding import Binding
 from textual.widgets import Input
 from tui_script import NARROW, WIDE, Stage, contention, notes_of, text_of, until
@@ -18,6 +19,7 @@ from membench.results.history import History
 from membench.tui.common.dialogs import Export, Help
 from membench.tui.common.keys import keys_of
 from membench.tui.common.table import RunTable
+from membench.tui.results.bars import bar_of, draw
 from membench.tui.results.screen import ResultsScreen
 from membench.tui.results.sorting import SortBy
 
@@ -121,6 +123,26 @@ async def test_columns_that_do_not_fit_are_counted(stage: Stage) -> None:
         assert "more columns in a wider terminal" in text_of(stage.app)
 
 
+async def test_a_run_with_many_errors_is_struck_through_and_its_bar_is_marked(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        runs = stage.app.finished
+        table = stage.app.screen.query_one(RunTable)
+        table.rows = tuple(replace(run, state="errors") for run in runs)
+        await pilot.pause()
+        struck = {
+            segment.text.strip()
+            for strip in stage.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style and segment.style.strike
+        }
+    assert {"adaptive", "mutex", "100"} <= struck
+    record = runs[0].record
+    assert record
+    bar = bar_of(replace(record, status="errors"), "mutex", "●", 0)
+    assert bar and " !" in "\n".join(line.plain for line in draw([bar], None, 60, 8))
+
+
 async def test_a_run_that_failed_its_audit_is_struck_through_with_the_reason(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pairs(pilot, stage, lost=3)
@@ -131,7 +153,7 @@ async def test_a_run_that_failed_its_audit_is_struck_through_with_the_reason(sta
             if segment.style and segment.style.strike
         }
         assert {"adaptive", "100", "200"} & struck == {"adaptive", "200"}
-        assert "3 memories" in text_of(stage.app) and "1 run lost or corrupted data" in words_of(stage)
+        assert "3 memories" in text_of(stage.app) and "1 run failed the audit" in words_of(stage)
         await pilot.press("end")
         await until(pilot, lambda: "✗ 3 memories of 203 acknowledged lost" in text_of(stage.app))
 

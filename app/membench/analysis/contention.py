@@ -110,16 +110,17 @@ def _timers(repeats: Sequence[Contention]) -> tuple[TimerUse, ...]:
 
 
 def _stages(repeats: Sequence[Contention], index: int) -> dict[str, float]:
-    """Return the mean (index 0) or the 99th percentile (index 1) of each stage, averaged over repeats."""
-    names = dict.fromkeys(name for repeat in repeats for name in repeat.stage_ms)
-    return {
-        name: statistics.fmean(repeat.stage_ms[name][index] for repeat in repeats if name in repeat.stage_ms)
-        for name in names
-    }
+    """Return the mean (index 0) or the 99th percentile (index 1) of each stage, averaged over repeats that state it."""
+    values: defaultdict[str, list[float]] = defaultdict(list)
+    for repeat in repeats:
+        for name, statistic in repeat.stage_ms.items():
+            if (value := statistic[index]) is not None:
+                values[name].append(value)
+    return {name: statistics.fmean(each) for name, each in values.items()}
 
 
 def _gauge(repeats: Sequence[Contention], name: str, index: int) -> float | None:
-    values = [repeat.gauges[name][index] for repeat in repeats if name in repeat.gauges]
+    values = [value for repeat in repeats if (value := repeat.gauges.get(name, (None, None))[index]) is not None]
     return statistics.fmean(values) if values else None
 
 

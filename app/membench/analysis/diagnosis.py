@@ -91,9 +91,11 @@ def diagnose(figures: Figures) -> Diagnosis:
     for cause in _CAUSES:
         found = cause(figures)
         if found is not None:
-            return found
+            evidence = (*found.evidence, *_ran_out_of_clients(figures, found.verdict))
+            return msgspec.structs.replace(found, evidence=evidence)
     step = Advice("enable_metering", {"metering": True}) if figures.locks is None else None
-    return Diagnosis("unclear", _client_time(figures), step or Advice("measure_longer", {"repeats": 3}))
+    evidence = (*_client_time(figures), *_ran_out_of_clients(figures, "unclear"))
+    return Diagnosis("unclear", evidence, step or Advice("measure_longer", {"repeats": 3}))
 
 
 def _harness_bound(figures: Figures) -> Diagnosis | None:
@@ -101,7 +103,7 @@ def _harness_bound(figures: Figures) -> Diagnosis | None:
     share = figures.harness_share
     if figures.loop == "open" or share is None or share < HARNESS_SHARE or figures.latency_mean_ms is None:
         return None
-    # Pauses around a slow operation are not the harness's; an operation that raised takes time but has no latency.
+    # Pauses around a slow operation, or one that raised, are not the harness's.
     if figures.latency_mean_ms > 0.1 or figures.errors:
         return None
     evidence = (
@@ -326,6 +328,13 @@ def _other_programs(figures: Figures) -> list[Fact]:
     """Return what other programs used, if it is enough to matter."""
     others = _cores_used_by_others(figures)
     return [Fact("other_programs", {"cores_used": others})] if others >= OTHERS_CORES else []
+
+
+def _ran_out_of_clients(figures: Figures, verdict: Verdict) -> list[Fact]:
+    """Return how many operations of an open loop never started; a few due at the very end are no sign of a shortage."""
+    if not figures.due_not_started or verdict == "under-loaded":
+        return []
+    return [Fact("ran_out_of_clients", {"operations": figures.due_not_started})]
 
 
 def _metered_s(figures: Figures) -> float:

@@ -43,7 +43,10 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     operations_per_s: float | None = None
     """Operations that returned per second of the measured time."""
     latency_p50_ms: float | None = None
-    """Latencies are those of operations: a batch of 100 is one. In an open loop they start at the planned start."""
+    """Latencies are those of operations: a batch of 100 is one. In an open loop they start at the planned start.
+
+    A percentile with fewer than ten operations beyond it is None.
+    """
     latency_p90_ms: float | None = None
     latency_p99_ms: float | None = None
     latency_p99_9_ms: float | None = None
@@ -51,8 +54,19 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     latency_mean_ms: float | None = None
     latency_hdr: str | None = None
     """The whole histogram in nanoseconds: HdrHistogram's compressed V2 encoding, base64."""
+    due_not_started: int | None = None
+    """Operations of an open loop that fell due but never started: the clients were all busy until the deadline.
+
+    They are in the percentiles with the time from when they fell due to the deadline: the least that they waited.
+    """
     errors: int | None = None
     """Operations that raised."""
+    error_latency_p50_ms: float | None = None
+    """Latencies of the operations that raised; they are in no other latency."""
+    error_latency_mean_ms: float | None = None
+    error_latency_max_ms: float | None = None
+    error_latency_hdr: str | None = None
+    """Their whole histogram, encoded like `latency_hdr`."""
     error_kinds: dict[str, int] = msgspec.field(default_factory=dict)
     """Operations that raised, by type of exception."""
     measured_s: float | None = None
@@ -64,6 +78,13 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     """Acknowledged, but not stored."""
     duplicated: int | None = None
     corrupted: int | None = None
+    """Foreign texts, and vectors that are not those of their texts: also where texts share a vector that differ."""
+    misplaced: int | None = None
+    """Stored under another user than the one who added it; None where the backend does not state users."""
+    history_missing: int | None = None
+    """Acknowledged, but not in the history; None where the system keeps none, or does not show it."""
+    store_reopened: bool | None = None
+    """Whether a store on disk was closed and opened again before the audit read it; None where nothing was read."""
     metered_s: SumOfRepeats = None
     """Wall time that the meters' readings cover: while a run is in progress, a little less than `measured_s`."""
     client_time_s: float | None = None
@@ -80,6 +101,16 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     """Share of client time blocked on anything else: the disk, the interpreter's lock, a clock."""
     harness_share: float | None = None
     """Share of client time between operations: the load generator's own."""
+    effective_concurrency: float | None = None
+    """Operations in progress on average, failed ones included: the sum of all latencies over the wall time. In an open
+    loop, those that are due but not started yet are included."""
+    little_ratio: float | None = None
+    """Throughput x latency over the clients at work, in a closed loop: 1 by Little's law.
+
+    It is less by the time that clients spent between operations; more means that latencies are recorded wrongly.
+    """
+    finished_early_share: float | None = None
+    """Share of the clients' wall time after they had finished, in a closed loop: the last one still worked."""
     idle_share: float | None = None
     """Share of wall time in an open loop until the next operation fell due: 0 once the loop falls behind."""
     context_switches_per_operation: float | None = None
@@ -105,7 +136,7 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     rss_peak_mb: HighestOfRepeats = None
     """Peak resident memory of the runner, in 10^6 bytes."""
     fairness_jain: float | None = None
-    """Jain's index of the memories of each client: 1 is even."""
+    """Jain's index of the memories of each client: 1 is even. None where each client has a fixed share of the items."""
     client_items: tuple[int, ...] | None = None
     """Memories acknowledged to each client."""
     client_longest_ms: tuple[float, ...] | None = None
@@ -140,7 +171,7 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     @property
     def failed_audit(self) -> bool:
         """Whether the store does not hold what was acknowledged, so that the rate means nothing."""
-        return bool(self.lost or self.duplicated or self.corrupted)
+        return any((self.lost, self.duplicated, self.corrupted, self.misplaced, self.history_missing))
 
 
 @cache

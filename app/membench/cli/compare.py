@@ -10,18 +10,19 @@ from membench.analysis import comparison
 from membench.cli.console import Exit, print_result
 from membench.cli.records import read_records
 from membench.cli.tables import plain_table, print_table
-from membench.report.comparison import INTERVAL_BASIS, differences, names_of, rate_text, ratio_text
+from membench.report.comparison import INTERVAL_BASIS, differences, names_of, ratio_text
+from membench.report.remarks import is_void, latency_text, rate_text
 from membench.results.record import Record
-from membench.units import format_count, format_latency, format_share
+from membench.units import format_count, format_share
 
 _FIGURES: Mapping[str, Callable[[Record], str]] = {
     "run": lambda record: record.run_id,
     "started": lambda record: record.started_at.replace("T", " ")[:16] + " UTC",
-    "memories/s": rate_text,
-    "p50": lambda record: format_latency(record.latency_p50_ms),
-    "p90": lambda record: format_latency(record.latency_p90_ms),
-    "p99": lambda record: format_latency(record.latency_p99_ms),
-    "max": lambda record: format_latency(record.latency_max_ms),
+    "memories/s": lambda record: rate_text(record, record.status),
+    "p50": lambda record: latency_text(record, record.latency_p50_ms),
+    "p90": lambda record: latency_text(record, record.latency_p90_ms),
+    "p99": lambda record: latency_text(record, record.latency_p99_ms),
+    "max": lambda record: latency_text(record, record.latency_max_ms),
     "waiting for locks": lambda record: format_share(record.time_lock),
     "on a core": lambda record: format_share(record.time_cpu),
     "cores used": lambda record: _one_decimal(record.cores_used),
@@ -54,6 +55,9 @@ def compare(run: str, other: str) -> int:
         print_result("There is no ratio: one of the runs has no throughput.")
     else:
         print_result(f"{ratio_text(names[a.run_id], names[b.run_id], ratio)}; {INTERVAL_BASIS[ratio.basis]}")
+    for record in records:
+        if is_void(record, record.status):
+            print_result(f"! {names[record.run_id]}: {record.error or record.status}; its rate is not that of the work")
     for difference in differences(a, b):
         print_result(f"! conditions differ: {difference}")
     return Exit.SUCCESS

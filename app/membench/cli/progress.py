@@ -11,10 +11,10 @@ from membench.cli.console import print_status
 from membench.messages.encoding import Message
 from membench.messages.preparation import LimitTried, Progress
 from membench.messages.run import Loading
-from membench.report.remarks import STATUS_MARKS
+from membench.report.remarks import STATUS_MARKS, latency_text
 from membench.report.stages import stage_of
 from membench.session.events import Event, RepeatStarted, RunEnded, RunMessage, RunPaused
-from membench.units import format_latency, format_rate, plural
+from membench.units import format_rate, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -148,8 +148,8 @@ def _outcome(record: Record) -> str:
     if record.status != "ok":
         return f"{record.status}: {record.error}"
     return (
-        f"{format_rate(record.memories_per_s)} memories/s, p50 {format_latency(record.latency_p50_ms)}, "
-        f"p99 {format_latency(record.latency_p99_ms)}"
+        f"{format_rate(record.memories_per_s)} memories/s, p50 {latency_text(record, record.latency_p50_ms)}, "
+        f"p99 {latency_text(record, record.latency_p99_ms)}, max {latency_text(record, record.latency_max_ms)}"
     )
 
 

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from membench.report.comparison import rate_text
-from membench.report.remarks import STATUS_MARKS
+from membench.report.remarks import STATUS_MARKS, latency_text, marked_rate, rate_text
 from membench.results.history import HistoryRow
 from membench.results.summary import RunSummary
-from membench.units import format_count, format_latency, format_rate, format_share
+from membench.units import format_count, format_rate, format_share
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -65,10 +64,6 @@ def _mark(run: RunSummary) -> str:
     return REFERENCE_MARK if is_reference else STATUS_MARKS.get(run.state, "")
 
 
-def _interval(run: RunSummary) -> str:
-    return rate_text(run.figures)
-
-
 _SYSTEM_CELLS: Mapping[str, Cell] = {
     "scenario": lambda run: run.figures.scenario,
     "backend": lambda run: run.figures.backend,
@@ -83,9 +78,10 @@ _OUTCOME_CELLS: Mapping[str, Cell] = {
 }
 _PLAN_CELLS: Mapping[str, Cell] = {
     **_SYSTEM_CELLS,
-    "memories/s": _interval,
-    "p50": lambda run: format_latency(run.figures.latency_p50_ms),
-    "p99": lambda run: format_latency(run.figures.latency_p99_ms),
+    "memories/s": lambda run: rate_text(run.figures, run.state),
+    "p50": lambda run: latency_text(run.figures, run.figures.latency_p50_ms),
+    "p99": lambda run: latency_text(run.figures, run.figures.latency_p99_ms),
+    "max": lambda run: latency_text(run.figures, run.figures.latency_max_ms),
     "lock %": lambda run: format_share(run.figures.time_lock),
     "errors": lambda run: format_count(run.figures.errors),
     "stored": lambda run: format_count(run.figures.stored),
@@ -97,8 +93,9 @@ _HISTORY_CELLS: Mapping[str, Cell] = {
     "run": lambda run: run.run_id,
     "when": lambda run: run.when if isinstance(run, HistoryRow) else "–",
     **_SYSTEM_CELLS,
-    "memories/s": lambda run: format_rate(run.figures.memories_per_s),
-    "p99": lambda run: format_latency(run.figures.latency_p99_ms),
+    "memories/s": lambda run: marked_rate(format_rate(run.figures.memories_per_s), run.figures, run.state),
+    "p99": lambda run: latency_text(run.figures, run.figures.latency_p99_ms),
+    "max": lambda run: latency_text(run.figures, run.figures.latency_max_ms),
     **_OUTCOME_CELLS,
 }
-_NUMBERS = ("clients", "memories/s", "p50", "p99", "lock %", "errors", "stored", "lost")
+_NUMBERS = ("clients", "memories/s", "p50", "p99", "max", "lock %", "errors", "stored", "lost")

@@ -7,8 +7,17 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 Key = TypeVar("Key")
+Buckets = tuple[tuple[int, ...], tuple[int, ...]]
+"""A histogram: the lowest values of its buckets in nanoseconds, ascending, and their counts."""
 LATENCY_BITS = 11
 """Bits of a latency that are significant: an HdrHistogram of three digits has 2,048 sub-buckets."""
+BEYOND_MIN = 10
+"""Least values beyond a percentile for which it is stated: with fewer, it depends on chance."""
+
+
+def is_stated(percentile: float, values: int) -> bool:
+    """Return whether a percentile (0 to 100) has enough of the values beyond it: p50 of 20, p99 of 1,000 values."""
+    return round(values * (100 - percentile), 6) >= BEYOND_MIN * 100
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):
@@ -101,9 +110,9 @@ class Contention(msgspec.Struct, frozen=True, kw_only=True):
     """The longest wait first; empty when locks are not metered."""
     timers: tuple[TimerUse, ...]
     """The longest sleep first."""
-    stage_ms: dict[str, tuple[float, float]]
-    """Mean and 99th percentile of each stage, in milliseconds."""
-    gauges: dict[str, tuple[float, float]]
+    stage_ms: dict[str, tuple[float, float | None]]
+    """Mean and 99th percentile of each stage, in milliseconds; None with too few values for a percentile."""
+    gauges: dict[str, tuple[float, float | None]]
     """Mean and 99th percentile of each gauge, such as `queue_depth`."""
     readings: dict[str, float]
     """Figures of the process by their names in `membench.analysis.figures.Figures`; unknown ones are absent."""
@@ -131,6 +140,9 @@ class Tick(msgspec.Struct, frozen=True, tag=True):
     """Memories acknowledged to each client."""
     client_longest_ns: tuple[int, ...] = ()
     """The longest latency of each client."""
+    failure_ns: tuple[int, ...] = ()
+    """Latencies of the calls that raised, like `latency_ns`; counts are in `failure_counts`."""
+    failure_counts: tuple[int, ...] = ()
     contention: Contention | None = None
     """Since the start of the repeat, not since the previous tick; absent from most ticks."""
 
@@ -143,6 +155,9 @@ class RepeatEnded(msgspec.Struct, frozen=True, tag=True):
     """From the barrier to the end of the last operation."""
     operations: int
     items: int
+    unstarted_ns: tuple[int, ...] = ()
+    """Open loop: how long operations that fell due but never started had waited, like `Tick.latency_ns`."""
+    unstarted_counts: tuple[int, ...] = ()
 
 
 class Auditing(msgspec.Struct, frozen=True, tag=True):
@@ -157,6 +172,13 @@ class Audit(msgspec.Struct, frozen=True):
     lost: int | None
     duplicated: int | None
     corrupted: int | None
+    """Foreign texts, and vectors that are not those of their texts: also where texts share a vector that differ."""
+    misplaced: int | None = None
+    """Stored under another user; None where the backend does not state users."""
+    history_missing: int | None = None
+    """Acknowledged, but not in the system's history; None where it has none."""
+    reopened: bool = False
+    """Whether the store was closed and opened again before it was read."""
     problem: str | None = None
     """What is wrong, as a sentence, when the store cannot be read or its contents differ."""
 
@@ -184,9 +206,12 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 def merge(first: Tick, second: Tick) -> Tick:
     """Return one tick that stands for two consecutive ticks of the same repeat."""
-    counts = _sums(dict(zip(first.latency_ns, first.latency_counts, strict=True)),
-                   dict(zip(second.latency_ns, second.latency_counts, strict=True)))  # fmt: skip
-    values = sorted(counts)
+    latency_ns, latency_counts = _merged(
+        (first.latency_ns, first.latency_counts), (second.latency_ns, second.latency_counts)
+    )
+    failure_ns, failure_counts = _merged(
+        (first.failure_ns, first.failure_counts), (second.failure_ns, second.failure_counts)
+    )
     duration_s = first.duration_s + second.duration_s
     weight = first.duration_s / duration_s if duration_s else 0.5
     return Tick(
@@ -196,16 +221,25 @@ def merge(first: Tick, second: Tick) -> Tick:
         operations=first.operations + second.operations,
         items=first.items + second.items,
         errors=_sums(first.errors, second.errors),
-        latency_ns=tuple(values),
-        latency_counts=tuple(counts[value] for value in values),
+        latency_ns=latency_ns,
+        latency_counts=latency_counts,
         cpu_percent_per_core=tuple(
             weight * before + (1 - weight) * after
             for before, after in zip(first.cpu_percent_per_core, second.cpu_percent_per_core, strict=True)
         ),
         client_items=tuple(a + b for a, b in zip(first.client_items, second.client_items, strict=True)),
         client_longest_ns=tuple(map(max, zip(first.client_longest_ns, second.client_longest_ns, strict=True))),
+        failure_ns=failure_ns,
+        failure_counts=failure_counts,
         contention=second.contention or first.contention,
     )
+
+
+def _merged(first: Buckets, second: Buckets) -> Buckets:
+    """Return the buckets of two histograms together, ascending."""
+    counts = _sums(dict(zip(*first, strict=True)), dict(zip(*second, strict=True)))
+    values = sorted(counts)
+    return tuple(values), tuple(counts[value] for value in values)
 
 
 def _sums(first: dict[Key, int], second: dict[Key, int]) -> dict[Key, int]:

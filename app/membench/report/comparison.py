@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from membench.analysis.comparison import Ratio, compare
-from membench.analysis.figures import Figures
 from membench.analysis.groups import distinct_names, group_by, same_system
 from membench.analysis.statistics import REPEATS_MIN
 from membench.results.record import Record
@@ -33,16 +32,6 @@ def ratio_text(a_name: str, b_name: str, ratio: Ratio) -> str:
     else:
         interval = f"{format_rate(ratio.low)} to {format_rate(ratio.high)}"
     return f"{a_name} is {format_rate(ratio.value)}x {b_name} ({interval})"
-
-
-def rate_text(figures: Figures) -> str:
-    """Return a rate with its interval, or the range of two repeats: `131 (128 to 134)`, `131 (range 128 to 134)`."""
-    rate, repeats = format_rate(figures.memories_per_s), figures.memories_per_s_repeats
-    if figures.memories_per_s_low is not None and figures.memories_per_s_high is not None:
-        return f"{rate} ({format_rate(figures.memories_per_s_low)} to {format_rate(figures.memories_per_s_high)})"
-    if len(repeats) > 1:
-        return f"{rate} (range {format_rate(min(repeats))} to {format_rate(max(repeats))})"
-    return rate
 
 
 def names_of(records: Sequence[Record]) -> dict[str, str]:

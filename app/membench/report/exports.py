@@ -13,11 +13,10 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 from membench.files import FileError, check_writable, is_own_stdout, is_stream, write_atomically
-from membench.report.comparison import rate_text
-from membench.report.remarks import remarks
+from membench.report.remarks import latency_text, rate_text, remarks
 from membench.results.latency import NS_PER_MS, Latencies, decode_latencies
 from membench.results.record import SCHEMA, Record
-from membench.units import format_count, format_latency, format_share
+from membench.units import format_count, format_share
 
 Render = Callable[[Sequence[Record]], bytes]
 
@@ -75,15 +74,16 @@ _MARKDOWN: dict[str, Callable[[Record], str]] = {
     "store": lambda record: record.store or "–",
     "precision": lambda record: record.precision or "–",
     "clients": lambda record: str(record.clients),
-    "memories/s (95 % interval)": rate_text,
-    "p50": lambda record: format_latency(record.latency_p50_ms),
-    "p99": lambda record: format_latency(record.latency_p99_ms),
+    "memories/s (95 % interval)": lambda record: rate_text(record, record.status),
+    "p50": lambda record: latency_text(record, record.latency_p50_ms),
+    "p99": lambda record: latency_text(record, record.latency_p99_ms),
+    "max": lambda record: latency_text(record, record.latency_max_ms),
     "waiting for locks": lambda record: format_share(record.time_lock),
     "lost": lambda record: format_count(record.lost),
     "verdict": lambda record: record.verdict or "–" if record.status == "ok" else record.status,
 }
 _SHOWN_IF_DIFFERENT = ("store", "precision")
-_NUMBERS = ("clients", "memories/s (95 % interval)", "p50", "p99", "waiting for locks", "lost")
+_NUMBERS = ("clients", "memories/s (95 % interval)", "p50", "p99", "max", "waiting for locks", "lost")
 
 
 def _differ(records: Sequence[Record], cell: Callable[[Record], str]) -> bool:

@@ -95,7 +95,7 @@ def _evidence(record: Record) -> str:
 
 def _losses(records: Sequence[Record]) -> list[str]:
     lost = sum(record.failed_audit for record in records)
-    return [f"{plural(lost, 'run')} lost or corrupted data"] if lost else []
+    return [f"{plural(lost, 'run')} failed the audit"] if lost else []
 
 
 def _nothing_measured(records: Sequence[Record]) -> Headline | None:

@@ -24,6 +24,7 @@ _FACTS = {
     "between_operations": "{share:share} of client time is between operations",
     "mean_latency": "mean latency {latency_ms:latency}",
     "rate_achieved": "{share:share} of the target of {target_operations_per_s:g} operations/s",
+    "ran_out_of_clients": "ran out of clients: {operations:,} operations were due but never started",
     "cores_busy": "the run uses {share:share} of the cores",
     "cores_wanted": "{cores_wanted:.1f} threads of the run ran or were ready to run on {cores:cores}",
     "clients_idle": "clients are idle {share:share} of the time",

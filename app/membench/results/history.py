@@ -65,7 +65,15 @@ class HistoryRow(RunSummary, frozen=True, kw_only=True):
         return datetime.fromisoformat(self.started_at or "").astimezone()
 
 
-_LEFT_OUT = ("latency_hdr", "locks", "timers", "memories_per_s_windows", "client_items", "client_longest_ms")
+_LEFT_OUT = (
+    "latency_hdr",
+    "error_latency_hdr",
+    "locks",
+    "timers",
+    "memories_per_s_windows",
+    "client_items",
+    "client_longest_ms",
+)
 """Fields of a record that no table shows and that take most of its space."""
 
 

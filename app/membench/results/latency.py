@@ -1,7 +1,8 @@
 """Latencies of operations: the histogram, and the one function that computes percentiles.
 
 A histogram has the buckets of an HdrHistogram of three significant digits, and percentiles follow its definition: the
-highest value of the first bucket at which the count reaches the percentile's share of all operations.
+highest value of the first bucket at which the count reaches the percentile's share of all operations. A percentile is
+stated only with at least ten operations beyond it (`is_stated`); tables for HdrHistogram's plotter have every row.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from membench.messages.run import LATENCY_BITS
+from membench.messages.run import LATENCY_BITS, is_stated
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 """The percentiles that records state."""
@@ -61,11 +62,11 @@ class Latencies(msgspec.Struct, frozen=True):
         return _highest_ns(self.values_ns[-1]) / NS_PER_MS if self.values_ns else None
 
     def percentile_ms(self, percentile: float) -> float | None:
-        """Return the latency that a percentage of the operations did not exceed; None without operations."""
-        return self._row(percentile).value_ms if self.counts else None
+        """Return the latency that a percentage of the operations did not exceed; None with too few operations."""
+        return self._row(percentile).value_ms if is_stated(percentile, self.total) else None
 
     def rows(self) -> Iterator[PercentileRow]:
-        """Yield the rows of a percentile table: five per halving of what remains, and `PERCENTILES` themselves."""
+        """Yield all rows of a percentile table: five per halving of what remains, and `PERCENTILES` themselves."""
         if self.counts:
             for percentile in sorted({*_table_percentiles(self.total), *PERCENTILES}):
                 yield self._row(percentile)

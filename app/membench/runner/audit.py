@@ -1,4 +1,4 @@
-"""The audit after a run: reads the store back and compares its contents with what was acknowledged."""
+"""The audit after a run: reads store and history back and compares them with what was acknowledged."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from membench.messages.run import Audit
-from membench.runner.load import Clients
+from membench.runner.load import Clients, user_of
 from membench.units import format_count, plural
-from membench_backends.base import in_one_line
+from membench_backends.base import KeepsHistory, Reopens, in_one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SAMPLE_SIZE = 32
 """Stored vectors that are compared with an embedding of their text alone."""
+SHARING_MAX = 256
+"""Texts that share a vector with another one that are compared with embeddings of their own."""
 UNIT_TOLERANCE = 1e-2
 DISTANCE_MIN = 1e-4
 """1 - cosine that always passes: a store may round, and padding moves an fp32 vector by less than 1e-6."""
@@ -43,6 +45,7 @@ def audit(
     warmup: Iterable[str],
     embed: Embed | None,
     embed_batch: Embed | None = None,
+    on_disk: Sequence[Reopens] = (),
 ) -> Audit:
     """Compare the memories that were acknowledged to the clients with those in the store.
 
@@ -52,35 +55,78 @@ def audit(
         warmup: Texts added before the clock started; they are in the store and in no count.
         embed: Embeds each text alone, to check that a sample of vectors matches its texts; None skips the check.
         embed_batch: Embeds the texts as one batch, if that can change their vectors; None if it cannot.
+        on_disk: What is closed and opened again before anything is read back.
 
     Returns:
         Counts of memories. `stored` and the counts derived from it are None if the store cannot be read.
     """
-    attempted, failed = _attempted_and_failed(clients)
+    attempts = _Attempts.of(clients)
     acknowledged = sum(log.acknowledged for log in clients.logs)
     try:
-        contents = _read_back(backend, ignored=set(warmup), stride=max(acknowledged // SAMPLE_SIZE, 1))
+        for part in on_disk:
+            part.reopen()
+        contents = _read_back(backend, attempts, ignored=set(warmup), stride=max(acknowledged // SAMPLE_SIZE, 1))
     except Exception as error:
-        logging.getLogger(__name__).exception("the store cannot be read back")
-        problem = f"the store is corrupted and cannot be read back: {in_one_line(error)}"
-        return Audit(
-            acknowledged=acknowledged, stored=None, lost=None, duplicated=None, corrupted=None, problem=problem
-        )
-    stored = contents.texts
-    lost = (attempted - failed - stored).total()
-    duplicated = sum(count - attempted[text] for text, count in stored.items() if 0 < attempted[text] < count)
-    foreign = sum(count for text, count in stored.items() if text not in attempted)
+        return _unreadable(acknowledged, error)
+    stored, texts = contents.texts, attempts.texts
+    lost = attempts.missing_from(stored)
+    duplicated = sum(count - texts[text] for text, count in stored.items() if 0 < texts[text] < count)
+    foreign = sum(count for text, count in stored.items() if text not in texts)
     corrupted = foreign + contents.invalid_vectors
     if embed and not corrupted:
-        corrupted = _count_mismatches(contents.sample, embed, embed_batch)
+        corrupted = _count_mismatches(contents.suspects(), embed, embed_batch)
+    history_missing, history_problem = _check_history(backend, attempts)
+    problems = [_describe_problem(acknowledged, lost, duplicated, corrupted, contents.misplaced, history_missing)]
     return Audit(
         acknowledged=acknowledged,
         stored=stored.total(),
         lost=lost,
         duplicated=duplicated,
         corrupted=corrupted,
-        problem=_describe_problem(acknowledged, lost, duplicated, corrupted),
+        misplaced=contents.misplaced,
+        history_missing=history_missing,
+        reopened=bool(on_disk),
+        problem=", ".join(filter(None, [*problems, history_problem])) or None,
     )
+
+
+def _unreadable(acknowledged: int, error: Exception) -> Audit:
+    logging.getLogger(__name__).error("the store cannot be read back", exc_info=error)
+    problem = f"the store is corrupted and cannot be read back: {in_one_line(error)}"
+    return Audit(acknowledged=acknowledged, stored=None, lost=None, duplicated=None, corrupted=None, problem=problem)
+
+
+@dataclass
+class _Attempts:
+    """What the clients tried to add."""
+
+    texts: Counter[str]
+    """The texts of all operations."""
+    failed: Counter[str]
+    """Those of the operations that raised."""
+    users: dict[str, str | None]
+    """The user of each text; None if several clients have it, as a user's file may repeat a text."""
+
+    @classmethod
+    def of(cls, clients: Clients) -> _Attempts:
+        """Return the attempts of clients that have finished."""
+        texts: Counter[str] = Counter()
+        users: dict[str, str | None] = {}
+        for client, log in enumerate(clients.logs):
+            user_id = user_of(client)
+            for text in itertools.islice(clients.texts_of(client), log.acknowledged + len(log.failed_texts)):
+                texts[text] += 1
+                users[text] = user_id if users.get(text, user_id) == user_id else None
+        return cls(texts, Counter(text for log in clients.logs for text in log.failed_texts), users)
+
+    def is_of_another_user(self, text: str, user_id: str | None) -> bool:
+        """Return whether a text was added by one client, and this is not the client's user."""
+        expected = self.users.get(text)
+        return expected is not None and expected != user_id
+
+    def missing_from(self, found: Counter[str]) -> int:
+        """Return how many acknowledged texts were not found."""
+        return (self.texts - self.failed - found).total()
 
 
 @dataclass
@@ -90,31 +136,54 @@ class _Contents:
     texts: Counter[str] = field(default_factory=Counter)
     invalid_vectors: int = 0
     """Vectors whose length is not 1."""
-    sample: list[tuple[str, Sequence[float]]] = field(default_factory=list)
+    sample: dict[str, Sequence[float]] = field(default_factory=dict)
+    """Vectors by their texts, spread over the store."""
+    sharing: dict[str, Sequence[float]] = field(default_factory=dict)
+    """Texts with the same vector as another text: right only if both texts have that vector."""
+    with_user: int = 0
+    """Memories of which the backend states the user."""
+    wrong_users: int = 0
+    """Memories that a client added, and that are not stored under the client's user."""
+
+    @property
+    def misplaced(self) -> int | None:
+        """Memories under another user; None if the backend states no users."""
+        return self.wrong_users if self.with_user else None
+
+    def suspects(self) -> list[tuple[str, Sequence[float]]]:
+        """Return the texts whose vectors are compared with their own embeddings."""
+        return list({**self.sharing, **self.sample}.items())
 
 
-def _read_back(backend: MemoryBackend, ignored: set[str], stride: int) -> _Contents:
+def _read_back(backend: MemoryBackend, attempts: _Attempts, ignored: set[str], stride: int) -> _Contents:
     """Read all memories of the store, and take every `stride`-th of them as the sample, up to its size."""
     contents = _Contents()
-    for text, vector in backend.stored():
-        if text in ignored:
-            continue
-        if contents.texts.total() % stride == 0 and len(contents.sample) < SAMPLE_SIZE:
-            contents.sample.append((text, vector))
+    text_of_vector: dict[int, str] = {}
+    measured = (memory for memory in backend.stored() if memory[0] not in ignored)
+    for number, (text, vector, *user) in enumerate(measured):
+        if number % stride == 0 and len(contents.sample) < SAMPLE_SIZE:
+            contents.sample[text] = vector
         contents.texts[text] += 1
-        contents.invalid_vectors += not _is_unit(vector)
+        array = np.asarray(vector, np.float32)
+        contents.invalid_vectors += not _is_unit(array)
+        user_id = user[0] if user else None
+        contents.with_user += user_id is not None
+        contents.wrong_users += attempts.is_of_another_user(text, user_id)
+        other = text_of_vector.setdefault(hash(array.tobytes()), text)
+        if other != text and len(contents.sharing) < SHARING_MAX:
+            contents.sharing |= {other: vector, text: vector}
     return contents
 
 
-def _attempted_and_failed(clients: Clients) -> tuple[Counter[str], Counter[str]]:
-    """Return the texts of all operations, and those of the operations that raised."""
-    failed = Counter(text for log in clients.logs for text in log.failed_texts)
-    attempted = Counter(
-        text
-        for client, log in enumerate(clients.logs)
-        for text in itertools.islice(clients.texts_of(client), log.acknowledged + len(log.failed_texts))
-    )
-    return attempted, failed
+def _check_history(backend: MemoryBackend, attempts: _Attempts) -> tuple[int | None, str | None]:
+    """Return how many acknowledged memories the history lacks, and why that is unknown if it cannot be read."""
+    if not isinstance(backend, KeepsHistory):
+        return None, None
+    try:
+        return attempts.missing_from(Counter(backend.history())), None
+    except Exception as error:
+        logging.getLogger(__name__).exception("the history cannot be read back")
+        return None, f"the history cannot be read back: {in_one_line(error)}"
 
 
 def _count_mismatches(memories: Sequence[tuple[str, Sequence[float]]], embed: Embed, embed_batch: Embed | None) -> int:
@@ -139,17 +208,21 @@ def _cosine_distances(first: NDArray[np.float32], second: NDArray[np.float32]) -
     return distances
 
 
-def _is_unit(vector: Sequence[float]) -> bool:
-    return abs(float(np.linalg.norm(np.asarray(vector, np.float32))) - 1) < UNIT_TOLERANCE
+def _is_unit(vector: NDArray[np.float32]) -> bool:
+    return abs(float(np.linalg.norm(vector)) - 1) < UNIT_TOLERANCE
 
 
-def _describe_problem(acknowledged: int, lost: int, duplicated: int, corrupted: int) -> str | None:
+def _describe_problem(
+    acknowledged: int, lost: int, duplicated: int, corrupted: int, misplaced: int | None, history_missing: int | None
+) -> str | None:
     parts = [
         f"{plural(count, 'memory', 'memories')} {outcome}"
         for count, outcome in (
             (lost, f"of {format_count(acknowledged)} acknowledged lost"),
             (duplicated, "stored twice"),
             (corrupted, "corrupted"),
+            (misplaced, "stored under another user"),
+            (history_missing, "missing from the history"),
         )
         if count
     ]

@@ -6,6 +6,7 @@ import itertools
 import math
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,8 @@ class Repeat:
         self._spec = spec
         self._deadline_ns = NEVER_NS
         self._schedule = iter(planned_starts_ns(spec, repeat)) if spec.loop == "open" else None
+        self._missed_ns: list[int] = []
+        """Planned starts that a client took only after the deadline."""
         self._crash: BaseException | None = None
         self._logs = logs
         self.start_ns = 0
@@ -93,6 +96,15 @@ class Repeat:
             ended_ns = max(ended_ns, self._deadline_ns)
         return (ended_ns - self.start_ns) / NS_PER_S
 
+    def drain_unstarted(self) -> array[int]:
+        """Return how long each operation that never started had waited at the deadline, once all clients have finished.
+
+        A system that cannot keep up with an open loop leaves such operations: all clients were busy when they fell due.
+        """
+        left = (self.start_ns + offset_ns for offset_ns in self._schedule or ())
+        planned_ns = itertools.chain(self._missed_ns, left)
+        return array("q", (self._deadline_ns - at for at in planned_ns if at < self._deadline_ns))
+
     def _start_clock(self) -> None:
         self.start_ns = time.perf_counter_ns()
         if self._spec.duration_s is not None:
@@ -103,7 +115,7 @@ class Repeat:
         log.idle_ns = 0
         log.clock.start()
         try:
-            self._operate(f"user-{client}", backend, log, self._share_of(client, texts))
+            self._operate(user_of(client), backend, log, self._share_of(client, texts))
         except BaseException as error:  # SystemExit and the like, raised inside a backend: the run has failed
             self._crash = error
         log.ended_ns = time.perf_counter_ns()
@@ -139,11 +151,17 @@ class Repeat:
             planned_ns = self.start_ns + offset_ns
             now_ns = time.perf_counter_ns()
             if max(now_ns, planned_ns) >= self._deadline_ns:
+                self._missed_ns.append(planned_ns)
                 return
             if planned_ns > now_ns:
                 time.sleep((planned_ns - now_ns) / NS_PER_S)
                 log.idle_ns += time.perf_counter_ns() - now_ns
             yield planned_ns
+
+
+def user_of(client: int) -> str:
+    """Return the user under whom a client stores its memories."""
+    return f"user-{client}"
 
 
 def add_closed(
@@ -156,8 +174,8 @@ def add_closed(
         try:
             add(text, user_id)
         except Exception as error:
-            log.record_failure(error, [text])
             end = clock()
+            log.record_failure(error, [text], end - begin)
         else:
             end = clock()
             record(end - begin)
@@ -189,7 +207,7 @@ def _call(log: ClientLog, call: Callable[[list[str]], None], batch: list[str], b
     try:
         call(batch)
     except Exception as error:
-        log.record_failure(error, batch)
+        log.record_failure(error, batch, time.perf_counter_ns() - begin_ns)
     else:
         log.latencies_ns.append(time.perf_counter_ns() - begin_ns)
         log.batch_items += len(batch)

@@ -25,10 +25,11 @@ from membench.runner.channel import Channel
 from membench.runner.child import prepare_environment, run_process, watch_console
 from membench.runner.load import Clients
 from membench.runner.meters import Meters
+from membench.runner.recorder import bucket_counts
 from membench.runner.sampler import INTERVAL_NS, Sampler
 from membench.spec.corpus import Texts, warmup_texts
 from membench.spec.run import RunSpec
-from membench_backends.base import MakesVectors, MemoryBackend, Parts, Strategy, UnavailableError
+from membench_backends.base import MakesVectors, MemoryBackend, Parts, Reopens, Strategy, UnavailableError
 from membench_backends.registry import backends
 from membench_backends.stores.table import STORES
 
@@ -84,7 +85,10 @@ def _run(spec: RunSpec, repeat: int, channel: Channel, folder: Path) -> None:
     if info.capabilities.stores:
         channel.send(Auditing())
         together = model.embed if model and spec.precision != "fp32" else None
-        outcome = audit(backend, clients, warmup, _expected_vectors(spec, backend, model, strategy), together)
+        expected = _expected_vectors(spec, backend, model, strategy)
+        parts: tuple[object, ...] = (store, backend)
+        on_disk = [part for part in parts if isinstance(part, Reopens)]
+        outcome = audit(backend, clients, warmup, expected, together, on_disk)
     channel.send(Finished(audit=outcome))
     for part in (backend, strategy, store):
         if part is not None:
@@ -151,7 +155,17 @@ def _measure(clients: Clients, repeat: int, channel: Channel) -> None:
         next_ns = max(next_ns + INTERVAL_NS, time.perf_counter_ns())
     metered.stop()
     items = sum(log.acknowledged for log in clients.logs)
-    channel.send(RepeatEnded(repeat=repeat, wall_s=running.wall_s, operations=operations, items=items))
+    unstarted_ns, unstarted_counts = bucket_counts([running.drain_unstarted()])
+    channel.send(
+        RepeatEnded(
+            repeat=repeat,
+            wall_s=running.wall_s,
+            operations=operations,
+            items=items,
+            unstarted_ns=unstarted_ns,
+            unstarted_counts=unstarted_counts,
+        )
+    )
 
 
 def components_of(spec: RunSpec) -> dict[str, Component]:

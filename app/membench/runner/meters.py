@@ -11,7 +11,7 @@ from time import perf_counter_ns, process_time_ns
 
 import numpy as np
 
-from membench.messages.run import Component, Contention, LockUse, TimerUse, TimeSplit
+from membench.messages.run import Component, Contention, LockUse, TimerUse, TimeSplit, is_stated
 from membench.runner import locks, threads, timers
 from membench.runner.gil import GilGauge
 from membench.runner.locks import Usage
@@ -58,8 +58,8 @@ class Series:
             del values[:count]
             self._counts[name].update(dict(zip(*bucket_counts([taken]), strict=True)))
 
-    def mean_and_p99(self) -> dict[str, tuple[float, float]]:
-        """Return the mean and the 99th percentile of each name that has values."""
+    def mean_and_p99(self) -> dict[str, tuple[float, float | None]]:
+        """Return the mean of each name that has values, and its 99th percentile if it has enough."""
         return {name: _mean_and_p99(counts) for name, counts in self._counts.items() if counts}
 
 
@@ -103,7 +103,8 @@ class Meters:
             locks=self._lock_uses(),
             timers=self._timer_uses({log.clock.thread for log in logs}),
             stage_ms={
-                name: (mean / NS_PER_MS, p99 / NS_PER_MS) for name, (mean, p99) in self._stages.mean_and_p99().items()
+                name: (mean / NS_PER_MS, None if p99 is None else p99 / NS_PER_MS)
+                for name, (mean, p99) in self._stages.mean_and_p99().items()
             },
             gauges=self._gauges.mean_and_p99(),
             readings=readings,
@@ -181,12 +182,12 @@ def _copied(use: Usage) -> Usage:
     return copy
 
 
-def _mean_and_p99(counts: Counter[int]) -> tuple[float, float]:
+def _mean_and_p99(counts: Counter[int]) -> tuple[float, float | None]:
     values = np.array(sorted(counts), np.int64)
     weights = np.array([counts[value] for value in values.tolist()], np.int64)
-    total = weights.sum()
-    p99 = values[np.searchsorted(np.cumsum(weights), 0.99 * total)]
-    return float((values * weights).sum() / total), float(p99)
+    total = int(weights.sum())
+    p99 = values[np.searchsorted(np.cumsum(weights), 0.99 * total)].item() if is_stated(99, total) else None
+    return float((values * weights).sum() / total), p99
 
 
 def _growth(before: Mapping[str, int], after: Mapping[str, int], excluded: set[str]) -> int:

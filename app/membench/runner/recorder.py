@@ -30,6 +30,7 @@ class ClientLog:
         "ended_ns",
         "errors",
         "failed_texts",
+        "failures_ns",
         "idle_ns",
         "latencies_ns",
     )
@@ -43,6 +44,8 @@ class ClientLog:
         """Operations that raised, by type of exception, over all repeats."""
         self.failed_texts: list[str] = []
         """Texts of the operations that raised: attempted, possibly stored, not acknowledged."""
+        self.failures_ns = array("q")
+        """Latencies of the operations that raised since the last drain."""
         self.ended_ns = 0
         """When the client's last operation ended."""
         self.idle_ns = 0
@@ -54,21 +57,31 @@ class ClientLog:
 
     def drain(self) -> array[int]:
         """Remove and return the latencies recorded so far, in nanoseconds."""
-        count = len(self.latencies_ns)
-        drained = self.latencies_ns[:count]
-        del self.latencies_ns[:count]
-        self._drained += count
+        drained = _drain(self.latencies_ns)
+        self._drained += len(drained)
         return drained
+
+    def drain_failures(self) -> array[int]:
+        """Remove and return the latencies of the operations that raised, in nanoseconds."""
+        return _drain(self.failures_ns)
 
     @property
     def acknowledged(self) -> int:
         """Memories acknowledged by the drained operations. A batch may count one tick before its latency is drained."""
         return self.batch_items if self._batched else self._drained
 
-    def record_failure(self, error: Exception, texts: list[str]) -> None:
-        """Record an operation that raised, with the texts it carried."""
+    def record_failure(self, error: Exception, texts: list[str], latency_ns: int) -> None:
+        """Record an operation that raised, with the texts it carried and how long it took."""
+        self.failures_ns.append(latency_ns)
         self.errors[type(error).__name__] += 1
         self.failed_texts += texts
+
+
+def _drain(values: array[int]) -> array[int]:
+    count = len(values)
+    drained = values[:count]
+    del values[:count]
+    return drained
 
 
 def bucket_counts(latencies_ns: list[array[int]]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -37,6 +37,7 @@ class Sampler:
         self._ticks += 1
         drained = [log.drain() for log in self._logs]
         values, counts = bucket_counts(drained)
+        failure_ns, failure_counts = bucket_counts([log.drain_failures() for log in self._logs])
         items = [log.acknowledged for log in self._logs]
         client_items = tuple(now - before for now, before in zip(items, self._items, strict=True))
         errors = _error_counts(self._logs)
@@ -52,6 +53,8 @@ class Sampler:
             cpu_percent_per_core=tuple(psutil.cpu_percent(percpu=True)),
             client_items=client_items,
             client_longest_ns=tuple(max(latencies, default=0) for latencies in drained),
+            failure_ns=failure_ns,
+            failure_counts=failure_counts,
             contention=self._meters.read(self._logs) if last or not self._ticks % METERS_EVERY else None,
         )
         self._last_ns, self._items, self._errors = now_ns, items, errors

@@ -18,10 +18,11 @@ from membench.analysis.statistics import jain_index, mean_rate, rate_interval
 from membench.machine.facts import own_version
 from membench.messages.encoding import Message
 from membench.messages.run import Audit, Contention, Finished, RepeatEnded, Started, Tick
-from membench.results.latency import NS_PER_MS, Latencies, bucket_of
+from membench.results.latency import NS_PER_MS, Latencies
 from membench.results.limits import Limit, limit_for
 from membench.results.record import Record
 from membench.results.summary import Status
+from membench.session.operations import Operations
 from membench.session.progress import RunProgress
 from membench.session.timeline import Point, Timeline
 from membench.spec.run import RunSpec
@@ -29,7 +30,6 @@ from membench.spec.run import RunSpec
 ENOUGH_S = 2.0
 """Measured time from which on a run in progress is diagnosed."""
 DIAGNOSIS_EVERY_S = 1.0
-NS_PER_S = 1e9
 
 
 class Measurement:
@@ -44,11 +44,7 @@ class Measurement:
         self.acknowledged = 0
         self.measured_s = 0.0
         self._timeline = Timeline()
-        self._latency_counts: Counter[int] = Counter()
-        """Operations by latency in nanoseconds, to three significant digits."""
-        self._operations = 0
-        self._busy_ns = 0
-        """Sum of all latencies."""
+        self._operations = Operations(spec)
         self._latencies = Latencies()
         """As of the last whole snapshot."""
         self._rates: list[float] = []
@@ -82,6 +78,7 @@ class Measurement:
                 self._add(message)
             case RepeatEnded():
                 self._rates.append(message.items / message.wall_s if message.wall_s else 0.0)
+                self._operations.end_repeat(message)
                 self._repeats_started_at.append(self._repeat_started_at)
                 self._windows.append(self._repeat_timeline.windows())
             case Finished(audit=audit):
@@ -105,7 +102,7 @@ class Measurement:
     def error_share(self) -> float:
         """The share of the operations that raised an error, 0 to 1."""
         failed = self.errors.total()
-        return failed / (failed + sum(self._latency_counts.values())) if failed else 0.0
+        return failed / (failed + self._operations.returned) if failed else 0.0
 
     def progress(self, *, whole: bool = True) -> RunProgress:
         """Return everything measured so far.
@@ -114,7 +111,7 @@ class Measurement:
             whole: False keeps the latencies of the last whole snapshot, because sorting takes time from the run.
         """
         if whole:
-            self._latencies = Latencies.of(self._latency_counts)
+            self._latencies = self._operations.latencies()
         figures = self._figures()
         if self.measured_s >= ENOUGH_S and self.measured_s - self._diagnosed_s >= DIAGNOSIS_EVERY_S and self._meters:
             self._diagnosis, self._diagnosed_s = diagnose(figures), self.measured_s
@@ -138,7 +135,7 @@ class Measurement:
             drawn: What the console drew while the run was measured.
             took_s: Time of the run's processes.
         """
-        self._latencies = Latencies.of(self._latency_counts)
+        self._latencies = self._operations.latencies()
         figures = self._figures()
         low, high = rate_interval(self._rates) or (None, None)
         values = msgspec.structs.asdict(figures) | {
@@ -146,8 +143,9 @@ class Measurement:
             "memories_per_s_high": high,
             "memories_per_s_windows": _mean_windows(self._windows or [self._repeat_timeline.windows()]),
             "latency_hdr": self._latencies.encode() if self._latencies.total else None,
+            "error_latency_hdr": self._operations.encoded_failures(),
         }
-        diagnosis = diagnose(figures) if self._latencies.total else None
+        diagnosis = diagnose(figures) if self._operations.returned else None
         return Record(
             **values,
             started_at=self.started_at,
@@ -163,10 +161,7 @@ class Measurement:
         )
 
     def _add(self, tick: Tick) -> None:
-        for value, count in zip(tick.latency_ns, tick.latency_counts, strict=True):
-            self._latency_counts[bucket_of(value)] += count
-            self._operations += count
-            self._busy_ns += value * count
+        self._operations.add(tick)
         self.errors.update(tick.errors)
         self.acknowledged += tick.items
         self.measured_s += tick.duration_s
@@ -186,7 +181,10 @@ class Measurement:
 
     def _figures(self) -> Figures:
         values = msgspec.structs.asdict(self.spec)
-        for figures in (self._meters, self._rate_figures(), self._latency_figures(), self._audit_figures()):
+        operations = self._operations.figures(
+            self._latencies, self.measured_s, client_time(list(self._contention.values()))
+        )
+        for figures in (self._meters, self._rate_figures(), operations, self._audit_figures()):
             values |= figures
         if self.started:
             values |= {
@@ -206,31 +204,11 @@ class Measurement:
             "repeats_started_at": tuple(self._repeats_started_at),
             "measured_s": self.measured_s or None,
             "cpu_percent_per_core": self._cpu_percent_per_core(),
-            "fairness_jain": jain_index(self._client_items),
+            "fairness_jain": None if self.spec.has_fixed_shares else jain_index(self._client_items),
             "client_items": tuple(map(int, self._client_items)) or None,
             "client_longest_ms": tuple(longest / NS_PER_MS for longest in self._client_longest_ns) or None,
             "limit_memories_per_s": limit.texts_per_s if limit else None,
             "limit_share": rate / limit.texts_per_s if limit and rate is not None else None,
-        }
-
-    def _latency_figures(self) -> dict[str, Any]:
-        operations, busy_s = self._operations, self._busy_ns / NS_PER_S
-        if not operations:
-            return {}
-        time = client_time(list(self._contention.values()))
-        open_loop = self.spec.loop == "open"
-        p50, p90, p99, p99_9 = map(self._latencies.percentile_ms, (50.0, 90.0, 99.0, 99.9))
-        return {
-            "operations_per_s": operations / self.measured_s if self.measured_s else None,
-            "latency_p50_ms": p50,
-            "latency_p90_ms": p90,
-            "latency_p99_ms": p99,
-            "latency_p99_9_ms": p99_9,
-            "latency_max_ms": self._latencies.max_ms,
-            "latency_mean_ms": busy_s * 1e3 / operations,
-            "harness_share": max(1 - busy_s / time.wall_s, 0.0) if time and time.wall_s else None,
-            "idle_share": time.idle_s / time.wall_s if time and time.wall_s and open_loop else None,
-            "context_switches_per_operation": time.switches / operations if time and time.switches else None,
         }
 
     def _audit_figures(self) -> dict[str, Any]:
@@ -244,6 +222,9 @@ class Measurement:
             "lost": audit.lost,
             "duplicated": audit.duplicated,
             "corrupted": audit.corrupted,
+            "misplaced": audit.misplaced,
+            "history_missing": audit.history_missing,
+            "store_reopened": None if audit.stored is None else audit.reopened,
         }
 
     def _cpu_percent_per_core(self) -> tuple[float, ...] | None:

@@ -87,6 +87,11 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         """`open` where operations are scheduled, `closed` where each starts when the last one ends."""
         return "closed" if self.target_operations_per_s is None else "open"
 
+    @property
+    def has_fixed_shares(self) -> bool:
+        """Whether each client has the same number of items to do, however fast it is served."""
+        return self.items is not None and self.loop == "closed"
+
     def title(self) -> str:
         """Return `concurrent-add · agentmem · mutex · local · 20 clients`, without what does not apply."""
         parts = (self.scenario, self.backend, self.strategy, self.embedding_note(), self.store)

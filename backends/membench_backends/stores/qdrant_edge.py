@@ -60,6 +60,11 @@ class QdrantEdgeStore:
             if offset is None:
                 return
 
+    def reopen(self) -> None:
+        """Close the shard, and load it from its folder."""
+        self.close()
+        self._shard = self._edge.EdgeShard.load(str(self._path))
+
     def close(self) -> None:
         """Flush pending writes and release the files."""
         if self._shard is not None:

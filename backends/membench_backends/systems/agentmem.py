@@ -33,6 +33,7 @@ from pathlib import Path
 
 from membench_backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
 from membench_backends.group_commit import GroupCommit
+from membench_backends.readback import added_texts, stored_memories
 from membench_backends.stages import mark, now_ns
 
 _AGENT_ID = "default"
@@ -62,7 +63,8 @@ class AgentMemBackend:
         self._strategy = parts.strategy
         self._store = parts.store
         self._store.create(parts.dimensions)
-        self._history = History(parts.folder / "history.db")
+        self._history_path = parts.folder / "history.db"
+        self._history = History(self._history_path)
         self._commit = GroupCommit(self._write_points)
         self._writers = ThreadPoolExecutor(_HISTORY_CONNECTIONS, thread_name_prefix="agentmem-history")
 
@@ -113,7 +115,11 @@ class AgentMemBackend:
 
     def stored(self) -> Iterator[StoredMemory]:
         """Yield every memory in the vector store, in no particular order."""
-        return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
+        return stored_memories(self._store)
+
+    def history(self) -> Iterator[str]:
+        """Yield the text of each addition that the history records."""
+        return added_texts(self._history_path)
 
     def close(self) -> None:
         """Stop the history writers and close the history."""

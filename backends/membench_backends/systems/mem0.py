@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from membench_backends.base import BackendInfo, Capabilities, Parts, StoredMemory, Strategy, VectorStore
+from membench_backends.readback import added_texts, stored_memories
 from membench_backends.stages import mark, now_ns
 from membench_backends.stores.client import COLLECTION
 from membench_backends.stores.mem0_adapter import store_for_mem0
@@ -36,7 +37,8 @@ class Mem0Backend:
         assert parts.strategy is not None, "a backend that embeds is built with a strategy"
         assert parts.store is not None, "a backend that stores is built with a store"
         self._store = parts.store
-        self.memory: Memory = _memory(parts.store, parts.dimensions, parts.folder / "history.db")
+        self._history_path = parts.folder / "history.db"
+        self.memory: Memory = _memory(parts.store, parts.dimensions, self._history_path)
         self.memory.embedding_model = _embedder(parts.strategy, parts.dimensions)
         self.memory.vector_store.insert = _timed("store", self.memory.vector_store.insert)
         self.memory.db.add_history = _timed("history", self.memory.db.add_history)
@@ -52,7 +54,11 @@ class Mem0Backend:
 
     def stored(self) -> Iterator[StoredMemory]:
         """Yield every memory in the vector store, in no particular order."""
-        return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
+        return stored_memories(self._store)
+
+    def history(self) -> Iterator[str]:
+        """Yield the text of each addition that the history records."""
+        return added_texts(self._history_path)
 
     def close(self) -> None:
         """Close Mem0's history."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from membench_backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
+from membench_backends.readback import stored_memories
 from membench_backends.stages import mark, now_ns
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class QdrantBackend:
 
     def stored(self) -> Iterator[StoredMemory]:
         """Yield every memory in the store, in no particular order."""
-        return (StoredMemory(point.payload["data"], point.vector) for point in self._store.points())
+        return stored_memories(self._store)
 
     def vectors(self, texts: Sequence[str]) -> Vector:
         """Return the unit vectors of texts, the same in every run: shape (len(texts), dimensions), float32."""

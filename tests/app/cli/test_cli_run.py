@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 
 import psutil
@@ -38,7 +39,7 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(quick):
     header, *rows = done.out.splitlines()
 
     assert header.split() == [
-        "scenario", "backend", "strategy", "store", "clients", "memories/s", "p50", "p99", "lock", "%", "errors",
+        "scenario", "backend", "strategy", "store", "clients", "memories/s", "p50", "p99", "max", "lock", "%", "errors",
         "stored", "lost", "weights", "status", "verdict",
     ]  # fmt: skip
     assert [(row.split()[1:3], row.split()[-2]) for row in rows[:4]] == [
@@ -180,11 +181,17 @@ def test_a_failed_run_is_exit_code_1_and_the_others_run(quick, plugins, tmp_path
     assert f"✗ quick · {backend} · local · 3 clients: {runs[1]['error']}" in done.out
 
 
-def test_operations_that_raise_are_counted_by_kind(quick, plugins):
+def test_operations_that_raise_are_counted_by_kind(quick, membench, plugins):
     done = quick("quick", "--backend", "raises-some", code=1)
 
     assert "! quick · raises-some · local · 3 clients: 33 % of the operations failed" in done.out
-    assert "operations that raised: ValueError x 10" in done.out
+    assert re.search(
+        r"operations that raised: ValueError x 10, after \S+ .s on average, at most \S+ .s$", done.out, re.M
+    )
+    assert re.search(r"^! +quick +raises-some .+ 3 +[\d,.]+ ! ", done.out, re.M)  # the rate is marked
+    compared = membench("compare", "last", "last").out
+    assert re.search(r"memories/s +[\d,.]+ ! +[\d,.]+ !", compared)
+    assert "33 % of the operations failed; its rate is not that of the work" in compared
 
 
 def test_an_unavailable_backend_is_left_out_with_a_note(quick, membench, plugins):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import json
 import os
 import sys
 import threading
@@ -25,11 +26,13 @@ class Faithful:
         self._memories: list[StoredMemory] = []
         self._calls = itertools.count(1)
         self._axes = np.eye(parts.dimensions, dtype=np.float32)
+        self.user_id = threading.local()
 
     def add(self, text: str, user_id: str) -> None:
         if user_id == "warm-up":
-            self.keep(text)
+            self.keep(text, user_id)
             return
+        self.user_id.value = user_id
         call = next(self._calls)
         if call == SIGNPOST_AT and "FAULTY_SIGNPOST" in os.environ:
             with open(os.environ["FAULTY_SIGNPOST"], "w") as signpost:
@@ -43,8 +46,9 @@ class Faithful:
     def measured(self, call: int, text: str) -> None:
         self.keep(text)
 
-    def keep(self, text: str) -> None:
-        self._memories.append(StoredMemory(text, self.vectors([text])[0]))
+    def keep(self, text: str, user_id: str | None = None) -> None:
+        """Store a text, under the user of the operation in progress if no other is given."""
+        self._memories.append(StoredMemory(text, self.vectors([text])[0], user_id or self.user_id.value))
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         return self._axes[[zlib.crc32(text.encode()) % len(self._axes) for text in texts]]
@@ -107,9 +111,85 @@ class Corrupts(Faithful):
         if call == 1:
             self.keep(text[::-1])
         elif call == 2:
-            self._memories.append(StoredMemory(text, np.zeros(self._axes.shape[0], np.float32)))
+            zeros = np.zeros(self._axes.shape[0], np.float32)
+            self._memories.append(StoredMemory(text, zeros, self.user_id.value))
         else:
             self.keep(text)
+
+
+class WrongUsers(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        self.keep(text, None if call % 10 else "somebody else")
+
+
+class Historian(Faithful):
+    """A sound backend with a history."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._rows: list[str] = []
+
+    def measured(self, call: int, text: str) -> None:
+        self.keep(text)
+        self._rows.append(text)
+
+    def history(self) -> Iterator[str]:
+        return iter(self._rows)
+
+
+class ForgetsHistory(Historian):
+    def measured(self, call: int, text: str) -> None:
+        self.keep(text)
+        if call % 10:
+            self._rows.append(text)
+
+
+class OwnVectors(Faithful):
+    """A sound backend that gives each text a vector of its own."""
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = [np.random.default_rng(zlib.crc32(text.encode())).standard_normal(384) for text in texts]
+        return np.asarray([vector / np.linalg.norm(vector) for vector in vectors], np.float32)
+
+
+class SharesVectors(OwnVectors):
+    """A backend that answers one text with the vector of the one before, as a cache with a wrong key does."""
+
+    def measured(self, call: int, text: str) -> None:
+        if call % 10:
+            self.keep(text)
+        else:
+            self._memories.append(self._memories[-1]._replace(text=text))
+
+
+class Flushes(Faithful):
+    """A sound store on disk: a file of JSON lines."""
+
+    flushes = True
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._path = parts.folder / "memories.jsonl"
+        self._buffer: list[str] = []
+        self._lock = threading.Lock()
+
+    def keep(self, text: str, user_id: str | None = None) -> None:
+        line = json.dumps([text, self.vectors([text])[0].tolist(), user_id or self.user_id.value])
+        with self._lock:
+            super().keep(text, user_id)
+            self._buffer.append(f"{line}\n")
+            if self.flushes or len(self._memories) <= 20:
+                with self._path.open("a") as file:
+                    file.writelines(self._buffer)
+                self._buffer.clear()
+
+    def reopen(self) -> None:
+        """Read the file; what is still buffered in this process is gone."""
+        self._memories = [StoredMemory(*json.loads(line)) for line in self._path.read_text().splitlines()]
+
+
+class ForgetsToFlush(Flushes):
+    flushes = False
 
 
 class Unreadable(Faithful):
@@ -156,6 +236,14 @@ EXITS = _info("exits", Exits)
 LOSES = _info("loses", Loses)
 DUPLICATES = _info("duplicates", Duplicates)
 CORRUPTS = _info("corrupts", Corrupts)
+WRONG_USERS = _info("wrong-users", WrongUsers)
+HISTORIAN = _info("historian", Historian)
+FORGETS_HISTORY = _info("forgets-history", ForgetsHistory)
+OWN_VECTORS = _info("own-vectors", OwnVectors)
+SHARES_VECTORS = _info("shares-vectors", SharesVectors)
+FLUSHES = _info("flushes", Flushes)
+FORGETS_TO_FLUSH = _info("forgets-to-flush", ForgetsToFlush)
+FAITHFUL = _info("faithful", Faithful)
 UNREADABLE = _info("unreadable", Unreadable)
 PRINTS = _info("prints", Prints)
 SYSTEM_EXIT = _info("system-exit", SystemExits)

@@ -81,6 +81,8 @@ def some_tick(tick, generator, elapsed_s):
         latency_counts=tuple(counts[value] for value in sorted(counts)),
         cpu_percent_per_core=(generator.uniform(0, 100), generator.uniform(0, 100)),
         client_items=clients,
+        failure_ns=(500, 700),
+        failure_counts=(generator.randrange(1, 4), 2),
     )
 
 
@@ -96,6 +98,7 @@ def test_merging_ticks_keeps_their_sums(tick):
     latencies = sum((Counter(dict(zip(t.latency_ns, t.latency_counts, strict=True))) for t in ticks), Counter())
     assert dict(zip(one.latency_ns, one.latency_counts, strict=True)) == latencies
     assert list(one.latency_ns) == sorted(one.latency_ns)
+    assert (one.failure_ns, one.failure_counts) == ((500, 700), (sum(t.failure_counts[0] for t in ticks), 100))
     assert one.client_items == tuple(sum(t.client_items[i] for t in ticks) for i in range(2))
     for core in range(2):
         assert one.cpu_percent_per_core[core] == pytest.approx(sum(t.cpu_percent_per_core[core] for t in ticks) / 50)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from membench.analysis.comparison import Ratio
-from membench.report.comparison import MORE_REPEATS, differences, names_of, rate_text, ratio_text, strategy_ratios
+from membench.report.comparison import MORE_REPEATS, differences, names_of, ratio_text, strategy_ratios
 from membench.session.measurement import Measurement
 
 
@@ -24,13 +24,6 @@ def run(spec):
 def test_a_ratio_in_words():
     assert ratio_text("adaptive", "mutex", Ratio(1.8571, 1.79, 1.944)) == "adaptive is 1.86x mutex (1.79 to 1.94)"
     assert ratio_text("fixed", "model", Ratio(123.4)) == "fixed is 123x model (no interval)"
-
-
-def test_a_rate_in_words(run, repeated):
-    assert rate_text(run(None)) == "–"
-    assert rate_text(repeated(run(), 131.0)) == "131"
-    assert rate_text(repeated(run(), 128.0, 134.0)) == "131 (range 128 to 134)"
-    assert rate_text(repeated(run(), 128.0, 131.0, 134.0)) == "131 (124 to 139)"
 
 
 def test_differences_are_stated_by_condition(run):

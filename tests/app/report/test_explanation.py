@@ -9,6 +9,8 @@ from membench.analysis.diagnosis import Advice
 from membench.analysis.facts import Fact
 from membench.messages.run import LockUse
 from membench.report.explanation import BAR_WIDTH, explain_run
+from membench.report.exports import to_markdown
+from membench.report.remarks import STATUS_MARKS, remarks
 from membench.session.measurement import Measurement
 
 MUTEX = LockUse(
@@ -127,15 +129,126 @@ def test_any_figure_may_be_missing(full, missing):
 @pytest.mark.parametrize(
     ("changes", "is_suspect"),
     [
-        ({"harness_share": 0.04}, True),
-        ({"harness_share": 0.02}, False),
-        ({"harness_share": None}, False),
-        ({"harness_share": 0.6, "verdict": "harness-bound"}, False),
-        ({"harness_share": 0.6, "target_operations_per_s": 50.0}, False),
-        ({"harness_share": 0.6, "errors": 4}, False),
+        ({"little_ratio": 0.96}, True),
+        ({"little_ratio": 0.98}, False),
+        ({"little_ratio": 1.02}, False),
+        ({"little_ratio": 1.04}, True),
+        ({"little_ratio": None, "harness_share": 0.6}, False),
+        ({"little_ratio": 0.4, "verdict": "harness-bound"}, False),
+        ({"little_ratio": 0.4, "errors": 4}, True),
     ],
 )
 def test_a_run_that_violates_littles_law_is_suspect(full, changes, is_suspect):
     lines = list(explain_run(msgspec.structs.replace(full, **changes)))
 
     assert any(line.startswith("  suspect") for line in lines) == is_suspect
+
+
+def line_of(record, label):
+    """The text after a label, or None."""
+    prefix = f"  {label:<9}"
+    return next((line.removeprefix(prefix) for line in explain_run(record) if line.startswith(prefix)), None)
+
+
+def test_percentiles_that_cannot_be_stated_are_dashes_next_to_the_maximum(full):
+    few = msgspec.structs.replace(full, latency_p50_ms=7.81, latency_max_ms=1540.0)
+
+    assert line_of(few, "latency") == "p50 7.81 ms  p90 –  p99 –  p99.9 –  max 1.54 s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_starved"),
+    [
+        ({"client_items": (10, 30, 50)}, True),  # a third of the mean
+        ({"client_items": (16, 30, 44)}, False),
+        ({"client_items": (20, 20, 80), "fairness_jain": 0.67}, True),
+        ({"client_items": (10, 30, 50), "target_operations_per_s": 50.0}, False),
+        ({"client_items": (10, 30, 50), "duration_s": None, "items": 90}, False),  # failures, not starvation
+        ({"client_items": None}, False),
+    ],
+)
+def test_clients_that_were_starved_are_named_next_to_the_percentiles(full, changes, is_starved):
+    run = msgspec.structs.replace(
+        full, **{"items": None, "duration_s": 5.0, "clients": 3, "client_longest_ms": (1540.0, 10.0, 9.0),
+                 "fairness_jain": 0.95, "latency_max_ms": 1540.0} | changes
+    )  # fmt: skip
+    said = [line.strip() for line in explain_run(run) if "starved" in line]
+
+    assert bool(said) == is_starved
+    if changes == {"client_items": (10, 30, 50)}:
+        assert said == ["starved clients are hardly in these: client 0 added 10 memories, the mean is 30.0; "
+                        "its longest operation took 1.54 s"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("latencies", "text"),
+    [
+        ({"error_latency_p50_ms": 30.0}, "12 operations failed after 30.0 ms in the median, at most 1.20 s"),
+        ({}, "12 operations failed after 40.0 ms on average, at most 1.20 s"),
+        ({"error_latency_max_ms": None}, "12 operations failed"),
+    ],
+)
+def test_failures_are_explained_with_their_latencies(full, latencies, text):
+    known = {"error_latency_mean_ms": 40.0, "error_latency_max_ms": 1200.0}
+
+    assert line_of(msgspec.structs.replace(full, errors=12, **known | latencies), "errors") == text
+    assert line_of(full, "errors") is None
+
+
+def test_clients_that_were_not_busy_are_explained(full):
+    few = msgspec.structs.replace(
+        full, effective_concurrency=6.0, finished_early_share=0.2, target_operations_per_s=None
+    )
+
+    assert line_of(few, "clients") == (
+        "6.0 of 8 clients busy on average: 20 % of their time was after they had finished, while others still worked, "
+        "5 % was between operations"
+    )
+    busy = msgspec.structs.replace(few, effective_concurrency=7.9, finished_early_share=0.01)
+    assert line_of(busy, "clients") == "7.9 of 8 clients busy on average"
+
+
+@pytest.mark.parametrize(
+    ("checks", "text"),
+    [
+        ({}, "9 acknowledged, 8 stored, 1 lost, 0 duplicated, 0 corrupted; not checked: users, history"),
+        (
+            {"misplaced": 2, "history_missing": 3, "store_reopened": True},
+            "9 acknowledged, 8 stored, 1 lost, 0 duplicated, 0 corrupted, 2 under another user, "
+            "3 missing from the history; read back from the reopened store",
+        ),
+    ],
+)
+def test_the_audit_says_what_it_checked(full, checks, text):
+    audited = msgspec.structs.replace(full, acknowledged=9, stored=8, lost=1, duplicated=0, corrupted=0, **checks)
+
+    assert line_of(audited, "audit") == text
+    assert line_of(full, "audit") is None
+
+
+def test_an_open_loop_that_ran_out_of_clients_says_so(full):
+    late = msgspec.structs.replace(
+        full, effective_concurrency=25.0, due_not_started=1250, target_operations_per_s=100.0
+    )
+
+    assert "ran out of clients: 1,250 operations were due but never started" in line_of(late, "clients")
+    late = msgspec.structs.replace(late, latency_p50_ms=500.0, latency_max_ms=1000.0)
+    assert line_of(late, "latency") == "p50 ≥ 500 ms  p90 –  p99 –  p99.9 –  max ≥ 1.00 s"
+    assert "| ≥ 500 ms | – | ≥ 1.00 s |" in to_markdown([late]).decode()
+    assert any("ran out of clients: 1,250 operations" in line for line in remarks([late]))
+
+
+@pytest.mark.parametrize("changes", [{"status": "errors"}, {"status": "failed", "lost": 3}])
+def test_a_rate_that_means_nothing_is_marked_wherever_it_is_shown(full, changes):
+    void = msgspec.structs.replace(full, **changes)
+    mark = STATUS_MARKS[void.status]
+
+    assert f": 131 {mark} memories/s" in next(explain_run(void))
+    assert f"| 131 {mark} |" in to_markdown([void]).decode()
+    assert "| 131 |" in to_markdown([full]).decode()
+
+
+def test_latencies_that_add_up_to_more_than_the_clients_are_a_bug_that_is_reported(full):
+    wrong = msgspec.structs.replace(full, little_ratio=1.1)
+
+    assert any("1.10 x the clients at work, so latencies are recorded wrongly" in line for line in remarks([wrong]))

@@ -144,7 +144,8 @@ def test_a_percentile_table_agrees_with_the_record(record):
     assert list(shares) == sorted(shares)
     value_of = {share: value for value, share in rows}
     stated = (record.latency_p50_ms, record.latency_p90_ms, record.latency_p99_ms, record.latency_p99_9_ms)
-    assert tuple(value_of[share] for share in sorted(STATED_SHARES)) == stated
+    in_table = [value_of[share] for share in sorted(STATED_SHARES)]
+    assert all(ms in (None, value) for ms, value in zip(stated, in_table, strict=True))
     assert (shares[0], shares[-1]) == (0, 1)
     assert values[-1] == pytest.approx(record.latency_max_ms, rel=0.001)
     mean = float(table.decode().partition("Mean    =")[2].split(",")[0])

@@ -102,7 +102,7 @@ def test_runs_that_lost_data_are_counted_and_never_the_fastest(run, mutex):
     made = headline([mutex, run(strategy="adaptive", memories_per_s=200.0), lossy])
 
     assert "adaptive is 2.00x mutex" in made.text
-    assert made.text.endswith("1 run lost or corrupted data")
+    assert made.text.endswith("1 run failed the audit")
 
 
 def test_a_plan_without_a_good_run_says_why(run):

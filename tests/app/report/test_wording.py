@@ -69,6 +69,10 @@ EVIDENCE = [
         "clients are on a core or waiting for one 90 % of their time",
     ),
     (Fact("other_programs", {"cores_used": 3.0}), "other programs used 3.0 cores"),
+    (
+        Fact("ran_out_of_clients", {"operations": 1250}),
+        "ran out of clients: 1,250 operations were due but never started",
+    ),
     (Fact("rate_only", {"memories_per_s": 131.4}), "131 memories/s, and nothing else is known"),
     (
         Fact("client_time", {"time_cpu": 0.3, "time_runqueue": 0.2, "time_lock": 0.1, "time_other": 0.4}),

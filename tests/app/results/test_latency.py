@@ -38,11 +38,29 @@ def test_percentiles_are_those_of_an_hdr_histogram(seed):
     counts = counts_of(seed)
     latencies, histogram = Latencies.of(counts), histogram_of(counts)
 
-    for percentile in (*PERCENTILES, 0.0, 1.0, 25.0, 75.0, 99.99, 100.0):
+    for percentile in (*PERCENTILES, 0.0, 1.0, 25.0, 75.0, 99.99):
         expected = histogram.get_highest_equivalent_value(histogram.get_value_at_percentile(percentile))
-        assert latencies.percentile_ms(percentile) == expected / 1e6
+        assert latencies.percentile_ms(percentile) in (None, expected / 1e6)
+    for row in latencies.rows():
+        assert row.value_ms == histogram.get_highest_equivalent_value(
+            histogram.get_value_at_percentile(row.percentile)) / 1e6  # fmt: skip
     assert latencies.max_ms == histogram.get_max_value() / 1e6
     assert latencies.total == histogram.get_total_count() == counts.total()
+
+
+@pytest.mark.parametrize(
+    ("percentile", "operations"), [(0.0, 10), (50.0, 20), (90.0, 100), (99.0, 1_000), (99.9, 10_000), (99.99, 100_000)]
+)
+def test_a_percentile_is_stated_from_ten_operations_beyond_it_on(percentile, operations):
+    assert Latencies.of({1_000_000: operations - 1}).percentile_ms(percentile) is None
+    assert Latencies.of({1_000_000: operations}).percentile_ms(percentile) == pytest.approx(1, rel=0.001)
+
+
+def test_the_maximum_is_stated_of_any_number_of_operations():
+    latencies = Latencies.of({5_000_000: 1})
+
+    assert (latencies.percentile_ms(50.0), latencies.percentile_ms(100.0)) == (None, None)
+    assert latencies.max_ms == pytest.approx(5, rel=0.001)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -55,10 +73,12 @@ def test_a_histogram_survives_its_encoding(seed):
 def test_the_table_contains_the_percentiles_of_a_record():
     latencies = Latencies.of(counts_of(7))
     rows = list(latencies.rows())
+    stated = {percentile: latencies.percentile_ms(percentile) for percentile in PERCENTILES}
 
-    assert {row.percentile: row.value_ms for row in rows}.items() >= {
-        percentile: latencies.percentile_ms(percentile) for percentile in PERCENTILES
-    }.items()
+    assert stated.pop(99.0) is stated.pop(99.9) is None  # too few operations, but the table has all rows
+    assert None not in stated.values()
+    assert {row.percentile: row.value_ms for row in rows}.items() >= stated.items()
+    assert {row.percentile for row in rows} >= set(PERCENTILES)
     assert [row.percentile for row in rows] == sorted({row.percentile for row in rows})
     assert [row.reached for row in rows] == sorted(row.reached for row in rows)
     assert (rows[-1].percentile, rows[-1].reached, rows[-1].value_ms) == (100.0, latencies.total, latencies.max_ms)

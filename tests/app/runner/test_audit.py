@@ -50,8 +50,8 @@ class Store:
 def measured(spec):
     """Make a run of 100 memories by 4 clients; return its store and the clients."""
 
-    def run(fail=(), **changes):
-        store = Store(fail)
+    def run(fail=(), kind=Store, **changes):
+        store = kind(fail)
         run_spec = spec(**{"items": 100, "clients": 4, **changes})
         clients = Clients(run_spec, store, Texts(run_spec.corpus, seed=1))
         assert clients.start(0).wait(NEVER_NS)
@@ -120,7 +120,7 @@ def test_a_vector_whose_length_is_not_1_is_corrupted(measured, broken):
 
 def test_swapped_vectors_are_corrupted(measured):
     store, clients = measured()
-    texts, vectors = zip(*store.memories, strict=True)
+    texts, vectors, _ = zip(*store.memories, strict=True)
     store.memories = [StoredMemory(text, other) for text, other in zip(texts, reversed(vectors), strict=True)]
     outcome = audit(store, clients, [], embed)
 
@@ -166,7 +166,9 @@ def test_vectors_with_the_wrong_number_of_dimensions_are_corrupted(measured):
     half = np.eye(DIMENSIONS // 2)[0]
     store.memories = [memory._replace(vector=half) for memory in store.memories]
 
-    assert audit(store, clients, [], embed).corrupted == SAMPLE_SIZE
+    assert (
+        audit(store, clients, [], embed).corrupted == 100
+    )  # they all have the same vector, which is a reason to check
 
 
 def test_without_an_embedder_vectors_are_only_checked_for_length_1(measured):
@@ -207,6 +209,126 @@ def test_a_memory_of_a_failed_operation_that_is_stored_twice_is_duplicated(measu
     store.memories += [memory for memory in store.memories if memory.text == benchmark_text(3)]
 
     assert counts(audit(store, clients, [], embed)) == (99, 101, 0, 1, 0)
+
+
+class UserStore(Store):
+    """A store that also states users, and keeps a history."""
+
+    def __init__(self, fail=()):
+        super().__init__(fail)
+        self.texts = []
+
+    def add(self, text, user_id):
+        self.texts.append(text)
+        try:
+            super().add(text, user_id)
+        finally:
+            self.memories[-1] = self.memories[-1]._replace(user_id=user_id)
+
+    def history(self):
+        return iter(self.texts)
+
+
+@pytest.fixture
+def measured_users(measured):
+    """The same run on a store that states users and history; one memory at a time, so that its order is known."""
+    return lambda **changes: measured(kind=UserStore, **{"clients": 1, **changes})
+
+
+def test_what_a_backend_does_not_state_is_not_checked(measured):
+    outcome = audit(*measured(), [], embed)
+
+    assert (outcome.misplaced, outcome.history_missing, outcome.problem) == (None, None, None)
+
+
+def test_users_and_history_of_a_sound_store_are_right(measured_users):
+    outcome = audit(*measured_users(clients=4), [], embed)
+
+    assert (outcome.misplaced, outcome.history_missing, outcome.problem) == (0, 0, None)
+
+
+@pytest.mark.parametrize("user_id", ["user-1", None])
+def test_a_memory_under_another_user_is_misplaced(measured_users, user_id):
+    store, clients = measured_users()
+    store.memories[7] = store.memories[7]._replace(user_id=user_id)
+    outcome = audit(store, clients, [], embed)
+
+    assert (outcome.misplaced, outcome.lost, outcome.corrupted) == (1, 0, 0)
+    assert outcome.problem == "1 memory stored under another user"
+
+
+def test_a_text_of_several_users_may_be_stored_under_each(measured_users, tmp_path):
+    path = tmp_path / "repeated.txt"
+    path.write_text("one\none\ntwo\nthree\n")
+    store, clients = measured_users(clients=2, items=4, corpus=Corpus(kind="file", path=str(path)))
+    outcome = audit(store, clients, [], embed)
+
+    assert (outcome.misplaced, outcome.lost, outcome.duplicated, outcome.problem) == (0, 0, 0, None)
+
+
+def test_an_acknowledged_memory_without_history_is_missing_from_it(measured_users):
+    store, clients = measured_users(fail=[benchmark_text(3)])
+    del store.texts[2:5]  # the middle one was not acknowledged
+    outcome = audit(store, clients, [], embed)
+
+    assert (outcome.history_missing, outcome.lost) == (2, 0)
+    assert outcome.problem == "2 memories missing from the history"
+
+
+def test_a_history_that_cannot_be_read_is_a_problem_and_its_count_is_unknown(measured_users):
+    store, clients = measured_users()
+    store.history = lambda: (_ for _ in ()).throw(OSError("disk I/O error"))
+    outcome = audit(store, clients, [], embed)
+
+    assert (outcome.history_missing, outcome.lost) == (None, 0)
+    assert outcome.problem == "the history cannot be read back: OSError: disk I/O error"
+
+
+def test_a_text_with_the_vector_of_another_is_corrupted_wherever_it_is(measured):
+    store, clients = measured(items=SAMPLE_SIZE * 10)
+    sample = []
+    audit(store, clients, [], lambda texts: sample.extend(texts) or embed(texts))
+    at = next(at for at, memory in enumerate(store.memories) if memory.text not in sample)
+    store.memories[at] = store.memories[at]._replace(vector=store.memories[0].vector)
+
+    assert audit(store, clients, [], embed).problem == "1 memory corrupted"
+
+
+def test_texts_may_share_a_vector_that_both_of_them_have(measured):
+    store, clients = measured()
+    same = np.eye(DIMENSIONS, dtype=np.float32)[0]
+    store.memories = [memory._replace(vector=same) for memory in store.memories]
+
+    assert audit(store, clients, [], lambda texts: np.stack([same] * len(texts))).problem is None
+
+
+class OnDisk:
+    """The files of a store: reopening leaves what was flushed."""
+
+    def __init__(self, store, lost=0, error=None):
+        self._store, self._lost, self._error = store, lost, error
+
+    def reopen(self):
+        if self._error:
+            raise self._error
+        del self._store.memories[: self._lost]
+
+
+@pytest.mark.parametrize(("unflushed", "problem"), [(0, None), (3, "3 memories of 100 acknowledged lost")])
+def test_a_store_on_disk_is_read_after_it_was_reopened(measured, unflushed, problem):
+    store, clients = measured()
+    outcome = audit(store, clients, [], embed, on_disk=[OnDisk(store, unflushed)])
+
+    assert (outcome.reopened, outcome.lost, outcome.problem) == (True, unflushed, problem)
+    assert not audit(store, clients, [], embed).reopened
+
+
+def test_a_store_that_cannot_be_reopened_is_corrupted(measured):
+    store, clients = measured()
+    outcome = audit(store, clients, [], embed, on_disk=[OnDisk(store, error=OSError("the log is torn"))])
+
+    assert counts(outcome) == (100, None, None, None, None)
+    assert outcome.problem == "the store is corrupted and cannot be read back: OSError: the log is torn"
 
 
 def test_the_warm_up_is_not_counted(measured):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter, defaultdict
 
@@ -39,9 +40,9 @@ class Recording:
 
 @pytest.fixture
 def run(spec):
-    """A function that runs the clients once or more and returns them, drained."""
+    """A function that runs the clients once or more and returns them, drained; `after` receives each repeat."""
 
-    def run(backend, repeats=1, **changes):
+    def run(backend, repeats=1, after=lambda repeat: None, **changes):
         made = spec(**changes)
         clients = Clients(made, backend, Texts(made.corpus, seed=1))
         for repeat in range(repeats):
@@ -52,6 +53,7 @@ def run(spec):
             assert repeat_in_progress.wait(NEVER_NS)
             sampler.tick(repeat_in_progress.start_ns + 1, last=True)
             meters.stop()
+            after(repeat_in_progress)
         return clients
 
     return run
@@ -112,6 +114,24 @@ def test_operations_that_raise_are_counted_and_the_run_continues(run):
     assert sorted(failed) == sorted(benchmark_text(i) for i in range(0, 30, 3))
     assert sum(log.acknowledged for log in done.logs) == 20 == len(backend.texts)
     assert not set(failed) & set(backend.texts)
+
+
+@pytest.mark.parametrize("rate", [None, 10.0])
+@pytest.mark.parametrize("operation", ["add", "add_batch"])
+def test_the_latency_of_an_operation_that_raises_is_recorded_apart(run, clock, rate, operation):
+    def slow_then_broken(texts):
+        clock.sleep(0.02)
+        if benchmark_text(0) in texts:
+            raise ValueError("no")
+
+    drained = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = ClientLog.drain_failures
+        patch.setattr(ClientLog, "drain_failures", lambda log: drained.extend(taken := original(log)) or taken)
+        done = run(Recording(slow_then_broken), operation=operation, items=2, clients=1, target_operations_per_s=rate)
+
+    assert drained == [20_000_000]
+    assert done.logs[0].acknowledged == 1
 
 
 @pytest.mark.parametrize("rate", [None, 1e6])
@@ -242,6 +262,44 @@ def test_nothing_starts_after_the_deadline(run, clock):
 
     assert starts == pytest.approx([0, 0.1])
     assert latencies == pytest.approx([0.02, 0.45])
+
+
+@pytest.mark.parametrize("duration_s", [1.0, 2.0, 8.0])
+def test_every_operation_that_was_due_is_counted_even_if_it_never_started(run, clock, duration_s):
+    """A system that serves 50 operations per second is offered 100."""
+    unstarted, offered = [], round(100 * duration_s)
+    starts, latencies = open_loop(
+        run, clock, takes_s=itertools.repeat(0.02), items=None, duration_s=duration_s, target_operations_per_s=100.0,
+        after=lambda repeat: unstarted.extend(ns / NS for ns in repeat.drain_unstarted()),
+    )  # fmt: skip
+
+    assert len(starts) == len(latencies) == offered / 2
+    assert len(unstarted) == offered / 2
+    due_s = [n / 100 for n in range(offered)]
+    assert sorted(unstarted) == pytest.approx(sorted(duration_s - at for at in due_s[offered // 2 :]), abs=1e-6)
+
+
+@pytest.mark.parametrize("duration_s", [2.0, 8.0])
+def test_a_system_that_stops_cannot_hide_behind_the_operations_that_returned(run, clock, duration_s):
+    """After a second it stops until the deadline: what falls due meanwhile waits, and is most of what was offered."""
+    unstarted = []
+    stall = itertools.chain([0.005] * 100, [duration_s - 1.0], itertools.repeat(0.005))
+    _, latencies = open_loop(
+        run, clock, takes_s=stall, items=None, duration_s=duration_s, target_operations_per_s=100.0,
+        after=lambda repeat: unstarted.extend(ns / NS for ns in repeat.drain_unstarted()),
+    )  # fmt: skip
+    slow = [latency for latency in latencies if latency > 0.01]
+
+    assert len(slow) == 1  # all that the operations that returned say about the stop
+    assert len(latencies) + len(unstarted) == 100 * duration_s
+    assert np.median([*latencies, *unstarted]) == pytest.approx({2.0: 0.0075, 8.0: 3.0}[duration_s], abs=0.02)
+
+
+def test_an_open_loop_by_items_starts_everything(run, clock):
+    unstarted = []
+    open_loop(run, clock, takes_s=[0.5] * 6, items=6, after=lambda repeat: unstarted.extend(repeat.drain_unstarted()))
+
+    assert unstarted == []
 
 
 def test_no_client_waits_for_a_start_after_the_deadline(run, clock):

@@ -59,10 +59,11 @@ def test_draining_while_a_client_appends_loses_nothing(frequent_switches):
 
 def test_failures_are_counted_by_type_and_keep_their_texts():
     log = ClientLog(batched=True)
-    log.record_failure(ValueError("a"), ["one", "two"])
-    log.record_failure(KeyError("b"), ["three"])
-    log.record_failure(ValueError("c"), ["four"])
+    log.record_failure(ValueError("a"), ["one", "two"], 5)
+    log.record_failure(KeyError("b"), ["three"], 7)
+    log.record_failure(ValueError("c"), ["four"], 6)
 
     assert log.errors == {"ValueError": 2, "KeyError": 1}
     assert log.failed_texts == ["one", "two", "three", "four"]
+    assert (log.drain_failures().tolist(), log.drain_failures().tolist()) == ([5, 7, 6], [])
     assert log.acknowledged == 0

@@ -105,7 +105,7 @@ def test_a_whole_run_makes_a_whole_record(whole_run):
     assert (record.errors, record.error_kinds) == (1, {"ValueError": 1})
     assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == (8, 7, 1, 0, 0)
     assert record.cpu_percent_per_core == pytest.approx((15, 80))
-    assert record.fairness_jain == pytest.approx((5 + 3) ** 2 / (2 * (5**2 + 3**2)))
+    assert record.fairness_jain is None  # each client has its share of the items
     assert record.rss_peak_mb == 140.0
     assert record.cores_used == pytest.approx(1.2)
     assert record.operations_per_s == pytest.approx(8 / 0.4)
@@ -174,9 +174,18 @@ def test_percentiles_are_those_of_all_latencies(whole_run):
     histogram = HdrHistogram.decode(record.latency_hdr)
 
     assert histogram.get_total_count() == 8
-    assert record.latency_p50_ms == pytest.approx(0.002, rel=0.001)
-    assert record.latency_p90_ms == record.latency_p99_9_ms == record.latency_max_ms == pytest.approx(5, rel=0.001)
+    assert record.latency_p50_ms is record.latency_p90_ms is record.latency_p99_ms is record.latency_p99_9_ms is None
+    assert record.latency_max_ms == pytest.approx(5, rel=0.001)
     assert record.latency_mean_ms == pytest.approx((3 * 0.001 + 3 * 0.002 + 2 * 5) / 8, rel=0.001)
+
+
+def test_percentiles_are_stated_of_enough_operations(spec, tick):
+    measurement = Measurement(spec(clients=2))
+    measurement.feed(tick(latency_ns=(1000, 2000), latency_counts=(900, 100)))
+    record = measurement.record("ok")
+
+    assert (record.latency_p50_ms, record.latency_p99_ms) == pytest.approx((0.001, 0.002), rel=0.001)
+    assert record.latency_p99_9_ms is None
 
 
 def test_the_rate_is_the_geometric_mean_over_repeats_with_its_interval(spec):
@@ -209,7 +218,7 @@ def test_a_run_that_was_cut_off_keeps_what_it_measured(spec, tick):
     assert record.memories_per_s == pytest.approx(30)
     assert record.memories_per_s_repeats == ()
     assert record.acknowledged == 6
-    assert record.latency_p50_ms is not None
+    assert record.latency_max_ms is not None
     assert (record.stored, record.lost, record.duplicated, record.corrupted) == (None, None, None, None)
 
 
@@ -245,6 +254,81 @@ def test_a_run_in_which_everything_failed_has_no_latency(spec, tick):
     assert record.memories_per_s == 0
     assert [getattr(record, f) for f in Record.__struct_fields__ if f.startswith("latency")] == [None] * 7
     assert (record.fairness_jain, record.errors, record.acknowledged) == (None, 9, 0)
+
+
+def test_fairness_is_stated_where_clients_are_not_given_their_shares(spec, tick):
+    for changes in ({"duration_s": 1.0}, {"target_operations_per_s": 50.0}):
+        measurement = Measurement(spec(clients=2, **changes))
+        measurement.feed(tick(client_items=(5, 3)))
+
+        assert measurement.record("ok").fairness_jain == pytest.approx((5 + 3) ** 2 / (2 * (5**2 + 3**2)))
+
+
+def test_failures_have_latencies_of_their_own(spec, tick):
+    measurement = Measurement(spec(clients=2))
+    measurement.feed(tick(latency_ns=(1000,), latency_counts=(40,), errors={"OSError": 30},
+                          failure_ns=(2_000_000, 800_000_000), failure_counts=(29, 1)))  # fmt: skip
+    record = measurement.record("errors")
+
+    assert (record.latency_p50_ms, record.latency_max_ms) == pytest.approx((0.001, 0.001), rel=0.001)
+    assert (record.error_latency_p50_ms, record.error_latency_max_ms) == pytest.approx((2, 800), rel=0.001)
+    assert record.error_latency_mean_ms == pytest.approx((29 * 2 + 800) / 30, rel=0.001)
+    assert decode_latencies(record.error_latency_hdr).total == 30
+    assert decode_latencies(record.latency_hdr).total == 40
+
+
+def test_a_few_failures_have_a_mean_and_a_maximum_but_no_percentile(spec, tick):
+    measurement = Measurement(spec(clients=2))
+    measurement.feed(tick(errors={"OSError": 1}, failure_ns=(2_000_000,), failure_counts=(1,)))
+    record = measurement.record("errors")
+
+    assert record.error_latency_p50_ms is None
+    assert (record.error_latency_mean_ms, record.error_latency_max_ms) == pytest.approx((2, 2), rel=0.001)
+
+
+def split_of(wall_s):
+    return msgspec.structs.replace(contention(1.0), time=TimeSplit(wall_s, 0.1, 0.0, 0.0, 0.0, 0.0, 4))
+
+
+def test_the_operations_in_progress_add_up_to_the_clients_at_work(spec, tick):
+    measurement = Measurement(spec(clients=2))
+    measurement.feed(tick(latency_ns=(100_000_000,), latency_counts=(3,), errors={"OSError": 1},
+                          failure_ns=(50_000_000,), failure_counts=(1,), contention=split_of(0.36)))  # fmt: skip
+    assert measurement.progress().figures.little_ratio is None  # the readings are not of the same moment
+    measurement.feed(RepeatEnded(repeat=0, wall_s=0.2, operations=3, items=3))
+    record = measurement.record("ok")
+
+    assert record.effective_concurrency == pytest.approx(0.35 / 0.2, rel=0.001)
+    assert record.little_ratio == pytest.approx(0.35 / 0.36, rel=0.001)
+    assert record.harness_share == pytest.approx(1 - 0.35 / 0.36, abs=0.001)
+    assert record.finished_early_share == pytest.approx(1 - 0.36 / 0.4, abs=0.001)
+
+
+def test_operations_that_never_started_are_in_the_percentiles_of_an_open_loop(spec, tick):
+    measurement = Measurement(spec(clients=2, duration_s=1.0, target_operations_per_s=100.0))
+    measurement.feed(tick(elapsed_s=1.0, latency_ns=(1_000_000,), latency_counts=(50,), contention=split_of(2.0)))
+    assert measurement.progress().figures.due_not_started is None
+    measurement.feed(RepeatEnded(repeat=0, wall_s=1.0, operations=50, items=50,
+                                 unstarted_ns=(500_000_000,), unstarted_counts=(50,)))  # fmt: skip
+    record = measurement.record("ok")
+
+    assert record.due_not_started == 50
+    assert record.latency_p90_ms == record.latency_max_ms == pytest.approx(500, rel=0.001)
+    assert decode_latencies(record.latency_hdr).total == 100
+    assert record.operations_per_s == pytest.approx(50 / 0.1)
+    assert record.latency_mean_ms == pytest.approx(1, rel=0.001)
+    assert record.effective_concurrency == pytest.approx(25.05, rel=0.001)
+    assert (record.little_ratio, record.finished_early_share) == (None, None)
+    assert record.verdict_evidence[-1].name == "ran_out_of_clients"
+
+
+@pytest.mark.parametrize("changes", [{"duration_s": 1.0}, {"target_operations_per_s": 50.0}])
+def test_only_an_open_loop_with_a_deadline_can_leave_operations_undone(spec, tick, changes):
+    measurement = Measurement(spec(clients=2, **changes))
+    for message in (tick(), RepeatEnded(repeat=0, wall_s=0.1, operations=2, items=2)):
+        measurement.feed(message)
+
+    assert measurement.record("ok").due_not_started is None
 
 
 def test_a_record_starts_with_the_settings_of_its_spec(spec):

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from membench.messages.run import Tick
+from membench.results.latency import decode_latencies
 from membench.session.events import RepeatStarted, RunEnded, RunMessage, RunPaused
 from membench.session.session import Session
 
@@ -62,6 +63,7 @@ def test_real_systems_store_what_they_acknowledge(run, tiny_twin, scenario, stor
 
     assert (record.status, record.error) == ("ok", None)
     assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == (30, 30, 0, 0, 0)
+    assert (record.misplaced, record.history_missing, record.store_reopened) == (0, 0, store == "edge")
     assert (record.weights, record.strategy, record.store, record.errors) == ("twin", strategy, store, 0)
     assert record.batch_call == (None if scenario == "quick" else backend == "agentmem")
 
@@ -138,6 +140,26 @@ def test_an_open_loop_records_its_target_and_what_was_achieved(run):
     assert record.acknowledged == 30
 
 
+def test_an_open_loop_counts_everything_that_fell_due(run, plugins):
+    record = only_record(
+        run("steady", backends=("slow",), duration_s=0.5, target_operations_per_s=1000.0, arrivals="constant",
+            clients=(1,))
+    )  # fmt: skip
+
+    assert record.status == "ok"
+    assert record.acknowledged + record.due_not_started == 500 == decode_latencies(record.latency_hdr).total
+    assert record.due_not_started > 300
+    assert "ran_out_of_clients" in [fact.name for fact in record.verdict_evidence]
+
+
+def test_the_clients_of_a_closed_loop_are_busy_and_agree_with_littles_law(run, plugins):
+    record = only_record(run("steady", backends=("slow",), duration_s=0.5))
+
+    assert record.effective_concurrency == pytest.approx(2, rel=0.1)
+    assert record.little_ratio == pytest.approx(1, abs=0.05)
+    assert record.due_not_started is None
+
+
 @pytest.mark.parametrize(
     ("backend", "status", "error", "figures"),
     [
@@ -160,9 +182,32 @@ def test_the_record_states_what_a_faulty_backend_did(run, plugins, backend, stat
 
     assert (record.status, record.error) == (status, error)
     assert (record.acknowledged, record.stored, record.lost, record.duplicated, record.corrupted) == figures
+    failures = decode_latencies(record.error_latency_hdr).total if record.error_latency_hdr else 0
+    assert failures == record.errors
     assert record.error_kinds == {"raises-some": {"ValueError": 10}, "raises-all": {"ConnectionError": 30}}.get(
         backend, {}
     )
+
+
+@pytest.mark.parametrize(
+    ("backend", "status", "error", "figures"),
+    [
+        ("faithful", "ok", None, (0, 0, 0, None, False)),
+        ("wrong-users", "failed", "3 memories stored under another user", (0, 0, 3, None, False)),
+        ("historian", "ok", None, (0, 0, 0, 0, False)),
+        ("forgets-history", "failed", "3 memories missing from the history", (0, 0, 0, 3, False)),
+        ("own-vectors", "ok", None, (0, 0, 0, None, False)),
+        ("shares-vectors", "failed", "3 memories corrupted", (0, 3, 0, None, False)),
+        ("flushes", "ok", None, (0, 0, 0, None, True)),
+        ("forgets-to-flush", "failed", "13 memories of 30 acknowledged lost", (13, 0, 0, None, True)),
+    ],
+)
+def test_the_audit_tells_faulty_backends_from_sound_ones(run, plugins, backend, status, error, figures):
+    record = only_record(run(backends=(backend,), clients=(1,)))
+
+    assert (record.status, record.error) == (status, error)
+    assert (record.lost, record.corrupted, record.misplaced, record.history_missing, record.store_reopened) == figures
+    assert record.failed_audit == (status == "failed")
 
 
 def test_the_log_has_what_a_backend_prints(run, plugins, capfd):

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from membench_backends.base import Point, UnavailableError
+from membench_backends.base import Point, Reopens, UnavailableError
 from membench_backends.stores.table import STORES, StoreInfo
 
 DIMENSIONS = 32
@@ -42,6 +42,23 @@ def test_points_are_read_back_across_several_pages(open_store, name):
 
     assert len(stored) == len(written)
     assert_same(by_id(stored), by_id(written))
+
+
+def test_a_store_on_disk_is_the_same_after_it_was_reopened(open_store):
+    store = open_store("edge")
+    store.create(DIMENSIONS)
+    written = [point(f"text {i}", f"user-{i % 2}") for i in range(50)]
+    store.upsert(written)
+    store.reopen()
+
+    assert_same(by_id(store.points()), by_id(written))
+    assert {found.payload["user_id"] for found in store.search(written[0].vector, 10, "user-0")} == {"user-0"}
+    store.upsert([point("more")])
+    assert len(list(store.points())) == 51
+
+
+def test_only_stores_on_disk_can_be_reopened(open_store):
+    assert [name for name in STORES if isinstance(open_store(name), Reopens)] == ["edge"]
 
 
 @pytest.mark.parametrize("name", STORES)

@@ -67,6 +67,19 @@ def test_a_batch_is_embedded_in_one_call_and_stored_in_one_call(backend, store, 
     assert_stored(backend, strategy, texts)
 
 
+def test_the_audit_reads_users_and_history_back(backend, tmp_path):
+    backend.add("likes tea", "ada")
+    backend.add_batch(["likes coffee", "likes milk"], "bob")
+
+    assert {memory.text: memory.user_id for memory in backend.stored()} == {
+        "likes tea": "ada", "likes coffee": "bob", "likes milk": "bob",
+    }  # fmt: skip
+    assert sorted(backend.history()) == ["likes coffee", "likes milk", "likes tea"]
+    with closing(sqlite3.connect(tmp_path / "history.db")) as connection, connection:
+        connection.execute("DELETE FROM history WHERE new_memory = 'likes milk'")
+    assert sorted(backend.history()) == ["likes coffee", "likes tea"]
+
+
 def test_an_empty_batch_does_nothing(backend, strategy):
     backend.add_batch([], "ada")
 

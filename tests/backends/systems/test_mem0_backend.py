@@ -53,6 +53,22 @@ def test_every_added_memory_is_stored_with_its_vector(build, strategy, store):
 
 
 @pytest.mark.parametrize("store", SAFE_STORES)
+def test_the_audit_reads_users_and_history_back(build, store):
+    backend = build(store)
+    backend.add("likes tea", "ada")
+    backend.add("lives in\nParis", "bob")
+
+    assert {memory.text: memory.user_id for memory in backend.stored()} == {
+        "likes tea": "ada",
+        "lives in\nParis": "bob",
+    }
+    assert sorted(backend.history()) == ["likes tea", "lives in\nParis"]
+    backend.memory.db.connection.execute("DELETE FROM history WHERE new_memory = 'likes tea'")
+    backend.memory.db.connection.commit()
+    assert list(backend.history()) == ["lives in\nParis"]
+
+
+@pytest.mark.parametrize("store", SAFE_STORES)
 def test_the_history_has_a_row_for_every_memory(build, store):
     backend = build(store)
     backend.add_batch([f"text {i}" for i in range(5)], "ada")

@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
+from membench.report.remarks import latency_text
 from membench.tui.common.colours import BAD, GOOD, LOCK, QUIET, WARM, hue_of
 from membench.tui.common.locks import WARM_FROM
 from membench.tui.common.snapshot import RunView
 from membench.tui.common.table import Column, Piece
 from membench.tui.common.timebar import bar_pieces, time_parts
 from membench.tui.common.words import MARKS, verdict_style
-from membench.units import format_count, format_latency, format_rate, format_share
+from membench.units import format_count, format_rate, format_share
 
 _STATE_COLOURS = {"ok": GOOD, "waiting": QUIET, "running": "", "paused": "", "partial": WARM}
 
@@ -70,7 +71,7 @@ def _rate(run: RunView) -> str:
 
 
 def _latency(run: RunView, latency_ms: float | None) -> str:
-    return _unless_pending(run, latency_ms, format_latency(latency_ms))
+    return _unless_pending(run, latency_ms, latency_text(run.figures, latency_ms))
 
 
 def _lock(run: RunView) -> str:
@@ -99,7 +100,6 @@ CLIENTS = Column(
     "clients",
     lambda run: str(run.figures.clients),
     number=True,
-    priority=1,
     order=lambda run: run.figures.clients,
     letter="c",
 )
@@ -126,6 +126,14 @@ P99 = Column(
     priority=1,
     order=lambda run: run.figures.latency_p99_ms,
     letter="9",
+)
+LONGEST = Column(
+    "max",
+    lambda run: _latency(run, run.figures.latency_max_ms),
+    number=True,
+    priority=1,
+    order=lambda run: run.figures.latency_max_ms,
+    letter="x",
 )
 LOCK_SHARE = Column(
     "lock", _lock, number=True, priority=1, style=_lock_style, order=lambda run: run.figures.time_lock, letter="l"

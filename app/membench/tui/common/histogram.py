@@ -1,4 +1,4 @@
-"""A histogram of latencies on a logarithmic axis, with its percentiles marked."""
+"""A histogram of latencies on a logarithmic axis, with its percentiles and its maximum marked."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from membench.analysis.figures import Figures
+from membench.report.explanation import latency_texts
 from membench.results.latency import BINS_PER_DECADE, NS_PER_MS, PERCENTILES, Latencies, bin_of
 from membench.tui.common.canvas import Canvas, placeholder
 from membench.tui.common.colours import GRID, QUIET
-from membench.units import format_latency
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ROWS_AROUND = 4
@@ -40,7 +40,7 @@ class Histogram(Canvas):
 
 
 def draw(latencies: Latencies, colour: str, width: int, height: int) -> list[Text]:
-    """Return marks of the percentiles, bars, and the axis with its decades."""
+    """Return marks of percentiles and maximum, bars, and the axis with its decades."""
     bins = latencies.bins()
     axis = _Axis(bins, width)
     return [*_marks(latencies, axis), *_bars(axis.heights(bins, height - ROWS_AROUND), colour), *axis.lines()]
@@ -94,12 +94,14 @@ def _bars(rows: list[list[int]], colour: str) -> list[Text]:
 
 
 def _marks(latencies: Latencies, axis: _Axis) -> tuple[Text, Text]:
-    """Return the names of the percentiles and a mark below each; names move aside where marks are close."""
+    """Return the names of percentiles and maximum with a mark below each; names move aside where marks are close."""
     marks = [" "] * axis.width
-    names = [f"p{percentile:g}" for percentile in PERCENTILES]
+    values_ms = {f"p{percentile:g}": latencies.percentile_ms(percentile) for percentile in PERCENTILES}
+    known = {name: value for name, value in {**values_ms, "max": latencies.max_ms}.items() if value is not None}
+    names = list(known)
     starts: list[int] = []
-    for name, percentile in zip(names, PERCENTILES, strict=True):
-        column = axis.column(bin_of((latencies.percentile_ms(percentile) or 0.0) * NS_PER_MS) + 0.5)
+    for name, value_ms in known.items():
+        column = axis.column(bin_of(value_ms * NS_PER_MS) + 0.5)
         marks[column] = "▾"
         after = starts[-1] + len(names[len(starts) - 1]) + 1 if starts else 0
         starts.append(max(column - len(name) // 2, after))
@@ -112,21 +114,9 @@ def _marks(latencies: Latencies, axis: _Axis) -> tuple[Text, Text]:
     return Text("".join(line), QUIET), Text("".join(marks), QUIET)
 
 
-def percentile_texts(figures: Figures) -> list[tuple[str, str]]:
-    """Return `p50` to `max` with their values; nothing before the first operation has returned."""
-    values = {
-        "p50": figures.latency_p50_ms,
-        "p90": figures.latency_p90_ms,
-        "p99": figures.latency_p99_ms,
-        "p99.9": figures.latency_p99_9_ms,
-        "max": figures.latency_max_ms,
-    }
-    return [(name, format_latency(value)) for name, value in values.items() if value is not None]
-
-
 def percentile_line(figures: Figures, width: int) -> Content:
     """Return `p50 7.81 ms  p90 …  max …`, without the less important percentiles where they do not fit."""
-    texts = percentile_texts(figures)
+    texts = latency_texts(figures)
     for name in LEAST_IMPORTANT:
         if sum(len(f"{name} {value}  ") for name, value in texts) - 2 > width:
             texts = [pair for pair in texts if pair[0] != name]

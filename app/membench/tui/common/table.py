@@ -16,6 +16,7 @@ from textual.reactive import reactive, var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from membench.report.remarks import is_void
 from membench.tui.common.snapshot import RunView
 
 GAP = 2
@@ -46,7 +47,7 @@ class Column(msgspec.Struct, frozen=True):
     letter: str = ""
     """The letter of the title that sorts by this column; empty for a column that cannot be sorted by."""
     figure: bool = True
-    """Whether cells are settings or figures of the run: they are struck through where its audit failed."""
+    """Whether cells are settings or figures of the run: they are struck through where its rate means nothing."""
 
 
 class RunTable(ScrollView, can_focus=True):
@@ -166,7 +167,7 @@ class RunTable(ScrollView, can_focus=True):
             return column.pieces(run)
         aligned = _align(column.cell(run), width, column.number)
         style = column.style(run) if column.style else ""
-        if column.figure and run.figures.failed_audit:
+        if column.figure and is_void(run.figures, run.state):
             return _strike(aligned, style)
         return [(aligned, style)]
 

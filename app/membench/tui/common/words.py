@@ -39,7 +39,7 @@ LEGEND = (
         )
     ),
     ("▁▄█", COOL[-1], "a core, from idle to busy"),
-    ("▾", "", "a percentile of the latencies, named above the mark"),
+    ("▾", "", "a percentile of the latencies, or the longest, named above the mark"),
 )
 """Marks with their styles and meanings."""
 

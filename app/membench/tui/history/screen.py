@@ -205,7 +205,7 @@ class HistoryScreen(Place):
             Column("", self._marks, figure=False),
             Column("started", self._started, figure=False),
             *(columns.SCENARIO, columns.BACKEND, columns.STRATEGY, columns.STORE, replace(columns.CLIENTS, priority=0)),
-            *(replace(columns.PRECISION, priority=9), columns.RATE, columns.P99, columns.LOCK_SHARE),
+            *(replace(columns.PRECISION, priority=9), columns.RATE, columns.P99, columns.LONGEST, columns.LOCK_SHARE),
             *(columns.WEIGHTS, columns.STATUS, columns.CONCLUSION),
         )
 

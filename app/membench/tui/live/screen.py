@@ -262,7 +262,16 @@ def _columns(highest: float, *, bars: bool) -> tuple[Column, ...]:
     bar = (columns.bar(highest, BAR_WIDTH),) if bars else ()
     return (
         *(columns.MARK, columns.SCENARIO, columns.BACKEND, columns.STRATEGY, columns.STORE, columns.CLIENTS),
-        *(columns.RATE, *bar, columns.P50, columns.P99, columns.LOCK_SHARE, columns.LOST, columns.OUTCOME),
+        *(
+            columns.RATE,
+            *bar,
+            columns.P50,
+            columns.P99,
+            columns.LONGEST,
+            columns.LOCK_SHARE,
+            columns.LOST,
+            columns.OUTCOME,
+        ),
     )
 
 

@@ -314,7 +314,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _repeats(option: OptionField) -> Setting:
-    counts = {str(count): f"{count} repeats, each in a fresh process; their spread gives an interval." for count in (3, 5, 10)}
+    counts = {str(count): f"{count} fresh processes; their spread gives an interval." for count in (3, 5, 10)}
     return Setting(
         "repeats",
         _items({"1": "Measure once.", **counts}),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.reactive import reactive
 
-from membench.report.comparison import rate_text
+from membench.report.remarks import rate_text
 from membench.results.record import Record
 from membench.tui.common.canvas import Canvas, placeholder
 from membench.tui.common.chart import NO_ROOM, rate_ticks
@@ -43,8 +43,8 @@ def bar_of(record: Record, name: str, marker: str, hue: int) -> Bar | None:
     """Return the bar of a run; None if nothing was measured."""
     if record.memories_per_s is None:
         return None
-    low, high = record.memories_per_s_low, record.memories_per_s_high
-    return Bar(name, marker, hue, f"{rate_text(record)} /s", record.memories_per_s, low, high)
+    rate, low, high = rate_text(record, record.status, unit="/s"), record.memories_per_s_low, record.memories_per_s_high
+    return Bar(name, marker, hue, rate, record.memories_per_s, low, high)
 
 
 class Bars(Canvas):

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from membench.analysis.comparison import Ratio, compare
 from membench.report.comparison import differences, names_of, ratio_text
+from membench.report.explanation import starvation_text
 from membench.report.scaling import FittedScaling, ScalingGroup
 from membench.report.wording import DASHBOARD
 from membench.results.record import Record
@@ -23,7 +24,7 @@ from membench.tui.common.snapshot import RunView
 from membench.tui.common.words import FAINT, verdict_style
 from membench.tui.results.bars import Bars, bar_of
 from membench.tui.results.curves import Curves, ScalingCurve
-from membench.tui.results.percentiles import Percentiles, curve_of
+from membench.tui.results.percentiles import MAXIMUM_MARKER, Percentiles, curve_of
 from membench.units import format_rate, plural
 
 Chart = Literal["throughput", "latency", "scaling"]
@@ -129,8 +130,11 @@ class Comparison(Vertical):
         latencies.empty = NO_LATENCIES
         latencies.curves = tuple(curve for curve in drawn if curve)
         missing = drawn.count(None)
-        subtitle = f"{plural(missing, 'run')} without latencies" if missing else ""
-        self.query_one("#percentiles-panel").border_subtitle = subtitle
+        subtitles = [f"{MAXIMUM_MARKER} the longest"] if latencies.curves else []
+        starved = sum(bool(starvation_text(record)) for record in records.values())
+        subtitles += [f"{plural(starved, 'run')} with starved clients, see below"] if starved else []
+        subtitles += [f"{plural(missing, 'run')} without latencies"] if missing else []
+        self.query_one("#percentiles-panel").border_subtitle = " · ".join(subtitles)
 
     def _draw_scaling(
         self,
@@ -179,6 +183,8 @@ class Comparison(Vertical):
             look = looks[record.run_id]
             name = f"{look.marker} {names[record.run_id]}"
             yield Content.assemble((name, hue_of(look.hue)), "  ", _verdict(record))
+            if starved := starvation_text(record):
+                yield Content.assemble((name, hue_of(look.hue)), "  ", starved)
         if len(records) == 2 and (different := differences(*records)):
             yield Content.styled(f"different conditions: {'; '.join(different)}", FAINT)
 

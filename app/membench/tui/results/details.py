@@ -10,12 +10,19 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
-from membench.report.comparison import rate_text
-from membench.report.explanation import audit_text, fairness_text, stage_texts
-from membench.report.remarks import remarks
+from membench.report.explanation import (
+    audit_text,
+    concurrency_text,
+    errors_text,
+    fairness_text,
+    latency_texts,
+    stage_texts,
+    starvation_text,
+    suspicion_text,
+)
+from membench.report.remarks import rate_text, remarks
 from membench.results.record import Record
 from membench.tui.common.colours import QUIET, hue_of
-from membench.tui.common.histogram import percentile_texts
 from membench.tui.common.locks import LockTable, lock_rows, no_locks_text
 from membench.tui.common.snapshot import RunView
 from membench.tui.common.timebar import TimeBar, time_parts
@@ -72,7 +79,11 @@ def _verdict(record: Record) -> list[Content]:
 def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fact]:
     """Yield what is known, the most asked for first."""
     yield prose("rate", _rate(record))
-    yield Fact("latency", tuple(f"{name} {value}" for name, value in percentile_texts(record)))
+    yield Fact("latency", tuple(f"{name} {value}" for name, value in latency_texts(record)))
+    yield prose("", starvation_text(record))
+    yield prose("errors", errors_text(record))
+    yield prose("clients", concurrency_text(record))
+    yield prose("suspect", suspicion_text(record))
     yield Fact("stages", stage_texts(record))
     yield prose("fairness", fairness_text(record))
     for number, line in enumerate(scaling):
@@ -98,4 +109,4 @@ def _rate(record: Record) -> str:
         batches = f", in batches of {record.batch_size_mean:.1f}"
     if record.queue_depth_p99 is not None:
         depth = f", queue p99 {record.queue_depth_p99:.0f}"
-    return f"{rate_text(record)} memories/s{batches}{depth}"
+    return f"{rate_text(record, record.status)} memories/s{batches}{depth}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from textual.reactive import reactive
 
+from membench.messages.run import is_stated
 from membench.results.latency import decode_latencies
 from membench.results.record import Record
 from membench.tui.common.canvas import Canvas, Line
@@ -19,6 +20,7 @@ AXIS_LABELS = {-math.log10(1 - percentile / 100): f"p{percentile:g}" for percent
 """The labels of the axis by their nines; each curve has the marker of its run there."""
 FIRST_PERCENTILE = 10.0
 """Curves start here: the fastest operations say little."""
+MAXIMUM_MARKER = "×"
 FACTORS = (1, 2, 5)
 """Multiples of powers of ten that the latency axis labels."""
 
@@ -27,18 +29,22 @@ class Curve(Series, frozen=True):
     """The latencies of a run."""
 
     points: tuple[tuple[float, float], ...]
-    """Nines and milliseconds: 1 is the 90th percentile, 2 the 99th."""
+    """Nines and milliseconds: 1 is the 90th percentile, 2 the 99th. Empty with too few operations for a percentile."""
+    maximum: tuple[float, float]
+    """The longest of n operations, at the percentile with one operation in n beyond it."""
 
 
 def curve_of(record: Record, name: str, marker: str, hue: int) -> Curve | None:
-    """Return the curve of a run, up to the last percentile with an operation beyond it; None without operations."""
+    """Return the curve of a run, up to the last percentile that can be stated; None without operations."""
     if record.latency_hdr is None:
         return None
     latencies = decode_latencies(record.latency_hdr)
-    last = 100.0 * (1 - 1 / latencies.total)
-    rows = (row for row in latencies.rows() if FIRST_PERCENTILE <= row.percentile <= last)
-    points = tuple((-math.log10(1 - row.percentile / 100), row.value_ms) for row in rows)
-    return Curve(name, marker, hue, points) if len(points) > 1 else None
+    if latencies.max_ms is None:
+        return None
+    rows = (row for row in latencies.rows() if row.percentile >= FIRST_PERCENTILE)
+    known = (row for row in rows if is_stated(row.percentile, latencies.total))
+    points = tuple((-math.log10(1 - row.percentile / 100), row.value_ms) for row in known)
+    return Curve(name, marker, hue, points, (math.log10(latencies.total), latencies.max_ms))
 
 
 class Percentiles(Canvas):
@@ -55,16 +61,20 @@ class Percentiles(Canvas):
 def draw(curves: Sequence[Curve], width: int, height: int) -> list[list[Segment]]:
     """Return the chart; its axes name their units."""
     plot = Plot(width, height)
-    furthest = max(nines for curve in curves for nines, _ in curve.points)
-    values = [math.log10(value) for curve in curves for _, value in curve.points]
+    drawn = [point for curve in curves for point in (*curve.points, curve.maximum)]
+    furthest = max(1.0, *(nines for nines, _ in drawn))
+    values = [math.log10(value) for _, value in drawn]
     bottom, top = _padded(min(values), max(values))
     plot.axis("x", (0.0, furthest * 1.02), {at: name for at, name in AXIS_LABELS.items() if at <= furthest})
     plot.axis("y", (bottom, top), _latency_ticks(bottom, top, max(height // 3, 2)))
     for curve in curves:
         logs = [(nines, math.log10(value)) for nines, value in curve.points]
-        plot.line(logs, hue_of(curve.hue))
+        if len(logs) > 1:
+            plot.line(logs, hue_of(curve.hue))
     for curve in curves:
         plot.markers(_marker_points(curve.points), curve.marker, hue_of(curve.hue))
+        nines, value = curve.maximum
+        plot.markers([(nines, math.log10(value))], MAXIMUM_MARKER, hue_of(curve.hue))
     return plot.rows()
 
 

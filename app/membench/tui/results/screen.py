@@ -221,7 +221,7 @@ class ResultsScreen(Place):
         return (
             *(columns.markers(markers), columns.MARK, columns.SCENARIO, columns.BACKEND, columns.STRATEGY),
             *((columns.PRECISION,) if len(precisions) > 1 else ()),
-            *(columns.STORE, columns.CLIENTS, columns.rate(fastest), columns.P50, columns.P99),
+            *(columns.STORE, columns.CLIENTS, columns.rate(fastest), columns.P50, columns.P99, columns.LONGEST),
             *(columns.LOCK_SHARE, columns.time_bar(TIME_WIDTH), columns.ERRORS, columns.LOST, columns.WEIGHTS),
             columns.CONCLUSION,
         )

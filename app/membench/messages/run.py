@@ -187,9 +187,9 @@ class Audit(msgspec.Struct, frozen=True):
         sums: dict[str, Any] = {
             name: None if None in (mine := getattr(self, name), theirs := getattr(other, name)) else mine + theirs
             for name in self.__struct_fields__
-            if name != "problem"
+            if name not in ("reopened", "problem")
         }
-        return Audit(**sums, problem=self.problem or other.problem)
+        return Audit(**sums, reopened=self.reopened and other.reopened, problem=self.problem or other.problem)
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):

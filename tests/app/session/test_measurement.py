@@ -238,7 +238,7 @@ def test_what_a_run_that_never_started_cannot_have_is_none(spec):
         "metering",
     }  # fmt: skip
     known = {"schema", "started_at", "membench_version", "status", "error", "errors", "error_kinds", "acknowledged",
-             "memories_per_s_repeats", "repeats_started_at", "environment"}  # fmt: skip
+             "memories_per_s_repeats", "repeats_started_at", "trials", "environment"}  # fmt: skip
 
     assert {field for field in Record.__struct_fields__ if getattr(record, field) is not None} == settings | known
     assert record.environment == record.error_kinds == {}

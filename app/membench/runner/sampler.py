@@ -52,7 +52,7 @@ class Sampler:
             cpu_percent_per_core=tuple(psutil.cpu_percent(percpu=True)),
             client_items=client_items,
             client_longest_ns=tuple(max(latencies, default=0) for latencies in drained),
-            contention=self._meters.read(self._logs) if last or not self._ticks % METERS_EVERY else None,
+            contention=self._meters.read(self._logs, last) if last or not self._ticks % METERS_EVERY else None,
         )
         self._last_ns, self._items, self._errors = now_ns, items, errors
         return tick

@@ -28,6 +28,7 @@ class SleepTotal(NamedTuple):
 # Each thread writes only under its own keys, so the tables need no lock.
 _sleep_totals: dict[tuple[Site, int], SleepTotal] = {}
 _result_wait_ns: defaultdict[int, int] = defaultdict(int)
+_slept_ns: defaultdict[int, int] = defaultdict(int)
 
 
 def install() -> None:
@@ -53,6 +54,14 @@ def result_wait_ns(thread: int) -> int:
     return _result_wait_ns.get(thread, 0)
 
 
+def slept_ns(thread: int) -> int:
+    """Return how long a thread, given by its Python identifier, has asked to sleep and has slept.
+
+    A thread that wakes late has waited for a core or for the interpreter's lock, which is no sleep.
+    """
+    return _slept_ns.get(thread, 0)
+
+
 def sleep_totals() -> dict[tuple[Site, int], SleepTotal]:
     """Return the sleep recorded so far, by site and by the thread's Python identifier."""
     return _sleep_totals.copy()
@@ -64,7 +73,9 @@ _bare_sleep = time.sleep
 def _timed_sleep(seconds: float, /) -> None:
     begin_ns = perf_counter_ns()
     _bare_sleep(seconds)
-    record_sleep(sys._getframe(1), perf_counter_ns() - begin_ns)
+    elapsed_ns = perf_counter_ns() - begin_ns
+    _slept_ns[get_ident()] += min(elapsed_ns, round(seconds * 1e9))
+    record_sleep(sys._getframe(1), elapsed_ns)
 
 
 class _TimedQueue(queue.SimpleQueue[Any]):

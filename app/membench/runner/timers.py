@@ -1,15 +1,17 @@
 """Metered sleep: how often, how long and where each thread sleeps.
 
 A call of `time.sleep` is a sleep, and so is a wait in a condition or a queue that times out. The module also records
-how long each thread waits for results, whether or not the result arrives.
+how long each thread waits for results, whether or not the result arrives; the end of a thread is a result.
 """
 
 from __future__ import annotations
 
 import queue
 import sys
+import threading
 import time
 from collections import defaultdict
+from functools import wraps
 from threading import get_ident
 from time import perf_counter_ns
 from types import FrameType
@@ -35,6 +37,7 @@ def install() -> None:
     """Meter every later sleep, and every queue created from now on."""
     time.sleep = _timed_sleep  # type: ignore[assignment]
     queue.SimpleQueue = _TimedQueue  # type: ignore[misc]
+    threading.Thread.join = _timed_join  # type: ignore[method-assign]
 
 
 def record_sleep(frame: FrameType, slept_ns: int) -> None:
@@ -76,6 +79,18 @@ def _timed_sleep(seconds: float, /) -> None:
     elapsed_ns = perf_counter_ns() - begin_ns
     _slept_ns[get_ident()] += min(elapsed_ns, round(seconds * 1e9))
     record_sleep(sys._getframe(1), elapsed_ns)
+
+
+_bare_join = threading.Thread.join
+
+
+@wraps(_bare_join)
+def _timed_join(self: threading.Thread, timeout: float | None = None) -> None:
+    begin_ns = perf_counter_ns()
+    try:
+        _bare_join(self, timeout)
+    finally:
+        record_result_wait(perf_counter_ns() - begin_ns)
 
 
 class _TimedQueue(queue.SimpleQueue[Any]):

@@ -158,7 +158,7 @@ def without_the_lock(lock: LockUse, figures: Figures) -> Fact | None:
     idle_cores = cores - figures.cores_used - cores_used_by_others(figures)
     if idle_cores >= FREE_CORES:
         return Fact("cores_idle", {"idle_cores": idle_cores, "cores": cores})
-    return Fact("run_fills_cores" if is_full(figures) else "others_fill_cores")
+    return Fact("run_fills_cores") if is_full(figures) else Fact("others_fill_cores")
 
 
 def _holder_keeps_gil(split: HoldSplit | None, figures: Figures) -> bool:

@@ -177,9 +177,10 @@ def _lock_bound(figures: Figures) -> Diagnosis | None:
             advice = Advice("replace_strategy", {"strategy": "shared"}, outlook=outlook)
         case "store":
             advice = Advice("replace_store", {"store": "edge"}, outlook=outlook)
+        case _ if lock.kind == "semaphore":
+            advice = Advice("shorten_semaphore", values={"site": lock.site}, outlook=outlook)
         case _:
-            step = "shorten_semaphore" if lock.kind == "semaphore" else "shorten_lock"
-            advice = Advice(step, values={"site": lock.site}, outlook=outlook)
+            advice = Advice("shorten_lock", values={"site": lock.site}, outlook=outlook)
     return Diagnosis("lock-bound", tuple(evidence), advice)
 
 

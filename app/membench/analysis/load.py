@@ -9,8 +9,9 @@ SATURATED = 0.8
 """Share of the cores used by the run, or wanted by its threads, from which on they are full."""
 OTHERS_CORES = 0.3
 """Cores used by other programs from which on they are worth mentioning."""
-GIL_BUSY = 0.7
-"""Share of probes that found the interpreter's lock taken, from which on it can be the limit."""
+GIL_BUSY = 0.6
+"""Share of probes that found the interpreter's lock taken, from which on it can be the limit: one busy Python thread
+reads 0.8 to 0.9, and less where other programs keep it from a core."""
 CLIENT_PYTHON_CORES = 0.3
 """Cores used by clients below which they cannot have kept the interpreter's lock taken."""
 CLIENT_PYTHON_SHARE = 0.5

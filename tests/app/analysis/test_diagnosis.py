@@ -117,7 +117,7 @@ def figures(*causes, **changes):
         ([TIMED], {"timers": (UNCOUNTED_TIMER,)}, "unclear"),
         ([TIMED, FULL], {}, "compute-bound"),
         ([GIL], {}, "gil-bound"),
-        ([GIL], {"gil_busy": 0.69}, "unclear"),
+        ([GIL], {"gil_busy": 0.59}, "unclear"),
         ([GIL], {"time_other": 0.29}, "unclear"),
         ([GIL], {"clients": 1}, "unclear"),
         ([GIL], {"time_cpu": 0.03}, "unclear"),

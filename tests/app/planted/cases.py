@@ -72,7 +72,7 @@ CASES = (
     Case("striped", UNCLEAR, UNCLEAR, UNCLEAR),
     Case("spare-retries", UNCLEAR, UNCLEAR, UNCLEAR),
     # Other causes, and threads that have nothing to do with them.
-    Case("python", GIL, GIL, COMPUTE),
+    Case("python", GIL, (*GIL, "compute-bound other_programs"), COMPUTE),
     Case("spinning", UNCLEAR, UNCLEAR, UNCLEAR),
     Case("store-next-to-spinner", STORE, STORE, STORE),
     Case("worker", UNCLEAR, UNCLEAR, COMPUTE),

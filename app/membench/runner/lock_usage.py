@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeVar
 from membench.runner import schedstat, timers
 from membench.runner.usage import Holds, LockKey, Usage
 
-SAMPLE_EVERY = 64
+SAMPLE_EVERY = 128
 """Short holds per sample, on average."""
 HOLD_PER_SAMPLE_NS = 1_600_000
 """Hold time per sample of a lock that is held for longer, so that sampling takes at most 0.5 % of it."""

@@ -6,7 +6,7 @@ import threading
 import time
 from time import sleep
 
-from support import PATIENCE_S, in_thread, join_all, raises, until, usage_of
+from support import PATIENCE_S, in_thread, raises, until, usage_of
 
 from membench.runner import lock_usage, timers
 
@@ -43,10 +43,17 @@ def check_a_semaphore_used_as_a_lock_is_waited_for_as_one():
         assert timers.result_wait_ns(me) == results_ns
 
     lock_usage.start_period()
-    join_all([threading.Thread(target=hold) for _ in range(6)])
+    one_permit.acquire()
+    threads = [threading.Thread(target=hold) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(one_permit._membench_usage.waiters) == 6)
+    one_permit.release()
+    for thread in threads:
+        thread.join(PATIENCE_S)
     usage = usage_of("one_permit")
     assert len(waited_ns) == 6
-    assert (usage.permits, usage.locks, usage.acquisitions, usage.other_waits.contended) == (1, 1, 6, 5)
+    assert (usage.permits, usage.locks, usage.acquisitions, usage.other_waits.contended) == (1, 1, 7, 6)
     assert abs(usage.other_waits.wait_ns - sum(waited_ns)) < 1e6
     assert usage.other_waits.wait_ns > 5 * 0.004e9
     assert usage.busiest_hold_ns == usage.hold_ns >= 6 * 0.005e9

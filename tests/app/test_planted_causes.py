@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import sys
-from pathlib import Path
+from contextlib import nullcontext
 
 import psutil
 import pytest
 
+from cases import CASES, busy_processes, install, is_correct, one_core, sites_of
 from membench.analysis.diagnosis import Advice
+from membench.analysis.facts import Fact
 from membench.analysis.scaling import fit
 from membench.plan.matrix import make_plan
 from membench.plan.options import Choice
@@ -23,36 +25,20 @@ from membench.session.session import Session
 pytestmark = [pytest.mark.xdist_group("measures"), pytest.mark.alone]
 
 MAX_S = 60.0
-PLANTED = Path(__file__).parent / "planted" / "planted_backends.py"
-NAMES = {
-    "held-lock", "pure-python", "crowd", "passing-crowd", "batcher", "busy-worker", "slow-store", "quick-store",
-    "sleepy", "lockstep",
-}  # fmt: skip
-SCENARIO = """\
-schema = 1
-
-[scenario.planted]
-summary = "Clients add for a moment."
-operation = "add"
-duration = "1500ms"
-clients = 1
-corpus = "benchmark"
-warmup_items = 1
-backends = ["null"]
-"""
+CONDITIONS = {"alone": nullcontext, "busy": busy_processes, "one_core": one_core}
+SHORT_S = 0.8
+DISTURBED = (
+    "waiting", "waiting-next-to-spinner", "semaphore-as-lock", "locked-python", "locked-crew", "gil-convoy",
+    "store-next-to-spinner", "spinning", "workers",
+)  # fmt: skip
+"""The cases that are also tested next to busy processes and on one core; `benchmarks/planted_causes.py` tests all."""
 
 
 @pytest.fixture(scope="module")
 def planted_folder(tmp_path_factory):
     """A folder with an installed distribution that provides the planted backends."""
     folder = tmp_path_factory.mktemp("planted")
-    shutil.copy(PLANTED, folder)
-    (folder / "planted.toml").write_text(SCENARIO)
-    distribution = folder / "planted-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n")
-    entries = [f"{name} = planted_backends:{name.upper().replace('-', '_')}\n" for name in sorted(NAMES)]
-    (distribution / "entry_points.txt").write_text("[membench.backends]\n" + "".join(entries))
+    install(folder)
     return folder
 
 
@@ -78,14 +64,80 @@ def run(planted_folder, monkeypatch, temporary):
     backends.cache_clear()
 
 
-def line_of(code):
-    return next(number for number, line in enumerate(PLANTED.read_text().splitlines(), 1) if code in line)
+def site_of(code):
+    (site,) = sites_of(code)
+    return site
 
 
 def explain(record):
     """Return the verdict of a record with its evidence, for the message of a failed assertion."""
     evidence = "; ".join(COMMAND_LINE.evidence(record))
     return f"{record.verdict}: {evidence} ({COMMAND_LINE.advice(record.verdict_advice)})"
+
+
+def diagnose_case(run, case, condition):
+    """Run a case, and fail unless its verdict is true under the condition. A machine for tests is never quite alone."""
+    expected = case.alone + case.busy if condition == "alone" else getattr(case, condition)
+    with CONDITIONS[condition]():
+        record = run(case.backend, case.clients, duration_s=SHORT_S)
+    facts = [fact for fact in record.verdict_evidence if isinstance(fact, Fact)]
+    named = [(fact.name, str(fact.values.get("site", ""))) for fact in facts]
+    assert is_correct(case, expected, record.verdict, named), f"{expected} expected; {explain(record)}"
+    return record
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.backend)
+def test_the_cause_is_told_from_its_symptoms(run, case):
+    diagnose_case(run, case, "alone")
+
+
+@pytest.mark.parametrize("condition", ["busy", "one_core"])
+@pytest.mark.parametrize("case", [case for case in CASES if case.backend in DISTURBED], ids=lambda case: case.backend)
+def test_the_cause_is_told_on_a_machine_with_few_cores_left(run, case, condition):
+    if condition == "one_core" and not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system has no processor affinity")
+    record = diagnose_case(run, case, condition)
+
+    if condition == "busy" and record.cores_used_by_others > 1:
+        assert any("python" in program.name for program in record.other_programs)
+        assert not any("membench" in program.name for program in record.other_programs)
+    if condition == "one_core":
+        assert record.usable_cores == 1
+
+
+def test_many_locks_of_a_line_are_counted_and_none_is_held_more_than_all_of_the_time(run):
+    record = run("hot-stripe", 8, duration_s=SHORT_S)
+    lock = record.locks[0]
+
+    assert lock.locks == 8
+    assert 0.7 < lock.utilisation <= 1
+    assert lock.hold_s > lock.utilisation * record.metered_s
+
+
+def test_locks_of_every_call_take_one_row(run):
+    record = run("lock-per-call", 8, duration_s=SHORT_S)
+    (lock,) = [lock for lock in record.locks if "lock_backends" in lock.site]
+
+    assert lock.locks == lock.acquisitions + 1  # the warm-up
+    assert lock.utilisation < 0.5
+
+
+def test_shares_of_client_time_leave_out_the_waits_of_other_threads(run):
+    record = run("workers-contend", 8, duration_s=SHORT_S)
+    (lock,) = [lock for lock in record.locks if lock.site == site_of("self._workers_lock = ")]
+
+    assert (lock.wait_s, lock.contended) == (0, 0)
+    assert lock.other_wait_s > record.metered_s
+    assert record.wait_share(lock) == 0
+
+
+def test_attempts_that_gave_up_are_waits(run):
+    record = run("retries", 8, duration_s=SHORT_S)
+    lock = record.locks[0]
+
+    assert lock.failed > lock.acquisitions
+    assert record.time_lock > 0.5
+    assert record.wait_share(lock) == pytest.approx(record.time_lock, abs=0.05)
 
 
 def test_a_lock_held_for_half_of_an_operation(run):
@@ -99,7 +151,7 @@ def test_a_lock_held_for_half_of_an_operation(run):
     expected = 1 - (hold_s + outside_s) / (clients * hold_s)
 
     assert record.verdict == "lock-bound", explain(record)
-    assert lock.site == f"planted_backends.py:{line_of('self._ledger_lock = ')}"
+    assert lock.site == site_of("self._ledger_lock = ")
     assert lock.name == "self._ledger_lock"
     assert record.time_lock == pytest.approx(expected, rel=0.1)
     assert record.time_lock == pytest.approx(1 - 10 / (clients * 5), rel=0.1)
@@ -131,7 +183,7 @@ def test_a_sleep_in_a_batcher(run, clients):
 
     assert record.verdict == "timer-bound", explain(record)
     (sleep,) = [fact for fact in record.verdict_evidence if fact.name == "timer_sleeps"]
-    assert sleep.values["site"] == f"planted_backends.py:{line_of('time.sleep(WINDOW_S)')}"
+    assert sleep.values["site"] == site_of("time.sleep(WINDOW_S)")
     assert sleep.values["sleep_ms"] == pytest.approx(20, rel=0.15)
 
 

@@ -11,8 +11,19 @@ from typing import Literal
 
 import msgspec
 
+from membench.analysis.bottleneck import TAKEN, Bottleneck, find_bottleneck, lock_facts, taken_share, without_the_lock
 from membench.analysis.facts import Fact, Value
 from membench.analysis.figures import Figures
+from membench.analysis.load import (
+    SATURATED,
+    clients_keep_gil,
+    cores_of,
+    cores_wanted,
+    is_full,
+    other_programs,
+    share_used,
+    wants_all_cores,
+)
 from membench.messages.run import TimerUse
 
 Verdict = Literal[
@@ -38,7 +49,10 @@ SPARE_SHARE = 0.3
 """Share of the cores unused, in an open loop that was kept up with: there is room for more."""
 CROWDED = 1.8
 """Busy threads per core, workers included, from which on they get in each other's way."""
-LOCK_SHARE = 0.4
+CROWD_MIN = 3.0
+"""Busy threads below which they do not, however few the cores: two that take turns on one core lose nothing."""
+WORKERS_MIN = 1.5
+"""Busy workers below which a single unrelated thread can be all there is."""
 TIMER_SHARE = 0.4
 """Share of client time spent waiting for a result."""
 SLEEP_SHARE = 0.3
@@ -47,21 +61,17 @@ TIMER_OF_LATENCY = (0.25, 2.5)
 """Length of a sleep, relative to the mean latency, at which clients can be waiting for it: they arrive at its start
 or, at best, halfway. A shorter sleep is polling, a longer one a heartbeat."""
 STORE_SHARE = 0.5
-GIL_BUSY = 0.7
 GIL_BLOCKED_SHARE = 0.3
-GIL_LOAD = 0.7
-"""Threads that run or are ready to run, below which none can hold the interpreter's lock all the time."""
+"""Share of client time blocked on something that no meter shows."""
 PADDING = 1.5
-FREE_CORES = 0.5
-"""Unused cores below which there is no room for more concurrent calls."""
-SATURATED = 0.8
-"""Share of the cores used by the run from which on they are full."""
 COMPUTE_SHARE = 0.6
 """Share of client time on a core or waiting for one from which on computing is what takes the time."""
+ASLEEP_SHARE = 0.5
+"""Share of client time in `time.sleep` from which on computing is not what takes the time, however full the cores."""
+NOTED_SHARE = 0.3
+"""Share of client time from which on a run without a cause says more about what it was spent on."""
 QUEUEING_SHARE = 0.2
 """Share of client time waiting for a core from which on no core is idle for long."""
-OTHERS_CORES = 0.3
-"""Cores used by other programs from which on they are worth mentioning."""
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -94,7 +104,7 @@ def diagnose(figures: Figures) -> Diagnosis:
             evidence = (*found.evidence, *_ran_out_of_clients(figures, found.verdict))
             return msgspec.structs.replace(found, evidence=evidence)
     step = Advice("enable_metering", {"metering": True}) if figures.locks is None else None
-    evidence = (*_client_time(figures), *_ran_out_of_clients(figures, "unclear"))
+    evidence = (*_client_time(figures), *_waits(figures), *_ran_out_of_clients(figures, "unclear"))
     return Diagnosis("unclear", evidence, step or Advice("measure_longer", {"repeats": 3}))
 
 
@@ -119,7 +129,7 @@ def _under_loaded(figures: Figures) -> Diagnosis | None:
     if target is None or figures.memories_per_s is None:
         return None
     achieved = figures.memories_per_s / figures.batch_size / target
-    used = _cores_used(figures)
+    used = share_used(figures)
     kept_up = achieved >= KEPT_UP or (figures.idle_share or 0.0) >= IDLE_SHARE
     if not kept_up or used is None or used > 1 - SPARE_SHARE:
         return None
@@ -134,8 +144,10 @@ def _under_loaded(figures: Figures) -> Diagnosis | None:
 
 def _oversubscribed(figures: Figures) -> Diagnosis | None:
     """The threads inside the operations outnumber the cores, and clients come on top."""
-    cores, clients, workers = _cores(figures), figures.client_load, figures.worker_load
-    if clients is None or workers is None or workers < cores - 0.5 or workers + clients < CROWDED * cores:
+    cores, clients, workers = cores_of(figures), figures.client_load, figures.worker_load
+    if clients is None or workers is None or workers < max(cores - 0.5, WORKERS_MIN):
+        return None
+    if workers + clients < max(CROWDED * cores, CROWD_MIN):
         return None
     evidence = [Fact("threads_ready", {"workers": workers, "clients": clients, "cores": cores})]
     if figures.threads and "sessions" in figures.strategy_options:
@@ -148,48 +160,63 @@ def _oversubscribed(figures: Figures) -> Diagnosis | None:
 
 
 def _lock_bound(figures: Figures) -> Diagnosis | None:
-    """Clients mostly wait for locks."""
-    if figures.time_lock is None or figures.time_lock < LOCK_SHARE or not figures.locks:
+    """Clients mostly wait for a lock that is taken nearly all the time, or for what holds its holders up."""
+    bottleneck = find_bottleneck(figures)
+    if bottleneck is None:
         return None
-    lock = figures.locks[0]
-    evidence = [
-        Fact("lock_wait", {"share": figures.time_lock}),
-        Fact("lock_held", {"site": lock.site, "share": figures.held_share(lock)}),
-        Fact("longest_wait", {"latency_ms": lock.longest_wait_ms}),
-    ]
-    used = _cores_used(figures)
+    if bottleneck.cause != "lock":
+        return _convoy(bottleneck, figures)
+    lock, used = bottleneck.lock, share_used(figures)
+    evidence = [Fact("lock_wait", {"share": figures.time_lock}), *_outer(bottleneck), *lock_facts(lock, figures)]
     if used is not None:
         evidence.append(Fact("cores_busy", {"share": used}))
-    evidence.extend(_other_programs(figures))
-    outlook = _without_the_lock(figures) if used else None
+    evidence.extend(other_programs(figures))
+    outlook = without_the_lock(lock, figures)
     match lock.component:
-        case "strategy" if _is_full(figures):  # one call at a time has all cores already
-            advice = Advice("batch_calls", {"strategy": "adaptive"}, outlook=outlook)
         case "strategy":
             advice = Advice("replace_strategy", {"strategy": "shared"}, outlook=outlook)
         case "store":
             advice = Advice("replace_store", {"store": "edge"}, outlook=outlook)
+        case _ if lock.kind == "semaphore":
+            advice = Advice("shorten_semaphore", values={"site": lock.site}, outlook=outlook)
         case _:
             advice = Advice("shorten_lock", values={"site": lock.site}, outlook=outlook)
     return Diagnosis("lock-bound", tuple(evidence), advice)
 
 
-def _without_the_lock(figures: Figures) -> Fact:
-    """Return whether there is room to run without the lock. How much faster that is, only trying shows."""
-    if (figures.gil_busy or 0.0) >= GIL_BUSY:
-        return Fact("holder_runs_python")
-    cores = _cores(figures)
-    idle_cores = cores - (figures.cores_used or 0.0) - _cores_used_by_others(figures)
-    if idle_cores >= FREE_CORES:
-        return Fact("cores_idle", {"idle_cores": idle_cores, "cores": cores})
-    if _is_full(figures):
-        return Fact("run_fills_cores")
-    return Fact("others_fill_cores")
+def _convoy(bottleneck: Bottleneck, figures: Figures) -> Diagnosis:
+    """Clients queue at a lock, but only because its holders wait for something else, or because they fill the cores."""
+    lock, others = bottleneck.lock, other_programs(figures)
+    values: dict[str, Value] = {"site": lock.site, "kind": lock.kind, "share": bottleneck.held_up}
+    symptom = [Fact("lock_wait", {"share": figures.time_lock}), *_outer(bottleneck), *lock_facts(lock, figures)]
+    cores = [Fact("cores_busy", {"share": share_used(figures)})] if figures.cores_used is not None else []
+    if bottleneck.cause == "gil":
+        evidence = [
+            Fact("convoy_gil", values),
+            Fact("gil_taken", {"share": figures.gil_busy}),
+            _client_cores(figures),
+        ]
+        return Diagnosis("gil-bound", (*evidence, *symptom), Advice("less_python"))
+    if bottleneck.cause == "cores":
+        evidence = [Fact("convoy_cores", values), *cores, *others]
+    else:
+        evidence = [Fact("holders_fill_cores", values), *cores, *_wanted(figures), *others]
+    if lock.component == "strategy":
+        advice = Advice("batch_calls", {"strategy": "adaptive"}, outlook=Fact("work_fills_cores"))
+    else:
+        advice = Advice("end_other_programs") if others and not is_full(figures) else Advice("cheaper_work")
+    return Diagnosis("compute-bound", (*evidence, *symptom), advice)
+
+
+def _outer(bottleneck: Bottleneck) -> list[Fact]:
+    """Return the lock at which clients queue, where it is not the one that limits them."""
+    outer = bottleneck.outer
+    return [Fact("outer_lock", {"site": outer.site, "inner_site": bottleneck.lock.site})] if outer else []
 
 
 def _timer_bound(figures: Figures) -> Diagnosis | None:
     """Clients wait for results while a thread sleeps on a clock and the cores have little to do."""
-    if figures.time_result is None or figures.time_result < TIMER_SHARE or _is_full(figures):
+    if figures.time_result is None or figures.time_result < TIMER_SHARE or is_full(figures):
         return None
     timer = next((timer for timer in figures.timers or () if _may_be_awaited(timer, figures)), None)
     if timer is None:
@@ -214,19 +241,24 @@ def _may_be_awaited(timer: TimerUse, figures: Figures) -> bool:
 
 
 def _gil_bound(figures: Figures) -> Diagnosis | None:
-    """Clients are blocked by no visible lock, the interpreter's own is taken, and one core's worth is used."""
-    blocked, busy = figures.time_other, figures.gil_busy
-    if blocked is None or busy is None or busy < GIL_BUSY or blocked < GIL_BLOCKED_SHARE or figures.clients < 2:
+    """Clients run Python code, and are blocked by nothing visible while the interpreter's lock is taken."""
+    if figures.time_other is None or figures.clients < 2 or is_full(figures) or not clients_keep_gil(figures):
         return None
-    # A thread must be running to hold the lock; and where more than one core's worth runs, the lock does not limit it.
-    if (_cores_wanted(figures) or 0.0) < GIL_LOAD or (_cores(figures) > 1 and _is_full(figures)):
+    blocked = figures.time_other - (figures.time_sleep or 0.0)
+    if blocked < GIL_BLOCKED_SHARE:
         return None
     evidence = (
         Fact("blocked", {"share": blocked}),
-        Fact("gil_taken", {"share": busy}),
-        Fact("client_cores", {"cores_used": (figures.time_cpu or 0.0) * figures.clients, "cores": _cores(figures)}),
+        Fact("gil_taken", {"share": figures.gil_busy}),
+        _client_cores(figures),
+        *other_programs(figures),
     )
     return Diagnosis("gil-bound", evidence, Advice("less_python"))
+
+
+def _client_cores(figures: Figures) -> Fact:
+    used = (figures.time_cpu or 0.0) * figures.clients
+    return Fact("client_cores", {"cores_used": used, "cores": cores_of(figures)})
 
 
 def _store_bound(figures: Figures) -> Diagnosis | None:
@@ -247,7 +279,7 @@ def _store_bound(figures: Figures) -> Diagnosis | None:
 
 def _padding_bound(figures: Figures) -> Diagnosis | None:
     """The cores are full, but with tokens that only pad batches."""
-    used = _cores_used(figures)
+    used = share_used(figures)
     if figures.padding_factor is None or figures.padding_factor < PADDING or used is None or used < SATURATED:
         return None
     evidence = (Fact("padding", {"padding_factor": figures.padding_factor}), Fact("cores_busy", {"share": used}))
@@ -256,18 +288,18 @@ def _padding_bound(figures: Figures) -> Diagnosis | None:
 
 def _compute_bound(figures: Figures) -> Diagnosis | None:
     """The cores, or all that the run can get of them, are busy with the work itself."""
-    used, full, queueing = _cores_used(figures), _is_full(figures), figures.time_runqueue or 0.0
+    used, full, queueing = share_used(figures), is_full(figures), figures.time_runqueue or 0.0
     share = None if figures.time_runqueue is None else (figures.time_cpu or 0.0) + figures.time_runqueue
-    wanted = _cores_wanted(figures)
-    short_of_cores = wanted is not None and wanted >= SATURATED * _cores(figures)
+    short_of_cores = wants_all_cores(figures)
     if not full and not short_of_cores and (share is None or share < COMPUTE_SHARE):
+        return None
+    if (figures.time_sleep or 0.0) >= ASLEEP_SHARE:  # what keeps the cores busy is not what clients wait for
         return None
     evidence = [Fact("cores_busy", {"share": used})] if used is not None else []
     if share is not None and share >= QUEUEING_SHARE:
         evidence.append(Fact("computing", {"share": share}))
-    if short_of_cores and not full:
-        evidence.append(Fact("cores_wanted", {"cores_wanted": wanted, "cores": _cores(figures)}))
-    others = _other_programs(figures)
+    evidence.extend(_wanted(figures))
+    others = other_programs(figures)
     evidence.extend(others)
     if not full and others and (short_of_cores or queueing >= QUEUEING_SHARE):
         advice = Advice("end_other_programs")
@@ -276,6 +308,13 @@ def _compute_bound(figures: Figures) -> Diagnosis | None:
     else:
         advice = Advice("more_clients", {"clients": None, "threads": None})
     return Diagnosis("compute-bound", tuple(evidence), advice)
+
+
+def _wanted(figures: Figures) -> list[Fact]:
+    """Return the cores that the run could have used, where that is all of them and it did not get them."""
+    if is_full(figures) or not wants_all_cores(figures):
+        return []
+    return [Fact("cores_wanted", {"cores_wanted": cores_wanted(figures), "cores": cores_of(figures)})]
 
 
 _CAUSES: tuple[Callable[[Figures], Diagnosis | None], ...] = (
@@ -291,43 +330,9 @@ _CAUSES: tuple[Callable[[Figures], Diagnosis | None], ...] = (
 )
 
 
-def _cores(figures: Figures) -> int:
-    return figures.cores or 1
-
-
-def _cores_used(figures: Figures) -> float | None:
-    """Return the share of its usable cores that the run itself used, 0 to 1."""
-    return None if figures.cores_used is None else min(figures.cores_used / _cores(figures), 1.0)
-
-
-def _is_full(figures: Figures) -> bool:
-    """Return whether the run itself keeps the cores busy."""
-    used = _cores_used(figures)
-    return used is not None and used >= SATURATED
-
-
-def _cores_wanted(figures: Figures) -> float | None:
-    """Return the threads of the run that ran or were ready to run: the cores that it could have used."""
-    if figures.client_load is None or figures.worker_load is None:
-        return None
-    return figures.client_load + figures.worker_load
-
-
 def _calls_per_operation(figures: Figures) -> int:
     """Return how often an operation passes through each stage."""
     return figures.batch_size if figures.batch_call is False else 1
-
-
-def _cores_used_by_others(figures: Figures) -> float:
-    """Return the cores that were busy with other programs."""
-    machine = sum(figures.cpu_percent_per_core or ()) / 100
-    return max(machine - (figures.cores_used or 0.0), 0.0)
-
-
-def _other_programs(figures: Figures) -> list[Fact]:
-    """Return what other programs used, if it is enough to matter."""
-    others = _cores_used_by_others(figures)
-    return [Fact("other_programs", {"cores_used": others})] if others >= OTHERS_CORES else []
 
 
 def _ran_out_of_clients(figures: Figures, verdict: Verdict) -> list[Fact]:
@@ -351,3 +356,24 @@ def _client_time(figures: Figures) -> tuple[Fact, ...]:
     if shares:
         return (Fact("client_time", shares),)
     return (Fact("rate_only", {"memories_per_s": figures.memories_per_s}),)
+
+
+def _waits(figures: Figures) -> list[Fact]:
+    """Return more about what clients mostly wait for, where no cause is found, and what cannot be seen of it."""
+    facts = []
+    asleep, other = figures.time_sleep or 0.0, figures.time_other or 0.0
+    if (figures.time_lock or 0.0) >= NOTED_SHARE and figures.locks:
+        facts += lock_facts(figures.locks[0], figures)
+    if (figures.time_result or 0.0) >= NOTED_SHARE:
+        if figures.worker_load is not None:
+            facts.append(Fact("workers_busy", {"workers": figures.worker_load, "cores": cores_of(figures)}))
+        facts += [
+            Fact("others_lock", {"site": lock.site, "share": taken_share(lock, figures)})
+            for lock in figures.locks or ()
+            if (lock.other_wait_s or 0.0) >= NOTED_SHARE * _metered_s(figures) and taken_share(lock, figures) >= TAKEN
+        ]
+    if asleep >= NOTED_SHARE:
+        facts.append(Fact("clients_sleep", {"share": asleep}))
+    if other - asleep >= NOTED_SHARE:
+        facts.append(Fact("unseen_waits", {"share": other - asleep}))
+    return [*facts, *other_programs(figures)]

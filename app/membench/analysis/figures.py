@@ -13,7 +13,7 @@ import msgspec
 import msgspec.inspect
 from msgspec import Meta
 
-from membench.messages.run import LockUse, TimerUse
+from membench.messages.run import LockUse, ProgramUse, TimerUse
 from membench.spec.run import RunSpec
 
 MeanOfRepeats = Annotated[float | None, Meta(extra={"over_repeats": "mean"})]
@@ -94,11 +94,13 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     time_runqueue: float | None = None
     """Share of client time ready to run, with no core free."""
     time_lock: float | None = None
-    """Share of client time waiting for a lock."""
+    """Share of client time waiting for a lock or a semaphore."""
     time_result: float | None = None
     """Share of client time waiting for a queue, a future or an event."""
     time_other: float | None = None
     """Share of client time blocked on anything else: the disk, the interpreter's lock, a clock."""
+    time_sleep: float | None = None
+    """Share of client time in `time.sleep`, which is part of `time_other`."""
     harness_share: float | None = None
     """Share of client time between operations: the load generator's own."""
     effective_concurrency: float | None = None
@@ -118,7 +120,7 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     """Mean duration of each stage."""
     stage_p99_ms: dict[str, float] | None = None
     locks: tuple[LockUse, ...] | None = None
-    """The longest wait first; None where locks were not metered."""
+    """The longest wait of clients first; None where locks were not metered."""
     timers: tuple[TimerUse, ...] | None = None
     """Sleep of threads other than clients, the longest first; None where sleeps were not metered."""
     cpu_percent_per_core: tuple[float, ...] | None = None
@@ -127,6 +129,10 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     """Cores that the run may use: physical cores within its processor affinity and its CPU quota."""
     cores_used: MeanOfRepeats = None
     """Cores that the run itself kept busy."""
+    cores_used_by_others: MeanOfRepeats = None
+    """Cores that other programs kept busy, of those within the run's processor affinity."""
+    other_programs: tuple[ProgramUse, ...] | None = None
+    """Other programs on this machine that used the cores most; None until a repeat has ended."""
     client_load: MeanOfRepeats = None
     """Clients that ran or were ready to run."""
     worker_load: MeanOfRepeats = None
@@ -156,12 +162,21 @@ class Figures(RunSpec, frozen=True, kw_only=True):
         client_time_s = self.client_time_s
         if client_time_s is None and self.measured_s is not None:  # a record of schema 1
             client_time_s = self.measured_s * self.clients * (1 - (self.idle_share or 0.0))
-        return lock.wait_s / client_time_s if client_time_s else None
+        if not client_time_s:
+            return None
+        share = lock.wait_s / client_time_s
+        # Records of schema 2 and older include the waits of other threads, so the whole is a better bound.
+        return min(share, self.time_lock if lock.other_wait_s is None and self.time_lock is not None else 1.0)
 
     def held_share(self, lock: LockUse) -> float | None:
-        """Return the share of the time that a lock was held: above 1 where several are created at one line."""
+        """Return the share of the time for which the busiest of the locks created at one line was held.
+
+        Records of schema 2 and older know only the time of all of them together.
+        """
+        if lock.utilisation is not None:
+            return lock.utilisation
         whole_s = self.metered_s or self.measured_s  # a record of schema 1 has no metered time
-        return lock.hold_s / whole_s if whole_s else None
+        return min(lock.hold_s / whole_s, 1.0) if whole_s else None
 
     @property
     def cores(self) -> int:

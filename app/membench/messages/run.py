@@ -46,6 +46,28 @@ class Started(msgspec.Struct, frozen=True, tag=True):
 
 
 Component = Literal["strategy", "store"]
+LockKind = Literal["lock", "semaphore"]
+
+
+class HoldSplit(msgspec.Struct, frozen=True):
+    """What the holds of a lock consisted of, from a sample of them: shares of hold time, which add up to 1."""
+
+    cpu: float
+    """On a core."""
+    runqueue: float
+    """Ready to run, with no core free."""
+    lock: float
+    """Waiting for another metered lock."""
+    result: float
+    """Waiting for a queue, a future or an event."""
+    sleep: float
+    other: float
+    """Blocked on anything else: the disk, the interpreter's lock, native code in other threads."""
+
+    @property
+    def blocked(self) -> float:
+        """Share of hold time in which the holder neither ran nor was ready to run."""
+        return self.lock + self.result + self.sleep + self.other
 
 
 class LockUse(msgspec.Struct, frozen=True):
@@ -57,20 +79,57 @@ class LockUse(msgspec.Struct, frozen=True):
     """The attribute or variable that holds the lock; empty if it cannot be determined."""
     acquisitions: int
     contended: int
-    """Acquisitions that had to wait."""
+    """Attempts of clients to acquire a lock that had to wait; in records of schema 2 and older, of all threads."""
     wait_s: float
-    """Wait of all threads together."""
+    """Wait of all clients together; in records of schema 2 and older, of all threads."""
     hold_s: float
+    """Hold of all these locks together."""
     longest_wait_ms: float
     longest_queue: int
-    """Most threads that waited for one of these locks at the same time."""
+    """Most clients that waited for one of these locks at the same time."""
     component: Component | None = None
     """The part of the run that created the lock, if it is the strategy or the store."""
+    kind: LockKind = "lock"
+    permits: int = 1
+    """Threads that one semaphore admits at the same time; of several semaphores, the highest number."""
+    locks: int | None = None
+    """Locks created at this line so far. This and the following are None in records of schema 2 and older."""
+    failed: int | None = None
+    """Waits of any thread that ended without an acquisition, because their time was up."""
+    other_contended: int | None = None
+    """Attempts of threads other than clients that had to wait."""
+    other_wait_s: float | None = None
+    utilisation: float | None = None
+    """Share of the metered time for which the busiest of these locks was held; of a semaphore, per permit."""
+    handover: float | None = None
+    """Share of the metered time in which the busiest of these locks passed from a thread to one that waited for it."""
+    handover_runqueue: float | None = None
+    """Share of the hand-over in which the next holder waited for a core."""
+    hold_split: HoldSplit | None = None
+    """None where no hold was sampled, or where the system does not report what threads wait for."""
+    inner_site: str | None = None
+    """The lock that holders waited for the longest while they held this one."""
 
     @property
     def contended_share(self) -> float:
-        """Share of the acquisitions that had to wait."""
-        return min(self.contended / self.acquisitions, 1.0) if self.acquisitions else 0.0
+        """Share of the attempts of all threads that had to wait."""
+        attempts = self.acquisitions + (self.failed or 0)
+        return min((self.contended + (self.other_contended or 0)) / attempts, 1.0) if attempts else 0.0
+
+    @property
+    def occupied(self) -> float | None:
+        """Share of the metered time for which the busiest of these locks was held or being handed over."""
+        if self.utilisation is None:
+            return None
+        return min(self.utilisation + (self.handover or 0.0), 1.0)
+
+
+class ProgramUse(msgspec.Struct, frozen=True):
+    """Another program that ran at the same time."""
+
+    name: str
+    cores: float
+    """Cores that its processes kept busy, on average."""
 
 
 class TimerUse(msgspec.Struct, frozen=True):
@@ -100,6 +159,8 @@ class TimeSplit(msgspec.Struct, frozen=True):
     """In an open loop, waiting for the next operation to fall due."""
     switches: int | None
     """Context switches: how often a client was given a core."""
+    slept_s: float | None = None
+    """In `time.sleep`: part of the time that is blocked on something else."""
 
 
 class Contention(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +177,8 @@ class Contention(msgspec.Struct, frozen=True, kw_only=True):
     """Mean and 99th percentile of each gauge, such as `queue_depth`."""
     readings: dict[str, float]
     """Figures of the process by their names in `membench.analysis.figures.Figures`; unknown ones are absent."""
+    other_programs: tuple[ProgramUse, ...] | None = None
+    """Those that used the cores most; only in the last reading of a repeat."""
 
 
 class Tick(msgspec.Struct, frozen=True, tag=True):

@@ -196,12 +196,13 @@ def _time(record: Record) -> Iterator[str]:
 def _locks(record: Record) -> Iterator[str]:
     if not record.locks or not record.measured_s:
         return
-    yield f"  {'locks':<{SITE_WIDTH + 2}}{'wait':>6}{'held':>6}{'contended':>11}{'longest':>10}{'queue':>7}"
+    yield f"  {'locks':<{SITE_WIDTH + 2}}{'wait':>6}{'held':>6}{'locks':>7}{'contended':>11}{'longest':>10}{'queue':>7}"
     for lock in record.locks[:LOCKS_SHOWN]:
         yield (
             f"  {shorten_left(lock.site, SITE_WIDTH):<{SITE_WIDTH + 2}}"
             f"{format_share(record.wait_share(lock)):>6}"
             f"{format_share(record.held_share(lock)):>6}"
+            f"{format_count(lock.locks):>7}"
             f"{format_share(lock.contended_share):>11}"
             f"{format_latency(lock.longest_wait_ms or None):>10}"
             f"{format_count(lock.longest_queue):>7}"

@@ -85,8 +85,7 @@ def _reason(record: Record) -> str:
 
 
 def _evidence(record: Record) -> str:
-    if record.verdict == "lock-bound" and record.locks:
-        lock = record.locks[0]
+    if record.verdict == "lock-bound" and (lock := record.limiting_lock):
         site = lock.site.rpartition("/")[2]  # the table of locks has the whole path
         return f" ({format_share(record.wait_share(lock))} of client time waits at {site})"
     evidence = COMMAND_LINE.evidence(record)

@@ -33,7 +33,29 @@ _FACTS = {
     "core_wait": "clients wait for a core {share:share} of their time",
     "lock_wait": "clients wait for locks {share:share} of their time",
     "lock_held": "the lock created at {site} is held {share:share} of the time",
+    "semaphore_held": "the semaphore created at {site} has {permits:permits}, in use {share:share} of the time",
+    "busiest_of": "that is the busiest of {locks:,} created there",
+    "handed_over": "passing from one thread to the next takes another {share:share}",
+    "outer_lock": "they queue at the lock created at {site}, whose holders wait for the one created at {inner_site}",
+    "others_lock": "other threads of the run wait for the lock created at {site}, taken {share:share} of the time",
+    "convoy_cores": (
+        "a convoy behind the cores: the next holder of the {kind} created at {site} waits for a core "
+        "{share:share} of the time"
+    ),
+    "convoy_gil": (
+        "a convoy behind the interpreter's lock (GIL): the holders of the {kind} created at {site} are blocked "
+        "{share:share} of the time, while clients run Python code"
+    ),
+    "holders_fill_cores": (
+        "the {kind} created at {site} is a symptom: its holders work, and the run takes all cores that it gets"
+    ),
     "longest_wait": "longest wait {latency_ms:latency}",
+    "workers_busy": "{workers:.1f} other threads of the run ran or were ready to run on {cores:cores}",
+    "clients_sleep": "clients are asleep {share:share} of their time",
+    "unseen_waits": (
+        "{share:share} of client time is blocked on what no meter shows: a lock created through _thread or in native "
+        "code, asyncio, another process, the disk or the network"
+    ),
     "result_wait": "clients wait for a result {share:share} of their time",
     "timer_sleeps": "meanwhile {site} sleeps {share:share} of the time, {sleep_ms:.3g} ms at a time",
     "timer_setting": "the timer is set to {wait_ms:g} ms",
@@ -45,13 +67,16 @@ _FACTS = {
     "padding": "{padding_factor:padding} padding",
     "computing": "clients are on a core or waiting for one {share:share} of their time",
     "other_programs": "other programs used {cores_used:.1f} cores",
+    "other_program": "{program} used {cores_used:.1f} on the whole machine",
     "rate_only": "{memories_per_s:rate} memories/s, and nothing else is known",
     # What the cores say for or against a step.
     "cores_idle": "; meanwhile {idle_cores:.1f} of {cores:cores} are idle",
     "run_fills_cores": "; the run fills the cores, so fewer and larger calls help, and more concurrent calls do not",
+    "work_fills_cores": "; the work under the lock takes all cores that it gets, so more concurrent calls do not help",
+    "holder_waits": "; its holder mostly waits, and waits can overlap",
     "others_fill_cores": "; other programs use the rest of the cores, so measure again without them",
     "holder_runs_python": (
-        ", but its holder runs Python code, of which one thread runs at a time with or without the lock"
+        "; but its holder keeps the interpreter's lock, which one thread has at a time with or without this one"
     ),
     # Trends within a run.
     "settled": "throughput took {after_s:.2g} s to settle, which the rate includes",
@@ -75,13 +100,30 @@ _FACTS = {
     "no_list": "{strategy} with {backend} is left out of {operation}: {backend} does not pass a list to its model",
     "store_warning": "{warning}",
 }
-_CLIENT_TIME = {
-    "time_cpu": "on a core",
-    "time_runqueue": "waiting for a core",
-    "time_lock": "waiting for locks",
-    "time_result": "waiting for results",
-    "time_other": "blocked otherwise",
+_SPLITS = {
+    "client_time": (
+        "clients spend",
+        {
+            "time_cpu": "on a core",
+            "time_runqueue": "waiting for a core",
+            "time_lock": "waiting for locks",
+            "time_result": "waiting for results",
+            "time_other": "blocked otherwise",
+        },
+    ),
+    "hold_split": (
+        "its holders spend",
+        {
+            "cpu": "on a core",
+            "runqueue": "waiting for a core",
+            "lock": "waiting for another lock",
+            "result": "waiting for a result",
+            "sleep": "asleep",
+            "other": "blocked otherwise",
+        },
+    ),
 }
+"""Facts that list shares: how they begin, and the words for each share."""
 _STEPS = {
     "check_log": "Look at the run's error and its log.",
     "enable_metering": "Measure {with metering}: this run does not show who waits for locks and results.",
@@ -94,6 +136,9 @@ _STEPS = {
     "batch_calls": "One lock serialises every embedding: try {--strategy} {strategy}, which batches",
     "replace_store": "One lock serialises every call of the store: try {--store} {store}",
     "shorten_lock": "Calls queue for the lock created at {site}: hold it for less time, or write in batches",
+    "shorten_semaphore": (
+        "Calls queue for the semaphore created at {site}: hold it for less time, or give it more permits"
+    ),
     "remove_timer": "Start work as soon as a thread is idle, not when a clock says so: shorten or remove the timer.",
     "less_python": "Python code runs one thread at a time: do less of it per operation, or use processes.",
     "compare_stores": "Embedding is not the problem: look at the {stage}, or compare {--store} {store}.",
@@ -124,9 +169,10 @@ class Wording(Formatter):
         """
         if isinstance(fact, str):
             return fact
-        if fact.name == "client_time":
-            shares = (f"{format_share(_number(value))} {_CLIENT_TIME[name]}" for name, value in fact.values.items())
-            return f"clients spend {', '.join(shares)}"
+        if fact.name in _SPLITS:
+            begin, words = _SPLITS[fact.name]
+            shares = (f"{format_share(_number(value))} {words[name]}" for name, value in fact.values.items())
+            return f"{begin} {', '.join(shares)}"
         return self._sentence(_FACTS, fact.name, fact.values)
 
     def advice(self, advice: Advice | str | None) -> str:
@@ -181,6 +227,8 @@ class Wording(Formatter):
                 return "one session per core" if value is None else plural(int(value), "session")
             case "threads":
                 return plural(int(value or 0), "thread")
+            case "permits":
+                return plural(int(value or 0), "permit")
             case "cores":
                 return plural(int(value or 0), "core")
             case "option":

@@ -9,6 +9,7 @@ import msgspec
 from membench.analysis.diagnosis import Advice
 from membench.analysis.facts import Fact
 from membench.analysis.figures import Figures
+from membench.messages.run import LockUse
 from membench.results.summary import RunSummary, Status
 from membench.results.trial import Trial
 
@@ -43,6 +44,17 @@ class Record(Figures, frozen=True, kw_only=True):
     def is_sound(self) -> bool:
         """Whether the run went well, so that its rate can be compared with others."""
         return self.status == "ok" and bool(self.memories_per_s)
+
+    @property
+    def limiting_lock(self) -> LockUse | None:
+        """The lock for which clients wait according to the verdict's evidence, or else the one they wait for most."""
+        named = [
+            fact.values.get("site")
+            for fact in self.verdict_evidence or ()
+            if isinstance(fact, Fact) and fact.name in ("outer_lock", "lock_held", "semaphore_held")
+        ]
+        locks = self.locks or ()
+        return next((lock for lock in locks if lock.site in named[:1]), locks[0] if locks else None)
 
     def summary(self) -> RunSummary:
         """Return what tables show of the run."""

@@ -11,22 +11,18 @@ from time import perf_counter_ns, process_time_ns
 
 import numpy as np
 
-from membench.messages.run import Component, Contention, LockUse, TimerUse, TimeSplit, is_stated
+from membench.messages.run import Component, Contention, TimerUse, TimeSplit, is_stated
 from membench.runner import locks, threads, timers
 from membench.runner.gil import GilGauge
-from membench.runner.locks import Usage
+from membench.runner.lock_uses import NS_PER_MS, NS_PER_S, LockUses, is_own
+from membench.runner.programs import OtherPrograms, cpus_used_s
 from membench.runner.recorder import ClientLog, bucket_counts
 from membench.runner.sites import Site
 from membench.runner.threads import HAS_SCHEDSTAT, ClientTime, total_time
 from membench_backends import stages
 from membench_backends.cores import usable_cores
 
-LOCKS_SHOWN = 24
 TIMERS_SHOWN = 8
-NS_PER_S = 1e9
-NS_PER_MS = 1e6
-INSTRUMENT = "membench/"
-"""Path prefix of the instrument's own locks and sleeps, which are not reported."""
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in the unit in which the system reports peak memory."""
 BYTES_PER_MB = 1e6
@@ -74,17 +70,17 @@ class Meters:
             components: The part of the run that creates locks in a file, by the file's path as in a site.
         """
         self._metering = metering
-        self._components = components
+        self._programs = OtherPrograms()
         self._usable_cores = float(usable_cores())
         self._stages, self._gauges = Series(), Series()
         self._gil = GilGauge()
         stages.listen(self._stages.add, self._gauges.add)
-        locks.reset_longest()
         threads.clear_ended()
-        self._locks_before = {site: _copied(use) for site, use in locks.usage_by_site().items()}
+        self._locks = LockUses(components)
         self._slept_before = timers.sleep_totals()
         self._threads_before = threads.busy_ns_by_thread()
         self._cpu_before_ns = process_time_ns()
+        self._cpus_before_s = cpus_used_s()
         self._begin_ns = perf_counter_ns()
 
     def stop(self) -> None:
@@ -92,15 +88,20 @@ class Meters:
         self._gil.stop()
         stages.listen(None, None)
 
-    def read(self, logs: list[ClientLog]) -> Contention:
-        """Return the readings since the meters started."""
+    def read(self, logs: list[ClientLog], last: bool = False) -> Contention:
+        """Return the readings since the meters started.
+
+        Args:
+            logs: The clients'.
+            last: The clients have finished, so reading the process table does not disturb them.
+        """
         times = [time for log in logs if (time := log.clock.read())]
         readings = self._readings(times, {str(log.clock.native_id) for log in logs})
         self._stages.drain()
         self._gauges.drain()
         return Contention(
             time=self._time_split(total_time(times), sum(log.idle_ns for log in logs)) if times else None,
-            locks=self._lock_uses(),
+            locks=self._locks.read(readings["metered_s"]),
             timers=self._timer_uses({log.clock.thread for log in logs}),
             stage_ms={
                 name: (mean / NS_PER_MS, None if p99 is None else p99 / NS_PER_MS)
@@ -108,16 +109,20 @@ class Meters:
             },
             gauges=self._gauges.mean_and_p99(),
             readings=readings,
+            other_programs=self._programs.read() if last else None,
         )
 
     def _readings(self, times: Sequence[ClientTime], clients: set[str]) -> dict[str, float]:
         """Return the figures of the process by their names in a record; `clients` are the clients' threads."""
         busy_ns = threads.busy_ns_by_thread()
         wall_ns = perf_counter_ns() - self._begin_ns
+        cores_used = (process_time_ns() - self._cpu_before_ns) / wall_ns
+        all_cores_used = (cpus_used_s() - self._cpus_before_s) / (wall_ns / NS_PER_S)
         readings = {
             "metered_s": wall_ns / NS_PER_S,
             "usable_cores": self._usable_cores,
-            "cores_used": (process_time_ns() - self._cpu_before_ns) / wall_ns,
+            "cores_used": cores_used,
+            "cores_used_by_others": max(all_cores_used - cores_used, 0.0),
             "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / BYTES_PER_MB,
         }
         if HAS_SCHEDSTAT:
@@ -137,49 +142,19 @@ class Meters:
             result_s=time.result_ns / NS_PER_S if self._metering else None,
             idle_s=idle_ns / NS_PER_S,
             switches=time.switches,
+            slept_s=time.slept_ns / NS_PER_S if self._metering else None,
         )
-
-    def _lock_uses(self) -> tuple[LockUse, ...]:
-        uses = [
-            _use(site, use, self._locks_before.get(site), self._components.get(site.path))
-            for site, use in locks.usage_by_site().items()
-            if not site.path.startswith(INSTRUMENT)
-        ]
-        used = [use for use in uses if use.acquisitions or use.contended]
-        used.sort(key=lambda use: (use.wait_s, use.hold_s), reverse=True)
-        return tuple(used[:LOCKS_SHOWN])
 
     def _timer_uses(self, clients: set[int]) -> tuple[TimerUse, ...]:
         sleeps: Counter[Site] = Counter()
         slept_ns: Counter[Site] = Counter()
         for (site, thread), (count, total_ns) in timers.sleep_totals().items():
             before = self._slept_before.get((site, thread), (0, 0))
-            if thread not in clients and not site.path.startswith(INSTRUMENT):
+            if thread not in clients and not is_own(site):
                 sleeps[site] += count - before[0]
                 slept_ns[site] += total_ns - before[1]
         longest = [(site, total_ns) for site, total_ns in slept_ns.most_common(TIMERS_SHOWN) if sleeps[site]]
         return tuple(TimerUse(str(site), sleeps[site], total_ns / NS_PER_S) for site, total_ns in longest)
-
-
-def _use(site: Site, now: Usage, before: Usage | None, component: Component | None) -> LockUse:
-    then = before or Usage()
-    return LockUse(
-        site=str(site),
-        name=site.name,
-        acquisitions=now.acquisitions - then.acquisitions,
-        contended=now.contended - then.contended,
-        wait_s=(now.wait_ns - then.wait_ns) / NS_PER_S,
-        hold_s=(now.hold_ns - then.hold_ns) / NS_PER_S,
-        longest_wait_ms=now.longest_wait_ns / NS_PER_MS,
-        longest_queue=now.longest_queue,
-        component=component,
-    )
-
-
-def _copied(use: Usage) -> Usage:
-    copy = Usage()
-    copy.add(use)
-    return copy
 
 
 def _mean_and_p99(counts: Counter[int]) -> tuple[float, float | None]:

@@ -55,7 +55,7 @@ class Sampler:
             client_longest_ns=tuple(max(latencies, default=0) for latencies in drained),
             failure_ns=failure_ns,
             failure_counts=failure_counts,
-            contention=self._meters.read(self._logs) if last or not self._ticks % METERS_EVERY else None,
+            contention=self._meters.read(self._logs, last) if last or not self._ticks % METERS_EVERY else None,
         )
         self._last_ns, self._items, self._errors = now_ns, items, errors
         return tick

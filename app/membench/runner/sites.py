@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from membench_backends.embedding.strategies import fair_lock
 
+_METERS = Path(__file__).parent
+
 
 class Site(NamedTuple):
     """A line of code, and the name that it assigns to."""
@@ -32,6 +34,8 @@ _TRANSPARENT_FILES = {
     threading.__file__,
     queue.__file__,
     fair_lock.__file__,
+    str(_METERS / "semaphores.py"),
+    str(_METERS / "lock_usage.py"),
     *map(str, Path(futures.__file__).parent.glob("*.py")),
 }
 """Modules that create locks and wait on behalf of their caller. A site in one of them is the caller's instead."""

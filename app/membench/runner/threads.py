@@ -11,7 +11,7 @@ from threading import get_ident, get_native_id
 from time import perf_counter_ns, thread_time_ns
 from typing import NamedTuple
 
-from membench.runner import locks, schedstat, timers
+from membench.runner import lock_usage, schedstat, timers
 
 HAS_SCHEDSTAT = schedstat.AVAILABLE
 _ended_busy_ns: dict[str, int] = {}
@@ -28,6 +28,7 @@ class ClientTime(NamedTuple):
     lock_ns: int
     result_ns: int
     """Waiting for a queue, a future or an event."""
+    slept_ns: int
     switches: int | None
     """Times that a client was given a core."""
 
@@ -46,10 +47,12 @@ class ClientClock:
     def start(self) -> None:
         """Start the clock at zero; called by the client's own thread."""
         self.native_id, self.thread, self._total = get_native_id(), get_ident(), None
+        lock_usage.clients.add(self.thread)
         self._begin = _read(self.thread, self.native_id, thread_time_ns())
 
     def stop(self) -> None:
         """Stop the clock; called by the client's own thread."""
+        lock_usage.clients.discard(self.thread)
         if self._begin:
             self._total = _difference(self._begin, _read(self.thread, self.native_id, thread_time_ns()))
 
@@ -73,6 +76,7 @@ def total_time(times: list[ClientTime]) -> ClientTime:
         runqueue_ns=sum(time.runqueue_ns or 0 for time in times) if known else None,
         lock_ns=sum(time.lock_ns for time in times),
         result_ns=sum(time.result_ns for time in times),
+        slept_ns=sum(time.slept_ns for time in times),
         switches=sum(time.switches or 0 for time in times) if known else None,
     )
 
@@ -133,6 +137,7 @@ class _Reading(NamedTuple):
     switches: int | None
     lock_ns: int
     result_ns: int
+    slept_ns: int
 
 
 def _read(thread: int, native_id: int, own_cpu_ns: int) -> _Reading:
@@ -143,11 +148,11 @@ def _read(thread: int, native_id: int, own_cpu_ns: int) -> _Reading:
         native_id: The operating system's identifier of the thread.
         own_cpu_ns: The thread's CPU time, used where the system does not report it.
     """
-    lock_ns, result_ns = locks.lock_wait_ns(thread), timers.result_wait_ns(thread)
+    waits = lock_usage.lock_wait_ns(thread), timers.result_wait_ns(thread), timers.slept_ns(thread)
     if not HAS_SCHEDSTAT:
-        return _Reading(perf_counter_ns(), own_cpu_ns, None, None, lock_ns, result_ns)
+        return _Reading(perf_counter_ns(), own_cpu_ns, None, None, *waits)
     times = schedstat.thread_times(native_id)
-    return _Reading(perf_counter_ns(), times.run_ns, times.queued_ns, times.slices, lock_ns, result_ns)
+    return _Reading(perf_counter_ns(), times.run_ns, times.queued_ns, times.slices, *waits)
 
 
 def _difference(begin: _Reading, end: _Reading) -> ClientTime:
@@ -158,5 +163,6 @@ def _difference(begin: _Reading, end: _Reading) -> ClientTime:
         runqueue_ns=(end.runqueue_ns or 0) - (begin.runqueue_ns or 0) if known else None,
         lock_ns=end.lock_ns - begin.lock_ns,
         result_ns=end.result_ns - begin.result_ns,
+        slept_ns=end.slept_ns - begin.slept_ns,
         switches=(end.switches or 0) - (begin.switches or 0) if known else None,
     )

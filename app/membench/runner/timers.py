@@ -1,15 +1,17 @@
 """Metered sleep: how often, how long and where each thread sleeps.
 
 A call of `time.sleep` is a sleep, and so is a wait in a condition or a queue that times out. The module also records
-how long each thread waits for results, whether or not the result arrives.
+how long each thread waits for results, whether or not the result arrives; the end of a thread is a result.
 """
 
 from __future__ import annotations
 
 import queue
 import sys
+import threading
 import time
 from collections import defaultdict
+from functools import wraps
 from threading import get_ident
 from time import perf_counter_ns
 from types import FrameType
@@ -28,12 +30,14 @@ class SleepTotal(NamedTuple):
 # Each thread writes only under its own keys, so the tables need no lock.
 _sleep_totals: dict[tuple[Site, int], SleepTotal] = {}
 _result_wait_ns: defaultdict[int, int] = defaultdict(int)
+_slept_ns: defaultdict[int, int] = defaultdict(int)
 
 
 def install() -> None:
     """Meter every later sleep, and every queue created from now on."""
     time.sleep = _timed_sleep  # type: ignore[assignment]
     queue.SimpleQueue = _TimedQueue  # type: ignore[misc]
+    threading.Thread.join = _timed_join  # type: ignore[method-assign]
 
 
 def record_sleep(frame: FrameType, slept_ns: int) -> None:
@@ -53,6 +57,14 @@ def result_wait_ns(thread: int) -> int:
     return _result_wait_ns.get(thread, 0)
 
 
+def slept_ns(thread: int) -> int:
+    """Return how long a thread, given by its Python identifier, has asked to sleep and has slept.
+
+    A thread that wakes late has waited for a core or for the interpreter's lock, which is no sleep.
+    """
+    return _slept_ns.get(thread, 0)
+
+
 def sleep_totals() -> dict[tuple[Site, int], SleepTotal]:
     """Return the sleep recorded so far, by site and by the thread's Python identifier."""
     return _sleep_totals.copy()
@@ -64,7 +76,21 @@ _bare_sleep = time.sleep
 def _timed_sleep(seconds: float, /) -> None:
     begin_ns = perf_counter_ns()
     _bare_sleep(seconds)
-    record_sleep(sys._getframe(1), perf_counter_ns() - begin_ns)
+    elapsed_ns = perf_counter_ns() - begin_ns
+    _slept_ns[get_ident()] += min(elapsed_ns, round(seconds * 1e9))
+    record_sleep(sys._getframe(1), elapsed_ns)
+
+
+_bare_join = threading.Thread.join
+
+
+@wraps(_bare_join)
+def _timed_join(self: threading.Thread, timeout: float | None = None) -> None:
+    begin_ns = perf_counter_ns()
+    try:
+        _bare_join(self, timeout)
+    finally:
+        record_result_wait(perf_counter_ns() - begin_ns)
 
 
 class _TimedQueue(queue.SimpleQueue[Any]):

@@ -60,7 +60,7 @@ def test_the_record_states_where_the_time_went(mutex):
     assert lock["name"] == "self._lock"
     assert sum(run[share] for share in SHARES) == pytest.approx(1, abs=0.01)
     assert {"tokenise", "embed", "store", "history"} <= set(run["stage_ms"])
-    assert set(run["stage_p99_ms"]) == set(run["stage_ms"])
+    assert run["stage_p99_ms"] is None, "600 operations of a repeat state no p99"
     assert len(run["client_items"]) == len(run["client_longest_ms"]) == 4
     assert 0 <= run["gil_busy"] <= 1
 

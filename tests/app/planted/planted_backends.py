@@ -163,17 +163,18 @@ class Lockstep(Planted):
         time.sleep(0.004 * (1 + SERIAL_SHARE * (len(self._clients) - 1)))
 
 
-def _info(name: str, build: type[Planted]) -> BackendInfo:
+def info(name: str, build: type[Planted]) -> BackendInfo:
+    """Return the description under which a planted backend is found."""
     return BackendInfo(name, f"Planted: {name}.", Capabilities(embeds=False, stores=False, batch_call=False), build)
 
 
-HELD_LOCK = _info("held-lock", HeldLock)
-PURE_PYTHON = _info("pure-python", PurePython)
-CROWD = _info("crowd", Crowd)
-PASSING_CROWD = _info("passing-crowd", PassingCrowd)
-BATCHER = _info("batcher", Batcher)
-BUSY_WORKER = _info("busy-worker", BusyWorker)
-SLOW_STORE = _info("slow-store", SlowStore)
-QUICK_STORE = _info("quick-store", QuickStore)
-SLEEPY = _info("sleepy", Sleepy)
-LOCKSTEP = _info("lockstep", Lockstep)
+HELD_LOCK = info("held-lock", HeldLock)
+PURE_PYTHON = info("pure-python", PurePython)
+CROWD = info("crowd", Crowd)
+PASSING_CROWD = info("passing-crowd", PassingCrowd)
+BATCHER = info("batcher", Batcher)
+BUSY_WORKER = info("busy-worker", BusyWorker)
+SLOW_STORE = info("slow-store", SlowStore)
+QUICK_STORE = info("quick-store", QuickStore)
+SLEEPY = info("sleepy", Sleepy)
+LOCKSTEP = info("lockstep", Lockstep)

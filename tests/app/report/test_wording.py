@@ -42,7 +42,49 @@ EVIDENCE = [
     (Fact("lock_wait", {"share": 0.8}), "clients wait for locks 80 % of their time"),
     (Fact("lock_held", {"site": SITE, "share": 0.95}), f"the lock created at {SITE} is held 95 % of the time"),
     (Fact("lock_held", {"site": SITE, "share": None}), f"the lock created at {SITE} is held – of the time"),
+    (
+        Fact("semaphore_held", {"site": SITE, "permits": 2, "share": 0.95}),
+        f"the semaphore created at {SITE} has 2 permits, in use 95 % of the time",
+    ),
+    (Fact("busiest_of", {"locks": 20_000}), "that is the busiest of 20,000 created there"),
+    (Fact("handed_over", {"share": 0.08}), "passing from one thread to the next takes another 8 %"),
+    (
+        Fact("hold_split", {"cpu": 0.3, "runqueue": 0.2, "lock": 0.1, "result": 0.1, "sleep": 0.2, "other": 0.1}),
+        "its holders spend 30 % on a core, 20 % waiting for a core, 10 % waiting for another lock, "
+        "10 % waiting for a result, 20 % asleep, 10 % blocked otherwise",
+    ),
+    (
+        Fact("outer_lock", {"site": SITE, "inner_site": "a.py:1"}),
+        f"they queue at the lock created at {SITE}, whose holders wait for the one created at a.py:1",
+    ),
+    (
+        Fact("others_lock", {"site": SITE, "share": 0.9}),
+        f"other threads of the run wait for the lock created at {SITE}, taken 90 % of the time",
+    ),
+    (
+        Fact("convoy_cores", {"site": SITE, "kind": "lock", "share": 0.7}),
+        f"a convoy behind the cores: the next holder of the lock created at {SITE} waits for a core 70 % of the time",
+    ),
+    (
+        Fact("convoy_gil", {"site": SITE, "kind": "semaphore", "share": 0.7}),
+        f"a convoy behind the interpreter's lock (GIL): the holders of the semaphore created at {SITE} are blocked "
+        "70 % of the time, while clients run Python code",
+    ),
+    (
+        Fact("holders_fill_cores", {"site": SITE, "kind": "lock", "share": 0.0}),
+        f"the lock created at {SITE} is a symptom: its holders work, and the run takes all cores that it gets",
+    ),
     (Fact("longest_wait", {"latency_ms": 300.0}), "longest wait 300 ms"),
+    (
+        Fact("workers_busy", {"workers": 1.0, "cores": 2}),
+        "1.0 other threads of the run ran or were ready to run on 2 cores",
+    ),
+    (Fact("clients_sleep", {"share": 0.9}), "clients are asleep 90 % of their time"),
+    (
+        Fact("unseen_waits", {"share": 0.9}),
+        "90 % of client time is blocked on what no meter shows: a lock created through _thread or in native code, "
+        "asyncio, another process, the disk or the network",
+    ),
     (Fact("result_wait", {"share": 0.9}), "clients wait for a result 90 % of their time"),
     (
         Fact("timer_sleeps", {"site": "queue.py:90", "share": 0.8, "sleep_ms": 20.0}),
@@ -73,6 +115,7 @@ EVIDENCE = [
         Fact("ran_out_of_clients", {"operations": 1250}),
         "ran out of clients: 1,250 operations were due but never started",
     ),
+    (Fact("other_program", {"program": "make", "cores_used": 2.5}), "make used 2.5 on the whole machine"),
     (Fact("rate_only", {"memories_per_s": 131.4}), "131 memories/s, and nothing else is known"),
     (
         Fact("client_time", {"time_cpu": 0.3, "time_runqueue": 0.2, "time_lock": 0.1, "time_other": 0.4}),
@@ -95,8 +138,13 @@ OUTLOOKS = [
     ),
     (
         Fact("holder_runs_python"),
-        ", but its holder runs Python code, of which one thread runs at a time with or without the lock.",
+        "; but its holder keeps the interpreter's lock, which one thread has at a time with or without this one.",
     ),
+    (
+        Fact("work_fills_cores"),
+        "; the work under the lock takes all cores that it gets, so more concurrent calls do not help.",
+    ),
+    (Fact("holder_waits"), "; its holder mostly waits, and waits can overlap."),
 ]
 STEPS = [
     (
@@ -136,6 +184,10 @@ STEPS = [
     (
         Advice("shorten_lock", values={"site": SITE}),
         f"Calls queue for the lock created at {SITE}: hold it for less time, or write in batches.",
+    ),
+    (
+        Advice("shorten_semaphore", values={"site": SITE}),
+        f"Calls queue for the semaphore created at {SITE}: hold it for less time, or give it more permits.",
     ),
     (
         Advice("remove_timer"),

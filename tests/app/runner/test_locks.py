@@ -71,7 +71,7 @@ def test_checks_pass_on_another_version_of_python(interpreter):
 
 LIBRARIES = """
 import json, sys
-from membench.runner import locks, meters
+from membench.runner import lock_usage, meters
 meters.install()
 import fastembed, mem0, qdrant_client
 import qdrant_client.local.qdrant_local
@@ -81,7 +81,7 @@ try:
     loguru.logger.info("message")
 except ImportError:
     pass
-print(json.dumps(sorted({site.path.split("/")[0] for site in locks.usage_by_site()})))
+print(json.dumps(sorted({key.site.path.split("/")[0] for key in lock_usage.usage_by_key()})))
 """
 
 

@@ -156,7 +156,7 @@ def test_unavailable_statistics_are_unknown(monkeypatch):
 
     assert time.runqueue_ns is time.switches is None
     assert 0 < time.cpu_ns <= 1.05 * time.wall_ns  # two clocks, read one after the other
-    assert total_time([time, time]) == ClientTime(2 * time.wall_ns, 2 * time.cpu_ns, None, 0, 0, None)
+    assert total_time([time, time]) == ClientTime(2 * time.wall_ns, 2 * time.cpu_ns, None, 0, 0, 0, None)
     assert threads.busy_ns_by_thread() == {}
 
 
@@ -169,9 +169,9 @@ def test_a_running_clock_is_unknown_where_the_cpu_time_of_other_threads_cannot_b
 
 
 def test_the_times_of_clients_add_up():
-    time = ClientTime(10, 4, 1, 3, 2, 5)
+    time = ClientTime(10, 4, 1, 3, 2, 1, 5)
 
-    assert total_time([time, time, time]) == ClientTime(30, 12, 3, 9, 6, 15)
+    assert total_time([time, time, time]) == ClientTime(30, 12, 3, 9, 6, 3, 15)
 
 
 @needs_schedstat

@@ -1,4 +1,4 @@
-"""The table of a run's locks: where each was created, how long clients waited for it, and how long it was held."""
+"""The table of a run's locks: where they were created, how long clients waited for them, and how long one was held."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LockRow(msgspec.Struct, frozen=True):
     wait_share: float | None
     """Share of client time."""
     held_share: float | None
-    """Share of the measured time; above 1 where several locks are created at one line."""
+    """Share of the metered time for which the busiest of the locks created at one line was held."""
 
     @property
     def was_waited_for(self) -> bool:
@@ -96,13 +96,14 @@ def _any_wait(locks: Sequence[LockRow]) -> bool:
 
 
 def _titles(width: int) -> tuple[str, ...]:
-    return ("wait", "held", "longest", *(("contended", "queue") if width >= ALL_COLUMNS_FROM else ()))
+    return ("wait", "held", "longest", *(("contended", "queue", "locks") if width >= ALL_COLUMNS_FROM else ()))
 
 
 def _figures(row: LockRow, width: int) -> tuple[str, ...]:
     lock = row.lock
     longest = format_latency(lock.longest_wait_ms or None)
-    more = (format_share(lock.contended_share), format_count(lock.longest_queue)) if width >= ALL_COLUMNS_FROM else ()
+    details = format_share(lock.contended_share), format_count(lock.longest_queue), format_count(lock.locks)
+    more = details if width >= ALL_COLUMNS_FROM else ()
     return (format_share(row.wait_share), format_share(row.held_share), longest, *more)
 
 

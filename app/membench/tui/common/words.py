@@ -29,7 +29,7 @@ LEGEND = (
         for (field, _, fill), meaning in zip(
             TIME_PARTS,
             (
-                "waiting for a lock; always in this warm colour",
+                "waiting for a lock or a semaphore; always in this warm colour",
                 "waiting for a queue, a future or an event",
                 "ready to run, with no core free",
                 "on a core; always in this cool colour",

@@ -12,6 +12,7 @@ import traceback
 
 # Imported before the locks are metered, so that `sleep`, imported by name, is not metered here.
 import semantics
+import semaphore_checks
 import sites
 import standard_library
 import usage
@@ -24,7 +25,7 @@ def main():
     locks.install()
     timers.install()
     outcomes = {}
-    for module in (semantics, standard_library, usage, waits, sites):
+    for module in (semantics, standard_library, usage, semaphore_checks, waits, sites):
         for name, check in list(vars(module).items()):
             if name.startswith("check_"):
                 outcomes[name] = outcome_of(check)

@@ -7,7 +7,7 @@ import queue
 import threading
 from pathlib import Path
 
-from membench.runner import locks
+from membench.runner import lock_usage
 
 
 def check_the_site_of_a_lock_is_its_caller():
@@ -32,7 +32,7 @@ def check_the_name_of_a_lock_is_the_one_assigned_to():
 
     owner = Owner()
     listed_locks = [threading.Lock()]
-    names = {str(site): site.name for site in locks.usage_by_site()}
+    names = {str(key.site): key.site.name for key in lock_usage.usage_by_key()}
     first_line = Owner.__init__.__code__.co_firstlineno
     assert names[f"{Path(__file__).name}:{first_line + 1}"] == "self._inner_lock"
     assert names[f"{Path(__file__).name}:{first_line + 3}"] == ""

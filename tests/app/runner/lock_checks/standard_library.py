@@ -14,7 +14,7 @@ import threading
 
 from support import PATIENCE_S, raises
 
-from membench.runner import locks
+from membench.runner import lock_usage, locks
 
 
 def check_threading():
@@ -123,7 +123,7 @@ def check_locks_work_in_a_forked_child():
         event._at_fork_reinit()
         with held, condition:
             _use_locks(lock)
-            locks.usage_by_site()
+            lock_usage.usage_by_key()
         os._exit(0 if not event.is_set() else 1)
     done.set()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -6,7 +6,7 @@ import concurrent.futures
 import threading
 from time import perf_counter_ns, sleep
 
-from membench.runner import locks
+from membench.runner import lock_usage
 
 PATIENCE_S = 20
 
@@ -52,5 +52,5 @@ def join_all(threads):
 
 def usage_of(name):
     """Return the usage of the locks that the checks assign to a name."""
-    (usage,) = [usage for site, usage in locks.usage_by_site().items() if site.name == name]
+    (usage,) = [usage for key, usage in lock_usage.usage_by_key().items() if key.site.name == name]
     return usage

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from support import raises
 
-from membench.runner import locks, timers
+from membench.runner import lock_usage, timers
 
 
 def check_a_condition_waits_for_a_result_not_for_a_lock():
     me = threading.get_ident()
-    lock_before_ns, result_before_ns = locks.lock_wait_ns(me), timers.result_wait_ns(me)
+    lock_before_ns, result_before_ns = lock_usage.lock_wait_ns(me), timers.result_wait_ns(me)
     assert not threading.Event().wait(0.05)
     raises(queue.Empty, queue.Queue().get, timeout=0.05)
     raises(concurrent.futures.TimeoutError, concurrent.futures.Future().result, 0.05)
     raises(queue.Empty, queue.SimpleQueue().get, timeout=0.05)
     result_ns = timers.result_wait_ns(me) - result_before_ns
-    lock_ns = locks.lock_wait_ns(me) - lock_before_ns
+    lock_ns = lock_usage.lock_wait_ns(me) - lock_before_ns
     assert result_ns >= 0.19e9, result_ns
     assert lock_ns < 0.05e9, lock_ns
 

@@ -153,6 +153,14 @@ class MakesVectors(Protocol):
         """Return the vectors of texts, shape (len(texts), dimensions)."""
 
 
+@runtime_checkable
+class IndexesKeywords(Protocol):
+    """A backend that can store a keyword vector beside each memory's own, for searches by BM25."""
+
+    def writes_bm25(self) -> bool:
+        """Return whether the memories added so far have keyword vectors."""
+
+
 class Capabilities(msgspec.Struct, frozen=True):
     """What a backend can do. The instrument branches on these, never on a backend's name."""
 
@@ -162,6 +170,10 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Whether it keeps memories in a vector store; a store then applies, and the audit reads the memories back."""
     batch_call: bool
     """Whether it accepts a list in one call. If not, `add_batch` is a loop of `add`, and the record says so."""
+
+
+class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The declaration of a backend without options."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -175,6 +187,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Length of a vector."""
     folder: Path
     """An empty folder for files; it is deleted after the run."""
+    options: Any = None
+    """The backend's options: an instance of `BackendInfo.options`; None: all have their defaults."""
 
 
 class BackendInfo(msgspec.Struct, frozen=True):
@@ -196,3 +210,5 @@ class BackendInfo(msgspec.Struct, frozen=True):
     """A caveat for readers of its figures."""
     unavailable: str = ""
     """Why it cannot run here, and how to change that; empty if it can."""
+    options: type[msgspec.Struct] = NoOptions
+    """The Struct that declares its options, see `membench_backends.options`."""

@@ -40,6 +40,7 @@ class Measurement:
         self.started_at = datetime.now(UTC)
         self.started: Started | None = None
         self.audit: Audit | None = None
+        self.bm25: bool | None = None
         self.errors: Counter[str] = Counter()
         self.acknowledged = 0
         self.measured_s = 0.0
@@ -73,7 +74,7 @@ class Measurement:
                 self._rates.append(message.items / message.wall_s if message.wall_s else 0.0)
                 self._repeat_items, self._repeat_s = 0, 0.0
             case Finished():
-                self.audit = message.audit
+                self.audit, self.bm25 = message.audit, message.bm25
             case _:
                 pass
 
@@ -163,13 +164,15 @@ class Measurement:
             self._meters = meter_figures(list(self._contention.values()))
 
     def _figures(self) -> Figures:
-        values = msgspec.structs.asdict(self.spec)
+        values = msgspec.structs.asdict(self.spec) | {"bm25": self.bm25}
         for figures in (self._meters, self._rate_figures(), self._latency_figures(), self._audit_figures()):
             values |= figures
         if self.started:
             values |= {
                 "weights": self.started.weights,
                 "threads": self.started.threads,
+                "session_threads": self.started.session_threads or None,
+                "threads_auto": self.spec.threads is None if self.started.session_threads else None,
                 "precision_cosine": self.started.precision_cosine,
             }
         if not self.spec.metering:

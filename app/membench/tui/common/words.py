@@ -169,7 +169,8 @@ def _limit_pieces(run: RunView) -> list[tuple[str, str]]:
 
 
 def _options(run: RunView) -> list[str]:
-    return [f"{name}={option_text(value)}" for name, value in run.figures.strategy_options.items()]
+    options = {**run.figures.backend_options, **run.figures.strategy_options}
+    return [f"{name}={option_text(value)}" for name, value in options.items()]
 
 
 def _verdict_lines(record: Record, evidence_max: int | None = None) -> list[Content]:

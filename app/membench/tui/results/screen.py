@@ -213,9 +213,11 @@ class ResultsScreen(Place):
         fastest = fastest_of_groups([record for record in records_of(runs) if record.is_sound])
         precisions = {columns.precision(run) for run in runs}
         return (
-            *(columns.markers(markers), columns.MARK, columns.SCENARIO, columns.BACKEND, columns.STRATEGY),
+            *(columns.markers(markers), columns.MARK, columns.SCENARIO, columns.BACKEND),
+            *((columns.OPTIONS,) if any(run.figures.backend_note() for run in runs) else ()),
+            columns.STRATEGY,
             *((columns.PRECISION,) if len(precisions) > 1 else ()),
-            *(columns.STORE, columns.CLIENTS, columns.rate(fastest), columns.P50, columns.P99),
+            *(columns.THREADS, columns.STORE, columns.CLIENTS, columns.rate(fastest), columns.P50, columns.P99),
             *(columns.LOCK_SHARE, columns.time_bar(TIME_WIDTH), columns.ERRORS, columns.LOST, columns.WEIGHTS),
             columns.CONCLUSION,
         )

@@ -107,7 +107,7 @@ def options_form(
                 raise ValueError(f"It must be {option.allowed}.") from None
 
         default = option_text(option.default)
-        more = "; several with commas between them are compared" if several else ""
+        more = "; commas separate values to compare" if several else ""
         allowed = f"{option.allowed[0].upper()}{option.allowed[1:]}; {default} by default{more}."
         return Field(option.name, option.description, allowed, values.get(option.name, default), check)
 

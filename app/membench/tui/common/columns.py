@@ -96,7 +96,7 @@ SCENARIO = Column("scenario", lambda run: run.figures.scenario, priority=4, leas
 BACKEND = Column("backend", lambda run: run.figures.backend, least=8, style=_run_style, letter="b")
 STRATEGY = Column("strategy", lambda run: run.figures.strategy or "–", least=8, style=_run_style, letter="g")
 PRECISION = Column("precision", precision, priority=3, letter="p")
-THREADS = Column("threads", lambda run: threads_text(run.figures), priority=8, least=4, letter="h")
+THREADS = Column("threads", lambda run: threads_text(run.figures), priority=6, letter="h")
 OPTIONS = Column("options", lambda run: options_text(run.figures.backend_options) or "–", priority=3, letter="o")
 STORE = Column("store", lambda run: run.figures.store or "–", priority=11, least=5, letter="e")
 CLIENTS = Column(

@@ -157,10 +157,13 @@ class KeepsHistory(Protocol):
 
 @runtime_checkable
 class Reopens(Protocol):
-    """A backend or a store that keeps memories on disk."""
+    """A backend or a store that can keep memories on disk."""
 
-    def reopen(self) -> None:
-        """Close the files and open them again. The audit calls it once nothing writes, and then reads back."""
+    def reopen(self) -> bool:
+        """Close the files and open them again; return False, and do nothing, if there are none.
+
+        The audit calls it once nothing writes, and then reads back.
+        """
 
 
 @runtime_checkable
@@ -169,6 +172,14 @@ class MakesVectors(Protocol):
 
     def vectors(self, texts: Sequence[str]) -> Vector:
         """Return the vectors of texts, shape (len(texts), dimensions)."""
+
+
+@runtime_checkable
+class IndexesKeywords(Protocol):
+    """A backend that can store a keyword vector beside each memory's own, for searches by BM25."""
+
+    def writes_bm25(self) -> bool:
+        """Return whether the memories added so far have keyword vectors."""
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -182,6 +193,10 @@ class Capabilities(msgspec.Struct, frozen=True):
     """Whether it accepts a list in one call. If not, `add_batch` is a loop of `add`, and the record says so."""
 
 
+class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The declaration of a backend without options."""
+
+
 class Parts(msgspec.Struct, frozen=True):
     """What a backend is built from."""
 
@@ -193,6 +208,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Length of a vector."""
     folder: Path
     """An empty folder for files; it is deleted after the run."""
+    options: Any = None
+    """The backend's options: an instance of `BackendInfo.options`; None: all have their defaults."""
 
 
 class BackendInfo(msgspec.Struct, frozen=True):
@@ -214,3 +231,5 @@ class BackendInfo(msgspec.Struct, frozen=True):
     """A caveat for readers of its figures."""
     unavailable: str = ""
     """Why it cannot run here, and how to change that; empty if it can."""
+    options: type[msgspec.Struct] = NoOptions
+    """The Struct that declares its options, see `membench_backends.options`."""

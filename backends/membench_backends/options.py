@@ -5,6 +5,7 @@
 
 A field holds a number, a bool, a str or a `Literal` of strings. It may also be None ("auto"), or a tuple of any length.
 The command line, forms, validation and records read the same declaration, so none of them repeats a bound or a text.
+Strategies and backends declare their own options in this way.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Options = TypeVar("Options", bound=msgspec.Struct)
 
 AUTO = "auto"
 """The text for None, where an option allows None."""
+
 
 _KINDS: dict[type[inspect.Type], OptionKind] = {
     inspect.IntType: "int",
@@ -145,16 +147,49 @@ def parse_options(options: type[Options], values: Mapping[str, object], owner: s
     Raises:
         ValueError: An option is unknown or its value is not allowed. The message is one line and says what is allowed.
     """
-    fields = {field.name: field for field in option_fields(options)}
+    fields = option_fields(options)
+    return options(**_parsed(fields, values, owner))
+
+
+def parse_alternatives(
+    options: type[msgspec.Struct], values: Mapping[str, object], owner: str
+) -> dict[str, tuple[Any, ...]]:
+    """Return the alternatives for each option that is named: one or more values, each once, in the order given.
+
+    Args:
+        options: The Struct that declares the options, none of which holds a tuple.
+        values: By option name: a value, a sequence of values, or a text with commas between its values.
+        owner: What the options belong to, for error messages: `backend mem0`.
+
+    Raises:
+        ValueError: An option is unknown or one of its values is not allowed. The message is one line.
+    """
+    fields = [msgspec.structs.replace(field, several=True) for field in option_fields(options)]
+    return {name: tuple(dict.fromkeys(parsed)) for name, parsed in _parsed(fields, values, owner).items()}
+
+
+def _parsed(fields: Sequence[OptionField], values: Mapping[str, object], owner: str) -> dict[str, Any]:
+    known = {field.name: field for field in fields}
     parsed = {}
     for name, value in values.items():
-        if name not in fields:
-            raise ValueError(_unknown_option(owner, name, list(fields)))
+        if name not in known:
+            raise ValueError(_unknown_option(owner, name, list(known)))
         try:
-            parsed[name] = fields[name].parse(value)
+            parsed[name] = known[name].parse(value)
         except ValueError as error:
             raise ValueError(f"{owner}: option {name} {error}") from None
-    return options(**parsed)
+    return parsed
+
+
+def changed_options(options: type[msgspec.Struct], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some values that differ from the defaults; an option that is not declared differs."""
+    defaults = {field.name: field.default for field in option_fields(options)}
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
+def options_text(values: Mapping[str, Any]) -> str:
+    """Return `size=64 wait_ms=20`."""
+    return " ".join(f"{name}={option_text(value)}" for name, value in values.items())
 
 
 def option_text(value: object) -> str:

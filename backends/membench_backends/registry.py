@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from membench_backends.base import BackendInfo, Capabilities, MemoryBackend, Parts, UnavailableError, in_one_line
+from membench_backends.options import changed_options, option_fields
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -57,6 +58,12 @@ def version_of(info: BackendInfo) -> str | None:
         return version(info.distribution)
     except PackageNotFoundError:
         return None
+
+
+def changed_backend_options(backend: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a backend's options that differ from their defaults; all, if the backend is not installed."""
+    info = backends().get(backend)
+    return changed_options(info.options, values) if info else dict(values)
 
 
 def why_missing(modules: Iterable[str], distribution: str | None = None) -> str:
@@ -104,7 +111,11 @@ def _plugin(entry: EntryPoint) -> BackendInfo:
         return _broken(entry, in_one_line(error))
     if not isinstance(info, BackendInfo):
         return _broken(entry, f"it is a {type(info).__name__}, not a BackendInfo")
-    return info
+    try:
+        tuples = [field.name for field in option_fields(info.options) if field.several]
+    except TypeError as error:
+        return _broken(entry, str(error))
+    return _broken(entry, f"option {tuples[0]} must hold one value, not a tuple") if tuples else info
 
 
 def _broken(entry: EntryPoint, problem: str) -> BackendInfo:

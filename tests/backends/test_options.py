@@ -6,7 +6,15 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from membench_backends.options import OptionField, option_fields, option_text, parse_options
+from membench_backends.options import (
+    OptionField,
+    changed_options,
+    option_fields,
+    option_text,
+    options_text,
+    parse_alternatives,
+    parse_options,
+)
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -224,3 +232,42 @@ def test_an_unsupported_type_is_an_error(annotation: Any) -> None:
 def test_an_option_without_a_default_is_an_error(declaration: Any) -> None:
     with pytest.raises(TypeError, match="option size has no default value"):
         option_fields(msgspec.defstruct("Options", [declaration]))
+
+
+class Own(msgspec.Struct, frozen=True):
+    history: Literal["one", "all"] = "one"
+    size: Annotated[int, msgspec.Meta(ge=1, le=9)] | None = None
+
+
+@pytest.mark.parametrize(
+    ("values", "parsed"),
+    [
+        ({}, {}),
+        ({"history": "all"}, {"history": ("all",)}),
+        ({"history": "all, one,all", "size": "auto,3"}, {"history": ("all", "one"), "size": (None, 3)}),
+        ({"history": ["one", "all"], "size": 4}, {"history": ("one", "all"), "size": (4,)}),
+    ],
+)
+def test_an_option_can_have_alternatives(values, parsed):
+    assert parse_alternatives(Own, values, "backend x") == parsed
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"history": "one,al"}, "backend x: option history must be one of one, all, not 'al'"),
+        ({"history": "one,"}, "backend x: option history must be one of one, all, not ''"),
+        ({"size": "3,10"}, "backend x: option size must be a whole number from 1 to 9, or auto, not '10'"),
+        ({"histry": "one"}, "backend x has no option 'histry'; it has history, size; did you mean history?"),
+    ],
+)
+def test_a_wrong_alternative_is_refused_in_one_line(values, message):
+    with pytest.raises(ValueError) as caught:
+        parse_alternatives(Own, values, "backend x")
+    assert str(caught.value) == message
+
+
+def test_changed_options_are_those_that_are_not_defaults():
+    assert changed_options(Own, {"history": "one", "size": 3}) == {"size": 3}
+    assert changed_options(Own, {"history": "all", "gone": 1}) == {"history": "all", "gone": 1}
+    assert options_text({"history": "all", "size": None}) == "history=all size=auto"

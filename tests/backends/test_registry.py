@@ -5,12 +5,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 
 from membench_backends.base import BackendInfo, Capabilities, Parts, UnavailableError, in_one_line
-from membench_backends.registry import backends, version_of
+from membench_backends.registry import backends, changed_backend_options, version_of
 from membench_backends.systems.null import NullBackend
 
 BUILT_IN = ["mem0", "agentmem", "fastembed", "qdrant", "null"]
@@ -53,6 +54,10 @@ def info(name="theirs", **changes):
     return BackendInfo(name, "Theirs.", Capabilities(False, False, True), NullBackend, **changes)
 
 
+class TheirOptions(msgspec.Struct, frozen=True):
+    level: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
 def parts(folder):
     return Parts(None, None, 32, folder)
 
@@ -68,7 +73,7 @@ def test_the_built_in_backends_come_first_and_are_available():
 def test_listing_backends_and_stores_imports_nothing_heavy():
     code = """
 import sys
-from membench_backends.registry import backends, version_of
+from membench_backends.registry import backends, changed_backend_options, version_of
 from membench_backends.stores.table import STORES
 print([version_of(info) for info in backends().values()], [store.unavailable for store in STORES.values()])
 print(*{module.partition('.')[0] for module in sys.modules})
@@ -177,3 +182,29 @@ def test_the_version_is_that_of_the_measured_distribution():
 )
 def test_in_one_line_collapses_whitespace_and_truncates(error, line):
     assert in_one_line(error) == line
+
+
+def test_a_plugin_can_declare_options_and_needs_none(install):
+    known = install(Entry("theirs", info(options=TheirOptions)), Entry("plain", info("plain")))
+
+    assert not known["theirs"].unavailable and not known["plain"].unavailable
+    assert known["theirs"].options is TheirOptions
+    assert known["plain"].options.__struct_fields__ == ()
+    assert changed_backend_options("theirs", {"level": 2}) == {"level": 2}
+    assert changed_backend_options("theirs", {"level": 1}) == {}
+    assert changed_backend_options("not installed", {"level": 1}) == {"level": 1}
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        (("level", int), "option level has no default value"),
+        (("level", bytes, b""), "option level has a type that is not supported"),
+        (("levels", tuple[int, ...], ()), "option levels must hold one value, not a tuple"),
+    ],
+)
+def test_a_plugin_whose_options_cannot_be_used_is_listed_with_the_reason(install, field, problem):
+    known = install(Entry("theirs", info(options=msgspec.defstruct("Wrong", [field]))))
+
+    assert problem in known["theirs"].unavailable
+    assert known["theirs"].options.__struct_fields__ == ()

@@ -246,6 +246,45 @@ async def test_options_are_changed_in_a_form_and_shown_beside_the_name(stage: St
         assert queue == (("size", 128), ("wait_ms", 5.0))
 
 
+async def test_two_values_of_a_backends_option_are_compared(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pilot.press("right", "A", "o")
+        assert isinstance(stage.app.screen, Form)
+        assert "as-shipped by default; commas separate" in text_of(stage.app)
+        await pilot.press(*"together,x", "enter")
+        assert isinstance(stage.app.screen, Form) and "It must be one of as-shipped, together." in text_of(stage.app)
+        await pilot.press("backspace", *"as-shipped", "enter")
+        assert "agentmem (history together, as-shipped)" in text_of(stage.app)
+        histories = [run.backend_options["history"] for run in plan_of(stage).runs if run.backend == "agentmem"]
+        assert set(histories) == {"together", "as-shipped"}
+        assert histories.count("together") == histories.count("as-shipped")
+        others = [run.backend_options["history"] for run in plan_of(stage).runs if run.backend == "mem0"]
+        assert set(others) == {"as-shipped"}
+        choice = screen_of(stage).form.choice
+        assert choice.backend_options == {"agentmem.history": "together,as-shipped"}
+        screen_of(stage).form.choice = Choice(scenarios=("single-add",), backend_options={"history": ["together"]})
+        assert screen_of(stage).form.choice.backend_options == {
+            "mem0.history": "together", "agentmem.history": "together",
+        }  # fmt: skip
+        await pilot.press("o", *"as-shipped", "enter", "up", "o", *"as-shipped", "enter")
+        assert screen_of(stage).form.choice.backend_options == {}
+
+
+async def test_options_of_unticked_backends_are_kept_out_of_the_plan(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pilot.press("right", "A", "o", *"together", "enter", "n", "M", "space")
+        assert screen_of(stage).form.choice.backend_options == {} and plan_of(stage).runs
+        await pilot.press("A", "space")
+        assert screen_of(stage).form.choice.backend_options == {"agentmem.history": "together"}
+
+
+async def test_a_wrong_option_of_a_saved_preset_is_an_error_of_the_plan(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE):
+        screen_of(stage).form.choice = Choice(scenarios=("single-add",), backend_options={"mem0.history": "gone"})
+        screen_of(stage)._make_plan()
+        assert isinstance(screen_of(stage).outcome, PlanError)
+
+
 async def test_a_cancelled_form_and_a_default_change_nothing(stage: Stage) -> None:
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("right", "right", "Q", "o", *"128", "escape")

@@ -117,6 +117,33 @@ async def test_a_star_marks_the_fastest_of_comparable_runs(stage: Stage) -> None
     assert [("★" in row, "mutex" in row) for row in rows[:2]] == [(False, True), (True, False)]
 
 
+@pytest.mark.parametrize("options", ["as-shipped", "as-shipped,together"])
+async def test_options_of_backends_are_a_column_where_one_is_changed_and_threads_always(
+    stage: Stage, options: str
+) -> None:
+    choice = Choice(
+        scenarios=("steady-add",), backends=("agentmem",), strategies=("mutex",), backend_options={"history": options}
+    )
+    async with stage.app.run_test(size=(200, 50)) as pilot:
+        plan = make_plan(choice, load_catalogue())
+        stage.app.run_plan(plan)
+        await until(pilot, lambda: stage.sessions)
+        for index in range(len(plan.runs)):
+            stage.session.begin(index)
+            stage.session.tick(10)
+            stage.session.finish(100)
+        stage.session.over()
+        await until(pilot, lambda: len(stage.app.finished) == len(plan.runs) and not stage.app.running)
+        await pilot.press("3")
+        await until(pilot, lambda: stage.app.current_mode == "results")
+        await pilot.pause()
+        table = stage.app.screen.query_one(RunTable)
+        cells = {column.title: [column.cell(run) for run in table.rows] for column in table.columns}
+        assert cells.get("options", []) == (["history=as-shipped", "history=together"] if "," in options else [])
+        assert set(cells["threads"]) == {"auto (2)"}
+        assert "threads auto (2)" in text_of(stage.app) and "history=as-shipped" in text_of(stage.app)
+
+
 async def test_columns_that_do_not_fit_are_counted(stage: Stage) -> None:
     async with stage.app.run_test(size=NARROW) as pilot:
         await two_results(pilot, stage)

@@ -124,8 +124,10 @@ class ScriptedSession:
         """Emit everything that precedes the first tick of a run."""
         self.start(index)
         self.send(Loading(stage="loading BAAI/bge-small-en-v1.5"))
-        self.send(Started(weights="twin", threads=2, dimensions=384, environment={"cpu": "Test CPU", "cores": "2",
-                                                                                 "python": "3.12.0"}))  # fmt: skip
+        environment = {"cpu": "Test CPU", "cores": "2", "python": "3.12.0"}
+        self.send(
+            Started(weights="twin", threads=2, dimensions=384, environment=environment, session_threads=(2,)),
+        )
         self.send(WarmingUp(items=20))
 
     def tick(self, number: int, *arguments: Any, **changes: Any) -> None:

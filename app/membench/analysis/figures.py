@@ -30,6 +30,12 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     weights: Literal["real", "twin"] | None = None
     precision_cosine: float | None = None
     """Mean cosine of int8 vectors to those of fp32 over a fixed sample of texts; real weights only."""
+    session_threads: tuple[int, ...] | None = None
+    """Intra-op threads of each session that the strategy loaded; None where no model embeds."""
+    threads_auto: bool | None = None
+    """Whether library and strategy chose the threads; None where no model embeds, and in older records."""
+    bm25: bool | None = None
+    """Whether keyword vectors for BM25 were written beside the memories; None for a backend that cannot write any."""
     memories_per_s: float | None = None
     """Memories acknowledged per second: the geometric mean over repeats (in older records, the median)."""
     memories_per_s_low: float | None = None

@@ -14,10 +14,13 @@ from click.shell_completion import CompletionItem
 
 from membench.analysis.facts import Fact
 from membench.plan.options import run_options
+from membench.plan.own_options import Declarations
 from membench.report.exports import ResultFiles
 from membench.report.wording import COMMAND_LINE
 from membench.units import parse_duration
-from membench_backends.options import OptionField, option_text
+from membench_backends.embedding.strategies.catalogue import STRATEGIES
+from membench_backends.options import OptionField, option_fields, option_text
+from membench_backends.registry import backends
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -94,6 +97,52 @@ class OptionValue(click.ParamType[Any]):
             return self._one_value.parse(text)
         except ValueError:
             raise _out_of_bounds(self._field.extra["flag"], text, self._field.allowed) from None
+
+
+class OwnOption(click.ParamType[tuple[str, str]]):
+    """An option that a strategy or a backend declares, as `KEY=VALUE`: the key, and the text of the value."""
+
+    name = "option"
+
+    def __init__(self, declarations: Callable[[], Declarations], several: bool = False) -> None:
+        """Describe the options.
+
+        Args:
+            declarations: Returns the Structs that declare them, by the names of their owners.
+            several: Whether one of them takes several values, with commas between them.
+        """
+        self._declarations = declarations
+        self._several = several
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the placeholder in the help text."""
+        return "KEY=VALUE,..." if self._several else "KEY=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return key and value; the plan checks both."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = value.partition("=")
+        if not equals or not key.strip():
+            raise click.UsageError(f"{param.opts[0] if param else self.name} {value}: must be KEY=VALUE")
+        return key.strip(), text.strip()
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the options with their allowed values; after `KEY=VALUE,`, the allowed values for the next one.
+
+        Bash completes only what follows an equals sign, so values are offered together with their key.
+        """
+        fields: dict[str, OptionField] = {}
+        for owner, options in self._declarations().items():
+            for field in option_fields(options):
+                fields |= {field.name: fields.get(field.name, field), f"{owner}.{field.name}": field}
+        earlier, comma, _ = incomplete.rpartition(",") if self._several else ("", "", "")
+        before = f"{earlier}{comma}"
+        texts = [f"{key}={choice}" for key, field in fields.items() for choice in _choices_of(field) or ("",)]
+        if before:
+            key = before.partition("=")[0]
+            texts = [f"{before}{choice}" for choice in _choices_of(fields[key])] if key in fields else []
+        return [CompletionItem(text) for text in texts if text.startswith(incomplete)]
 
 
 class DeclaredOption(click.Option):
@@ -177,6 +226,20 @@ def takes_files(command: Callable[..., int]) -> Callable[..., int]:
 scenarios_option = click.option(
     "--scenarios", type=click.Path(path_type=Path), metavar="FILE", help="Use this scenario file, not the built-in one."
 )
+
+
+def strategy_declarations() -> Declarations:
+    """Return the options of the strategies."""
+    return {name: info.options for name, info in STRATEGIES.items()}
+
+
+def backend_declarations() -> Declarations:
+    """Return the options of the backends."""
+    return {name: info.options for name, info in backends().items()}
+
+
+def _choices_of(field: OptionField) -> tuple[str, ...]:
+    return ("true", "false") if field.kind == "bool" else field.choices
 
 
 def _flattened(ctx: click.Context, param: click.Parameter, groups: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:

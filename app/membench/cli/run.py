@@ -11,13 +11,21 @@ import msgspec
 
 from membench.cli.console import Exit, print_error, print_result, print_status
 from membench.cli.measuring import measure, try_advice
-from membench.cli.options import Duration, scenarios_option, takes_files, takes_run_options
+from membench.cli.options import (
+    Duration,
+    OwnOption,
+    backend_declarations,
+    scenarios_option,
+    strategy_declarations,
+    takes_files,
+    takes_run_options,
+)
 from membench.cli.tables import print_table, runs_table
 from membench.plan.checks import PlanError
 from membench.plan.matrix import Plan, make_plan
 from membench.plan.options import Choice
 from membench.plan.scenarios import CatalogueError, load_catalogue
-from membench.report.comparison import strategy_ratios
+from membench.report.comparison import choice_ratios
 from membench.report.explanation import explain_run
 from membench.report.exports import ExportError, ResultFiles, rescue
 from membench.report.remarks import remarks
@@ -31,8 +39,11 @@ from membench.session.session import TIMEOUT_S
 @click.command()
 @click.argument("scenario", nargs=-1)
 @takes_run_options
-@click.option("--strategy-option", "strategy_options", metavar="KEY=VALUE", multiple=True,
+@click.option("--strategy-option", "strategy_options", multiple=True, type=OwnOption(strategy_declarations),
               help="An option of all strategies that have it; STRATEGY.KEY=VALUE is for one strategy.")  # fmt: skip
+@click.option("--backend-option", "backend_options", multiple=True,
+              type=OwnOption(backend_declarations, several=True),
+              help="An option of all backends that have it; BACKEND.KEY=VALUE is for one backend.")  # fmt: skip
 @scenarios_option
 @click.option("--timeout", "timeout_s", type=Duration(), default=f"{TIMEOUT_S:g}s", show_default=True,
               help="End a run when no operation returns for this long.")  # fmt: skip
@@ -43,7 +54,8 @@ from membench.session.session import TIMEOUT_S
 def run(
     scenario: tuple[str, ...],
     run_options: dict[str, Any],
-    strategy_options: tuple[str, ...],
+    strategy_options: tuple[tuple[str, str], ...],
+    backend_options: tuple[tuple[str, str], ...],
     scenarios: Path | None,
     timeout_s: float,
     explain: bool,
@@ -62,7 +74,8 @@ def run(
     choice = Choice(
         **run_options,
         scenarios=tuple(dict.fromkeys(scenario)) or None,
-        strategy_options=dict(map(_key_and_value, strategy_options)),
+        strategy_options=dict(strategy_options),
+        backend_options=_alternatives(backend_options),
     )
     return run_choice(choice, scenarios, files=files, timeout_s=timeout_s, explain=explain, tries=tries)
 
@@ -113,7 +126,7 @@ def print_results(records: Sequence[Record], *, explain: bool = False, to_stderr
     """Print the table of all runs and what readers of it must know; to standard error if a file takes the output."""
     print_line = print_status if to_stderr else print_result
     print_table(runs_table([record.summary() for record in records]), to_stderr=to_stderr)
-    for line in (*remarks(records), *strategy_ratios(records), *scaling_text(records)):
+    for line in (*remarks(records), *choice_ratios(records), *scaling_text(records)):
         print_line(line)
     for record in () if explain else records:
         for trial in record.trials:
@@ -157,8 +170,9 @@ def _rescue(records: Sequence[Record], write_problem: str) -> None:
         print_error(f"{write_problem}; and {error}")
 
 
-def _key_and_value(option: str) -> tuple[str, str]:
-    key, equals, value = option.partition("=")
-    if not equals or not key.strip():
-        raise click.UsageError(f"--strategy-option {option}: must be KEY=VALUE")
-    return key.strip(), value.strip()
+def _alternatives(options: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the values of each key, with commas between them, also where a key was given several times."""
+    alternatives: dict[str, list[str]] = {}
+    for key, values in options:
+        alternatives.setdefault(key, []).append(values)
+    return {key: ",".join(values) for key, values in alternatives.items()}

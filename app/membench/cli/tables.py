@@ -6,15 +6,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from membench.analysis.groups import threads_text
 from membench.report.remarks import STATUS_MARKS, latency_text, marked_rate, rate_text
 from membench.results.history import HistoryRow
 from membench.results.summary import RunSummary
 from membench.units import format_count, format_rate, format_share
+from membench_backends.options import options_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-PIPED_WIDTH = 160
+PIPED_WIDTH = 180
 """Columns of a table that goes to a file or a pipe, which has no width of its own."""
 REFERENCE_MARK = "★"
 
@@ -43,8 +45,7 @@ def runs_table(runs: Sequence[RunSummary]) -> Table:
     """Return the runs of a plan, one per row, in the order in which they were measured."""
     # The table is wide already: a precision that all runs share is left to the titles of the remarks.
     has_precisions = len({run.figures.precision for run in runs} - {None}) > 1
-    cells = {name: cell for name, cell in _PLAN_CELLS.items() if name != "precision" or has_precisions}
-    return _summary_table(runs, cells)
+    return _summary_table(runs, _PLAN_CELLS, without=() if has_precisions else ("precision",))
 
 
 def history_table(rows: Sequence[HistoryRow]) -> Table:
@@ -52,7 +53,10 @@ def history_table(rows: Sequence[HistoryRow]) -> Table:
     return _summary_table(rows, _HISTORY_CELLS)
 
 
-def _summary_table(runs: Sequence[RunSummary], cells: Mapping[str, Cell]) -> Table:
+def _summary_table(runs: Sequence[RunSummary], columns: Mapping[str, Cell], without: Sequence[str] = ()) -> Table:
+    if not any(run.figures.backend_note() for run in runs):
+        without = (*without, "options")
+    cells = {name: cell for name, cell in columns.items() if name not in without}
     table = plain_table("", *cells, numbers=_NUMBERS)
     for run in runs:
         table.add_row(_mark(run), *(cell(run) for cell in cells.values()))
@@ -67,8 +71,10 @@ def _mark(run: RunSummary) -> str:
 _SYSTEM_CELLS: Mapping[str, Cell] = {
     "scenario": lambda run: run.figures.scenario,
     "backend": lambda run: run.figures.backend,
+    "options": lambda run: options_text(run.figures.backend_options) or "–",
     "strategy": lambda run: run.figures.strategy or "–",
     "precision": lambda run: run.figures.precision or "–",
+    "threads": lambda run: threads_text(run.figures),
     "store": lambda run: run.figures.store or "–",
     "clients": lambda run: str(run.figures.clients),
 }

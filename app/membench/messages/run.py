@@ -43,6 +43,8 @@ class Started(msgspec.Struct, frozen=True, tag=True):
     environment: dict[str, str]
     precision_cosine: float | None = None
     """Mean cosine of int8 vectors to those of fp32; None for fp32, and for a twin, whose vectors have no meaning."""
+    session_threads: tuple[int, ...] = ()
+    """Intra-op threads of each session that the strategy has loaded."""
 
 
 Component = Literal["strategy", "store"]
@@ -259,6 +261,8 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     """The run is complete. `audit` is None for a backend that stores nothing."""
 
     audit: Audit | None
+    bm25: bool | None = None
+    """Whether the memories have keyword vectors; None for a backend that cannot write any."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

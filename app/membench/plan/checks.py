@@ -6,11 +6,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from membench.analysis.facts import Fact, Value
 from membench.plan.options import SHIPPED, Choice, allowed_values, run_options
+from membench.plan.own_options import (
+    Declarations,
+    OptionValues,
+    UnknownOptionError,
+    check_keys,
+    combinations_of,
+    options_of,
+)
 from membench.plan.scenarios import Scenario
 from membench.spec.options import ARRIVALS_MAX
 from membench.units import suggest
 from membench_backends.embedding.models.cache import weights_on_disk
-from membench_backends.embedding.strategies.catalogue import STRATEGIES, parse_options
+from membench_backends.embedding.strategies.catalogue import STRATEGIES
 from membench_backends.registry import backends
 from membench_backends.stores.table import STORES
 
@@ -41,6 +49,7 @@ def check_choice(choice: Choice, catalogue: Mapping[str, Scenario]) -> None:
     if rate and duration_s and rate * duration_s > ARRIVALS_MAX:
         raise plan_error("too_many_operations", most=ARRIVALS_MAX)
     _check_strategy_options(choice)
+    _check_backend_options(choice, catalogue)
 
 
 def check_model(model: str) -> None:
@@ -54,19 +63,23 @@ def check_model(model: str) -> None:
         raise plan_error("model_unavailable", model=model, reason=weights.note)
 
 
-def strategy_options(strategy: str | None, chosen: Mapping[str, object]) -> dict[str, int | float | bool | str | None]:
+def backend_options(backend: str, scenario: Scenario, choice: Choice) -> list[OptionValues]:
+    """Return the options of a backend for each of its runs: one combination, unless several values are chosen.
+
+    Raises:
+        ValueError: A value is not allowed; one line that says which.
+    """
+    options = backends()[backend].options
+    return [*combinations_of(backend, "backend", options, scenario.backend_options, choice.backend_options)]
+
+
+def strategy_options(strategy: str | None, chosen: Mapping[str, object]) -> OptionValues:
     """Return all options of a strategy, with the chosen values.
 
     Raises:
         ValueError: A value is not allowed; one line that says which.
     """
-    if strategy is None:
-        return {}
-    fields = STRATEGIES[strategy].options.__struct_fields__
-    shared = {field: chosen[field] for field in fields if field in chosen}
-    own = {field: chosen[key] for field in fields if (key := f"{strategy}.{field}") in chosen}
-    options = parse_options(strategy, shared | own)
-    return {field: getattr(options, field) for field in fields}
+    return options_of(strategy, "strategy", STRATEGIES[strategy].options, chosen) if strategy else {}
 
 
 def _check_names(choice: Choice, catalogue: Mapping[str, Scenario]) -> None:
@@ -104,15 +117,39 @@ def _check_bounds(choice: Choice) -> None:
 def _check_strategy_options(choice: Choice) -> None:
     strategies = choice.effective_strategies
     chosen = tuple(STRATEGIES) if SHIPPED in strategies else strategies
-    options = {name: STRATEGIES[name].options.__struct_fields__ for name in chosen}
-    known = {field for fields in options.values() for field in fields}
-    for key in choice.strategy_options:
-        strategy, _, field = key.rpartition(".")
-        if field not in options.get(strategy, known if not strategy else ()):
-            hint = suggest(key, known) if known else "it has none"
-            raise plan_error("unknown_strategy_option", key=key, strategies=", ".join(chosen), hint=hint)
+    _check_keys("--strategy-option", choice.strategy_options, {name: STRATEGIES[name].options for name in chosen})
     for name in chosen:
         try:
             strategy_options(name, choice.strategy_options)
         except ValueError as error:
-            raise plan_error("bad_strategy_option", reason=str(error)) from error
+            raise plan_error("bad_option", flag="--strategy-option", reason=str(error)) from error
+
+
+def _check_backend_options(choice: Choice, catalogue: Mapping[str, Scenario]) -> None:
+    known = {name: info.options for name, info in backends().items()}
+    chosen: dict[str, None] = {}
+    for name in choice.effective_scenarios:
+        scenario = catalogue[name]
+        own = choice.backends or scenario.backends
+        chosen |= dict.fromkeys(own)
+        try:
+            # A scenario may set options for backends that this plan does not run.
+            check_keys(scenario.backend_options, known)
+            for backend in known:
+                [*combinations_of(backend, "backend", known[backend], scenario.backend_options)]
+        except ValueError as error:
+            raise plan_error("bad_workload", scenario=name, reason=f"backend_options: {error}") from error
+    _check_keys("--backend-option", choice.backend_options, {name: known[name] for name in chosen})
+    for name in chosen:
+        try:
+            [*combinations_of(name, "backend", known[name], choice.backend_options)]
+        except ValueError as error:
+            raise plan_error("bad_option", flag="--backend-option", reason=str(error)) from error
+
+
+def _check_keys(flag: str, keys: Iterable[str], declared: Declarations) -> None:
+    try:
+        check_keys(keys, declared)
+    except UnknownOptionError as error:
+        owners = ", ".join(declared)
+        raise plan_error("unknown_option", flag=flag, key=error.key, owners=owners, hint=error.hint) from error

@@ -8,8 +8,8 @@ from membench.machine.models import model_rows
 from membench.plan.scenarios import Scenario
 from membench.units import format_count, parse_duration, plural
 from membench_backends.base import BackendInfo
-from membench_backends.embedding.strategies.catalogue import STRATEGIES, StrategyInfo, option_fields
-from membench_backends.options import option_text
+from membench_backends.embedding.strategies.catalogue import STRATEGIES, StrategyInfo
+from membench_backends.options import option_fields, option_text, options_text
 from membench_backends.registry import backends, version_of
 from membench_backends.stores.table import STORES
 
@@ -41,7 +41,7 @@ def size_text(scenario: Scenario) -> str:
 
 def default_options_text(info: StrategyInfo) -> str:
     """Return the options of a strategy with their defaults: `size=64 wait_ms=20`."""
-    return " ".join(f"{option.name}={option_text(option.default)}" for option in option_fields(info.name))
+    return options_text({option.name: option.default for option in option_fields(info.options)})
 
 
 def _version(info: BackendInfo) -> str:
@@ -49,4 +49,5 @@ def _version(info: BackendInfo) -> str:
 
 
 def _description(info: BackendInfo) -> str:
-    return info.unavailable or " ".join(filter(None, (info.summary, info.note)))
+    options = (f"{o.name}={option_text(o.default)} ({o.allowed})" for o in option_fields(info.options))
+    return info.unavailable or " ".join(filter(None, (info.summary, info.note, *(f"Option {o}." for o in options))))

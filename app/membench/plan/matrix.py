@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from membench.analysis.facts import Fact
-from membench.plan.checks import PlanError, check_choice, check_model, plan_error, strategy_options
+from membench.plan.checks import PlanError, backend_options, check_choice, check_model, plan_error, strategy_options
 from membench.plan.options import SHIPPED, Choice
 from membench.plan.scenarios import Scenario, check_workload
 from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
@@ -104,14 +104,15 @@ class _Matrix:
             scenario = self._catalogue[name]
             workload = self._workload(scenario)
             for info in self._backends(scenario):
-                yield from self._runs_of(name, workload, info)
+                yield from self._runs_of(scenario, workload, info)
 
-    def _runs_of(self, scenario: str, workload: Mapping[str, Any], info: BackendInfo) -> Iterator[RunSpec]:
+    def _runs_of(self, scenario: Scenario, workload: Mapping[str, Any], info: BackendInfo) -> Iterator[RunSpec]:
         choice = self._choice
         embedder = choice.embedder if info.capabilities.embeds else None
         has_model = embedder == "model"
-        for strategy, store, precision, threads, clients in itertools.product(
+        for strategy, options, store, precision, threads, clients in itertools.product(
             self._strategies(info, workload["operation"]),
+            backend_options(info.name, scenario, choice),
             choice.stores if info.capabilities.stores else (None,),
             choice.precisions if has_model else (None,),
             choice.threads if has_model else (None,),
@@ -120,10 +121,11 @@ class _Matrix:
             yield RunSpec(
                 run_id=uuid.uuid4().hex[:12],
                 plan_id=self.plan_id,
-                scenario=scenario,
+                scenario=scenario.name,
                 backend=info.name,
                 strategy=strategy,
                 strategy_options=strategy_options(strategy, choice.strategy_options),
+                backend_options=options,
                 store=store,
                 **{**workload, "clients": clients},
                 batch_call=info.capabilities.batch_call if workload["operation"] == "add_batch" else None,

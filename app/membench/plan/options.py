@@ -69,6 +69,9 @@ class Choice(RunOptions, frozen=True, kw_only=True):
     """None is the built-in comparison."""
     strategy_options: Mapping[str, Any] = {}
     """Options for every strategy that has them; `queue.size` instead of `size` sets that of one strategy."""
+    backend_options: Mapping[str, Any] = {}
+    """Options for every backend that has them, or for one: `mem0.history`. Several values make a matrix: a sequence, or
+    a text with commas."""
 
     @property
     def effective_scenarios(self) -> tuple[str, ...]:

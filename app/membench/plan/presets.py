@@ -104,11 +104,12 @@ BUILT_IN = (
         choice=Choice(scenarios=("store-only",), stores=("local", "edge"), clients=(1, 8, 20)),
     ),
     Preset(
-        name="What is left without embedding?",
-        shows="AgentMem's pipeline with vectors that cost nothing: the rate of everything but the model.",
+        name="What does the history cost?",
+        shows="Mem0 and AgentMem without the model, their history as shipped, and with one commit for all who wait.",
         choice=Choice(
             scenarios=("concurrent-add",),
-            backends=("agentmem",),
+            backends=("mem0", "agentmem"),
+            backend_options={"history": ("as-shipped", "together")},
             embedder="fixed",
             stores=("edge",),
             clients=(1, 20),

@@ -23,6 +23,7 @@ from membench.spec.options import (
     TargetRate,
     WarmupItems,
 )
+from membench.spec.run import OptionValue
 from membench.units import parse_duration, suggest
 
 SCHEMA = 2
@@ -70,6 +71,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     warmup_items: WarmupItems = 0
     backends: list[str] = []
     """The backends that run it unless others are chosen."""
+    backend_options: dict[str, OptionValue | list[OptionValue]] = {}
+    """Options of backends unless others are chosen, as in `Choice`: several values make a matrix."""
     references: list[Reference] = []
 
     def workload(self) -> dict[str, Any]:

@@ -76,6 +76,8 @@ def _alternatives(run: Record) -> tuple[Mapping[str, Value], ...]:
 def _runs(run: Record, changes: tuple[Mapping[str, Value], ...], plan_id: str) -> Iterator[RunSpec]:
     settings = {name: getattr(run, name) for name in RunSpec.__struct_fields__}
     settings |= {"plan_id": plan_id, "repeats": max(run.repeats, REPEATS_MIN)}
+    if run.threads_auto:
+        settings["threads"] = None
     original = RunSpec(**settings)
     for change in ({}, *changes):
         changed: dict[str, object] = {**change, "run_id": uuid.uuid4().hex[:12]}

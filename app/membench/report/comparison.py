@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from membench.analysis.comparison import Ratio, compare
-from membench.analysis.groups import distinct_names, group_by, same_system
+from membench.analysis.groups import CHOICES, distinct_names, groups_by_choice, threads_text
 from membench.analysis.statistics import REPEATS_MIN
 from membench.results.record import Record
 from membench.units import format_rate, plural
+from membench_backends.options import options_text
 
 CONDITIONS = {
     **{name: name for name in ("scenario", "operation", "items", "loop", "arrivals", "model", "weights", "precision")},
@@ -39,21 +40,36 @@ def names_of(records: Sequence[Record]) -> dict[str, str]:
     return distinct_names(records, [record.started_at.replace("T", " ")[:19] for record in records])
 
 
-def strategy_ratios(records: Sequence[Record]) -> Iterator[str]:
-    """Yield each strategy's ratio to the first one, a line per system; nothing where only one ran."""
-    sound = [record for record in records if record.is_sound and record.strategy]
-    several_stores = len({record.store for record in records}) > 1
+def choice_ratios(records: Sequence[Record]) -> Iterator[str]:
+    """Yield how runs that differ in one choice compare with the first of them; nothing where nothing was varied."""
+    sound = [record for record in records if record.is_sound]
+    several = {name for name, choice in CHOICES.items() if len({choice(record) for record in sound}) > 1}
     bases: set[str | None] = set()
-    for first, *others in group_by(sound, same_system).values():
-        names = names_of([first, *others])
-        ratios = {names[other.run_id]: ratio for other in others if (ratio := compare(other, first))}
+    for varied, (first, *others) in groups_by_choice(sound):
+        names, choice = names_of([first, *others]), CHOICES[varied]
+        rivals = (other for other in others if choice(other) != choice(first))
+        ratios = {names[rival.run_id]: ratio for rival in rivals if (ratio := compare(rival, first))}
         if ratios:
             words = (ratio_text(name, names[first.run_id], ratio) for name, ratio in ratios.items())
-            how = (first.store if several_stores else None, first.embedding_note(), plural(first.clients, "client"))
-            yield f"{', '.join(filter(None, (first.backend, first.scenario, *how)))}: {', '.join(words)}"
+            yield f"{_context(first, varied, several)}: {', '.join(words)}"
         bases.update(ratio.basis for ratio in ratios.values())
     if None in bases:
         yield MORE_REPEATS
+
+
+def _context(record: Record, varied: str, several: Collection[str]) -> str:
+    """Return what runs share that differ in one choice, without choices that are usual and the same in all runs."""
+    parts = {
+        "strategy": record.strategy,
+        "backend_options": (
+            options_text(record.backend_options) if "backend_options" in several else record.backend_note()
+        ),
+        "store": record.store if "store" in several else None,
+        "precision": record.embedding_note(),
+        "threads": f"threads {threads_text(record)}" if "threads" in several else None,
+    }
+    system = (text for name, text in parts.items() if name != varied)
+    return ", ".join(filter(None, (record.backend, record.scenario, *system, plural(record.clients, "client"))))
 
 
 def differences(a: Record, b: Record) -> list[str]:

@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 from hdrh.histogram import HdrHistogram
 
+from membench.analysis.groups import threads_text
 from membench.files import FileError, check_writable, is_own_stdout, is_stream, write_atomically
 from membench.report.remarks import latency_text, rate_text, remarks
 from membench.results.latency import NS_PER_MS, Latencies, decode_latencies
 from membench.results.record import SCHEMA, Record
 from membench.units import format_count, format_share
+from membench_backends.options import options_text
 
 Render = Callable[[Sequence[Record]], bytes]
 
@@ -70,7 +72,9 @@ def to_markdown(records: Sequence[Record]) -> bytes:
 _MARKDOWN: dict[str, Callable[[Record], str]] = {
     "scenario": lambda record: record.scenario,
     "backend": lambda record: record.backend,
+    "options": lambda record: options_text(record.backend_options) or "–",
     "strategy": lambda record: record.strategy or "–",
+    "threads": threads_text,
     "store": lambda record: record.store or "–",
     "precision": lambda record: record.precision or "–",
     "clients": lambda record: str(record.clients),
@@ -82,7 +86,7 @@ _MARKDOWN: dict[str, Callable[[Record], str]] = {
     "lost": lambda record: format_count(record.lost),
     "verdict": lambda record: record.verdict or "–" if record.status == "ok" else record.status,
 }
-_SHOWN_IF_DIFFERENT = ("store", "precision")
+_SHOWN_IF_DIFFERENT = ("options", "store", "precision")
 _NUMBERS = ("clients", "memories/s (95 % interval)", "p50", "p99", "max", "waiting for locks", "lost")
 
 

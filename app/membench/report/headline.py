@@ -66,8 +66,8 @@ def _faster(slow: Record, group: Sequence[Record]) -> Record | None:
 
 
 def _context(slow: Record, fast: Record | None, sound: Sequence[Record]) -> str:
-    """Return what both runs share and the plan varied, and the system where only strategies tell them apart."""
-    same_system = fast is not None and fast.backend == slow.backend and fast.strategy != slow.strategy
+    """Return what both runs share and the plan varied, and the system where it does not tell them apart."""
+    same_system = fast is not None and fast.backend == slow.backend
     parts = (
         (slow.scenario, len({record.scenario for record in sound}) > 1),
         (plural(slow.clients, "client"), len({record.clients for record in sound}) > 1),

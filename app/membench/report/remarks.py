@@ -33,6 +33,8 @@ def remarks(records: Sequence[Record]) -> Iterator[str]:
         yield "weights: twin = the exact architecture with random weights: real speed, meaningless similarities"
     if any(record.embedder == "fixed" for record in records):
         yield "embedder: fixed = each text gets a ready vector from a table, so embedding is in no figure"
+    if any(record.bm25 is False for record in records):
+        yield "keywords: no BM25 vectors were written: the store takes none, or their model is not on this machine"
     environment = next((record.environment for record in records if record.environment), None)
     if environment:
         cores = environment["cores"]

@@ -18,6 +18,7 @@ from membench.results.record import Record, decode_record
 from membench.results.summary import RunSummary
 from membench.spec.run import RunSpec
 from membench.units import abbreviate_home
+from membench_backends.options import options_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,8 +51,9 @@ class HistoryRow(RunSummary, frozen=True, kw_only=True):
         """Return whether each word occurs in one of the row's texts."""
         run = self.figures
         texts = (self.run_id, self.when, run.scenario, run.backend, run.strategy, run.store, f"{run.clients} clients")
-        more = (run.precision, run.weights, self.state, self.verdict, "reference" if self.reference else "")
-        text = "\n".join(part or "" for part in (*texts, *more)).lower()
+        system = (options_text(run.backend_options), run.precision, run.weights)
+        more = (self.state, self.verdict, "reference" if self.reference else "")
+        text = "\n".join(part or "" for part in (*texts, *system, *more)).lower()
         return all(word.lower() in text for word in words)
 
     @property
@@ -344,4 +346,5 @@ def _task_of(run: RunSpec) -> str:
     """Return what a run had to do, and in which system: runs with the same text take about as long."""
     system = (run.backend, run.strategy, run.store, run.embedder, *((run.model, run.precision) if run.strategy else ()))
     task = (run.scenario, run.operation, run.batch_size, run.items, run.duration_s, run.target_operations_per_s)
-    return msgspec.json.encode((*system, *task, run.clients, run.repeats)).decode()
+    options = (run.backend_options,) if run.backend_options else ()
+    return msgspec.json.encode((*system, *options, *task, run.clients, run.repeats)).decode()

@@ -45,7 +45,7 @@ def audit(
     warmup: Iterable[str],
     embed: Embed | None,
     embed_batch: Embed | None = None,
-    on_disk: Sequence[Reopens] = (),
+    parts: Sequence[object] = (),
 ) -> Audit:
     """Compare the memories that were acknowledged to the clients with those in the store.
 
@@ -55,7 +55,7 @@ def audit(
         warmup: Texts added before the clock started; they are in the store and in no count.
         embed: Embeds each text alone, to check that a sample of vectors matches its texts; None skips the check.
         embed_batch: Embeds the texts as one batch, if that can change their vectors; None if it cannot.
-        on_disk: What is closed and opened again before anything is read back.
+        parts: The store and the backend: what of them is on disk is closed and opened again before it is read back.
 
     Returns:
         Counts of memories. `stored` and the counts derived from it are None if the store cannot be read.
@@ -63,8 +63,7 @@ def audit(
     attempts = _Attempts.of(clients)
     acknowledged = sum(log.acknowledged for log in clients.logs)
     try:
-        for part in on_disk:
-            part.reopen()
+        reopened = [part.reopen() for part in parts if isinstance(part, Reopens)]
         contents = _read_back(backend, attempts, ignored=set(warmup), stride=max(acknowledged // SAMPLE_SIZE, 1))
     except Exception as error:
         return _unreadable(acknowledged, error)
@@ -85,7 +84,7 @@ def audit(
         corrupted=corrupted,
         misplaced=contents.misplaced,
         history_missing=history_missing,
-        reopened=bool(on_disk),
+        reopened=any(reopened),
         problem=", ".join(filter(None, [*problems, history_problem])) or None,
     )
 

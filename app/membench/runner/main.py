@@ -29,7 +29,15 @@ from membench.runner.recorder import bucket_counts
 from membench.runner.sampler import INTERVAL_NS, Sampler
 from membench.spec.corpus import Texts, warmup_texts
 from membench.spec.run import RunSpec
-from membench_backends.base import MakesVectors, MemoryBackend, Parts, Reopens, Strategy, UnavailableError
+from membench_backends.base import (
+    IndexesKeywords,
+    MakesVectors,
+    MemoryBackend,
+    Parts,
+    Strategy,
+    UnavailableError,
+)
+from membench_backends.options import parse_options
 from membench_backends.registry import backends
 from membench_backends.stores.table import STORES
 
@@ -62,11 +70,13 @@ def _run(spec: RunSpec, repeat: int, channel: Channel, folder: Path) -> None:
     info = backends()[spec.backend]
     if info.unavailable:
         raise UnavailableError(info.unavailable)
-    model, strategy = _load_embedder(spec, channel)
+    sessions, strategy = _load_embedder(spec, channel)
+    model = sessions[0] if sessions else None
     channel.send(Loading(stage=f"opening {spec.backend}"))
     store = STORES[spec.store].build(folder) if spec.store else None
     dimensions = model.dimensions if model else DIMENSIONS_WITHOUT_MODEL
-    backend = info.build(Parts(strategy=strategy, store=store, dimensions=dimensions, folder=folder))
+    options = parse_options(info.options, spec.backend_options, f"backend {spec.backend}")
+    backend = info.build(Parts(strategy, store, dimensions, folder, options))
     assert spec.corpus is not None and spec.seed is not None, "a spec states its corpus and its seed"
     texts = Texts(spec.corpus, spec.seed)
     channel.send(
@@ -76,6 +86,7 @@ def _run(spec: RunSpec, repeat: int, channel: Channel, folder: Path) -> None:
             dimensions=dimensions,
             environment=environment(),
             precision_cosine=model.precision_cosine if model else None,
+            session_threads=tuple(session.threads for session in sessions),
         )
     )
     warmup = _warm_up(spec, channel, backend)
@@ -86,26 +97,24 @@ def _run(spec: RunSpec, repeat: int, channel: Channel, folder: Path) -> None:
         channel.send(Auditing())
         together = model.embed if model and spec.precision != "fp32" else None
         expected = _expected_vectors(spec, backend, model, strategy)
-        parts: tuple[object, ...] = (store, backend)
-        on_disk = [part for part in parts if isinstance(part, Reopens)]
-        outcome = audit(backend, clients, warmup, expected, together, on_disk)
-    channel.send(Finished(audit=outcome))
+        outcome = audit(backend, clients, warmup, expected, together, (store, backend))
+    channel.send(Finished(audit=outcome, bm25=backend.writes_bm25() if isinstance(backend, IndexesKeywords) else None))
     for part in (backend, strategy, store):
         if part is not None:
             part.close()
 
 
-def _load_embedder(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | None, Strategy | None]:
-    """Return the strategy and the first of its sessions; neither for a backend that does not embed."""
+def _load_embedder(spec: RunSpec, channel: Channel) -> tuple[list[FastEmbedModel], Strategy | None]:
+    """Return the sessions of the model and the strategy that shares them; neither for a backend that does not embed."""
     if spec.embedder == "fixed":
         from membench_backends.embedding.fixed import FixedEmbedder
 
-        return None, FixedEmbedder(DIMENSIONS_WITHOUT_MODEL)
+        return [], FixedEmbedder(DIMENSIONS_WITHOUT_MODEL)
     if spec.strategy is None or spec.model is None or spec.precision is None:
-        return None, None
+        return [], None
     # Imported after the meters are installed: strategies import `queue.SimpleQueue`, which is metered.
     from membench_backends.embedding.engines.onnxruntime import load_model
-    from membench_backends.embedding.strategies.catalogue import STRATEGIES, parse_options
+    from membench_backends.embedding.strategies import catalogue
 
     model, precision = spec.model, spec.precision
     sessions: list[FastEmbedModel] = []
@@ -118,8 +127,8 @@ def _load_embedder(spec: RunSpec, channel: Channel) -> tuple[FastEmbedModel | No
         channel.send(Loading(stage=stage))
 
     report_stage(f"loading {model}")
-    strategy = STRATEGIES[spec.strategy].build(load, parse_options(spec.strategy, spec.strategy_options))
-    return sessions[0], strategy
+    options = catalogue.parse_options(spec.strategy, spec.strategy_options)
+    return sessions, catalogue.STRATEGIES[spec.strategy].build(load, options)
 
 
 def _warm_up(spec: RunSpec, channel: Channel, backend: MemoryBackend) -> list[str]:

@@ -40,6 +40,7 @@ class Measurement:
         self.started_at = _now()
         self.started: Started | None = None
         self.audit: Audit | None = None
+        self.bm25: bool | None = None
         self.errors: Counter[str] = Counter()
         self.acknowledged = 0
         self.measured_s = 0.0
@@ -83,6 +84,7 @@ class Measurement:
                 self._windows.append(self._repeat_timeline.windows())
             case Finished(audit=audit):
                 self.audit = audit if self.audit is None or audit is None else self.audit.plus(audit)
+                self.bm25 = message.bm25
             case _:
                 pass
 
@@ -180,7 +182,7 @@ class Measurement:
             self._meters = meter_figures(list(self._contention.values()))
 
     def _figures(self) -> Figures:
-        values = msgspec.structs.asdict(self.spec)
+        values = msgspec.structs.asdict(self.spec) | {"bm25": self.bm25}
         operations = self._operations.figures(
             self._latencies, self.measured_s, client_time(list(self._contention.values()))
         )
@@ -190,6 +192,8 @@ class Measurement:
             values |= {
                 "weights": self.started.weights,
                 "threads": self.started.threads,
+                "session_threads": self.started.session_threads or None,
+                "threads_auto": self.spec.threads is None if self.started.session_threads else None,
                 "precision_cosine": self.started.precision_cosine,
             }
         if not self.spec.metering:

@@ -24,6 +24,8 @@ from membench.spec.options import (
     WarmupItems,
 )
 from membench.units import plural
+from membench_backends.options import options_text
+from membench_backends.registry import changed_backend_options
 
 CorpusKind = Literal["benchmark", "turns", "file"]
 OptionValue = int | float | bool | str | None
@@ -48,6 +50,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str | None
     """None where no model embeds."""
     strategy_options: dict[str, OptionValue]
+    backend_options: dict[str, OptionValue] = msgspec.field(default_factory=dict)
+    """All options of the backend; empty where it has none, and in records made before backends had any."""
     store: str | None
     """None for a backend that does not store."""
     operation: Operation
@@ -94,8 +98,13 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     def title(self) -> str:
         """Return `concurrent-add · agentmem · mutex · local · 20 clients`, without what does not apply."""
-        parts = (self.scenario, self.backend, self.strategy, self.embedding_note(), self.store)
+        system = (self.backend, self.backend_note(), self.strategy, self.embedding_note(), self.store)
+        parts = (self.scenario, *system)
         return " · ".join(part for part in (*parts, plural(self.clients, "client")) if part)
+
+    def backend_note(self) -> str:
+        """Return what is unusual about the backend: `history=together`; empty where its options have their defaults."""
+        return options_text(changed_backend_options(self.backend, self.backend_options))
 
     def embedding_note(self) -> str | None:
         """Return what is unusual about how the run embeds: `int8`, `fixed embedder`, or None."""

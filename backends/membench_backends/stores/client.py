@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from membench_backends.base import Point
@@ -22,10 +22,17 @@ class ClientStore:
         client: The client, for a system with a Qdrant class of its own that creates the collection itself.
     """
 
-    def __init__(self, client: QdrantClient) -> None:
+    def __init__(self, client: QdrantClient, reopen: Callable[[], QdrantClient] | None = None) -> None:
+        """Use a client.
+
+        Args:
+            client: The client.
+            reopen: Returns a new client on the same files, once this one is closed; None if there are no files.
+        """
         from qdrant_client import models
 
         self.client = client
+        self._reopen = reopen
         self._models = models
 
     def create(self, dimensions: int) -> None:
@@ -64,6 +71,14 @@ class ClientStore:
             yield from map(_point, page)
             if offset is None:
                 return
+
+    def reopen(self) -> bool:
+        """Close the store, and open it again from its files; return False, and do nothing, if it has none."""
+        if self._reopen is None:
+            return False
+        self.client.close()
+        self.client = self._reopen()
+        return True
 
     def close(self) -> None:
         """Close the client."""

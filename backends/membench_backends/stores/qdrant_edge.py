@@ -60,10 +60,11 @@ class QdrantEdgeStore:
             if offset is None:
                 return
 
-    def reopen(self) -> None:
-        """Close the shard, and load it from its folder."""
+    def reopen(self) -> bool:
+        """Close the shard, and open it again from its files; return True."""
         self.close()
         self._shard = self._edge.EdgeShard.load(str(self._path))
+        return True
 
     def close(self) -> None:
         """Flush pending writes and release the files."""

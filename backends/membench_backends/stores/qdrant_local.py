@@ -1,7 +1,8 @@
-"""qdrant-client's in-memory mode, as shipped and behind a lock that we add.
+"""qdrant-client's local mode, in memory or on disk, as shipped or behind a lock that we add.
 
-As shipped it is not thread-safe (github.com/qdrant/qdrant-client, issue 1193): concurrent upserts raise no error, but
-leave arrays of different lengths.
+As shipped it is not thread-safe (github.com/qdrant/qdrant-client, issue 1193). In memory, concurrent upserts raise no
+error, but leave arrays of different lengths. On disk, all threads also share one SQLite connection and its transaction:
+of 500 upserts by 20 threads, about 40 raised, and about 170 were missing once the folder was opened again.
 """
 
 from __future__ import annotations
@@ -31,16 +32,29 @@ def unlocked(folder: Path) -> ClientStore:
     return ClientStore(QdrantClient(":memory:"))
 
 
+def locked_on_disk(folder: Path) -> ClientStore:
+    """Return a store in the folder whose operations all hold one lock; Mem0's default is the same without the lock.
+
+    The collection is an SQLite file; each upsert of a point is a commit that waits for the disk. On Linux, any thread
+    may use its connection. The client locks a file in the folder, so it must be closed before another opens the folder.
+    """
+
+    def open_client() -> QdrantClient:
+        return _locked_client_class()(path=str(folder / "qdrant"))
+
+    return ClientStore(open_client(), open_client)
+
+
 @cache
 def _locked_client_class() -> type[QdrantClient]:
     """Return a QdrantClient class whose public methods all hold one lock per client."""
     from qdrant_client import QdrantClient
 
     class LockedQdrantClient(QdrantClient):
-        def __init__(self, location: str) -> None:
+        def __init__(self, location: str | None = None, path: str | None = None) -> None:
             # Reentrant, because some public methods call others.
             self._lock = threading.RLock()
-            super().__init__(location)
+            super().__init__(location, path=path)
 
     for name, method in inspect.getmembers(QdrantClient, inspect.isfunction):
         if not name.startswith("_"):

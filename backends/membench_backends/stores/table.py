@@ -72,6 +72,15 @@ _LOCAL_UNLOCKED = StoreInfo(
     builder="unlocked",
     warning="Not thread-safe (qdrant-client issue 1193): with more than one client it silently loses memories.",
 )
+_LOCAL_PATH = StoreInfo(
+    name="local-path",
+    summary="qdrant-client on disk, Mem0's default, with one lock around every operation.",
+    thread_safe=True,
+    distribution="qdrant-client",
+    requires=("qdrant_client",),
+    module="membench_backends.stores.qdrant_local",
+    builder="locked_on_disk",
+)
 _EDGE = StoreInfo(
     name="edge",
     summary="qdrant-edge, Qdrant's engine in process, on disk with its write-ahead log.",
@@ -82,5 +91,5 @@ _EDGE = StoreInfo(
     builder="QdrantEdgeStore",
 )
 
-STORES: dict[str, StoreInfo] = {store.name: store for store in (_LOCAL, _LOCAL_UNLOCKED, _EDGE)}
+STORES: dict[str, StoreInfo] = {store.name: store for store in (_LOCAL, _LOCAL_UNLOCKED, _LOCAL_PATH, _EDGE)}
 """The stores by name, in display order."""

@@ -3,17 +3,18 @@
 Source: github.com/louloulin/AgentMem, crates/agent-mem/src: `orchestrator/storage.rs` (`add_memory_fast`),
 `orchestrator/batch.rs` (`add_memory_batch_optimized`) and `history.rs`.
 
-Unchanged: the order of the stages, what is batched and what is not, the fields of a point and of a history row.
+Unchanged: the order of the stages, what is batched and what is not, the fields of a point and of a history row, the
+history's pool of five connections with SQLite's defaults (a rollback journal, a commit per row, each of which waits for
+the disk), and that an error of the history is logged and the memory acknowledged all the same.
 
 Changed:
 
-- The history uses SQLite's write-ahead log and does not sync to disk for every row. AgentMem keeps SQLite's defaults,
-  so each add waits for the disk. The comparison is about sharing the model, not about disks.
-- Memories that are ready while others are being written share the next write. AgentMem writes each on its own. In Rust
-  that costs microseconds; in Python, twenty threads that take turns at two small writes spend their time on switching.
+- AgentMem starts the writes of a single add together, on one task. Here, the point comes first and then the history
+  row: handing one of them to a thread costs more than it would hide.
 - In a batch, the text is part of the point, as in AgentMem's single add, so that it can be read back. AgentMem leaves
   it to the memory manager.
-- A history row that cannot be written fails the call; AgentMem logs the error.
+- The option `history=together` replaces the history's journal by a write-ahead log, and lets adds that come at the same
+  time share a commit. That is not AgentMem: it shows what AgentMem would gain.
 
 Omitted: the core-memory writer (a persona block in memory) and the memory-manager writer (a second copy of the text in
 its own database, one row at a time), both of which run beside the vector and history writers; searches, LLM reasoning
@@ -24,31 +25,32 @@ from __future__ import annotations
 
 import hashlib
 import random
-import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import chain
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
 
 from membench_backends.base import BackendInfo, Capabilities, Parts, Point, StoredMemory
-from membench_backends.group_commit import GroupCommit
 from membench_backends.readback import added_texts, stored_memories
 from membench_backends.stages import mark, now_ns
 
-_AGENT_ID = "default"
-_HISTORY_CONNECTIONS = 5
-"""Concurrent history writers: the size of AgentMem's connection pool. SQLite lets only one of them write."""
+if TYPE_CHECKING:
+    from membench_backends.systems.agentmem_history import History, Row
 
-_SCHEMA = """
-    CREATE TABLE history (
-        id TEXT PRIMARY KEY, memory_id TEXT NOT NULL, old_memory TEXT, new_memory TEXT, event TEXT NOT NULL,
-        created_at TEXT NOT NULL, updated_at TEXT, is_deleted INTEGER NOT NULL DEFAULT 0, actor_id TEXT, role TEXT
-    );
-    CREATE INDEX history_memory_id ON history (memory_id);
-"""
-_INSERT = "INSERT INTO history (id, memory_id, new_memory, event, created_at, role) VALUES "
-_ROW = "(?, ?, ?, ?, ?, ?)"
+_AGENT_ID = "default"
+
+
+class AgentMemOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the history is written."""
+
+    history: Annotated[
+        Literal["as-shipped", "together"],
+        msgspec.Meta(
+            description="a commit per row, as AgentMem does, or one for all adds that wait, in a write-ahead log"
+        ),
+    ] = "as-shipped"
 
 
 class AgentMemBackend:
@@ -60,13 +62,16 @@ class AgentMemBackend:
         # Imported here because the console imports this module for INFO and must start fast.
         from concurrent.futures import ThreadPoolExecutor
 
+        from membench_backends.systems.agentmem_history import POOL_SIZE, GroupedHistory, PooledHistory
+
+        options = parts.options or AgentMemOptions()
         self._strategy = parts.strategy
         self._store = parts.store
         self._store.create(parts.dimensions)
         self._history_path = parts.folder / "history.db"
-        self._history = History(self._history_path)
-        self._commit = GroupCommit(self._write_points)
-        self._writers = ThreadPoolExecutor(_HISTORY_CONNECTIONS, thread_name_prefix="agentmem-history")
+        history = GroupedHistory if options.history == "together" else PooledHistory
+        self._history: History = history(self._history_path)
+        self._writers = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="agentmem-history")
 
     def add(self, text: str, user_id: str) -> None:
         """Store one memory as AgentMem's `add_for_user` does."""
@@ -79,21 +84,21 @@ class AgentMemBackend:
     def add_for_user(self, text: str, user_id: str) -> str:
         """Embed a text, write its point, then its history row; both are written when this returns.
 
-        AgentMem polls the two writes on one task. Here, handing one of them to a thread costs more than it would hide.
-        Concurrent calls share their writes, see the module's docstring.
-
         Returns:
             The id of the memory.
         """
         begin = now_ns()
         vector = self._strategy.embed(text)
-        mark("embed", begin)
+        begin = mark("embed", begin)
         point = _point(text, user_id, vector.tolist())
-        self._commit(point)
+        self._store.upsert([point])
+        begin = mark("store", begin)
+        self._history.add([_history_row(point)])
+        mark("history", begin)
         return point.id
 
     def add_batch_optimized(self, texts: Sequence[str], user_id: str) -> list[str]:
-        """Embed a list in one call, then write all points at once while the history rows are written one by one.
+        """Embed a list in one call, then write all points at once while the history rows are written.
 
         Returns:
             The ids of the memories, in the order of the texts.
@@ -104,7 +109,7 @@ class AgentMemBackend:
         vectors = self._strategy.embed_batch(texts).tolist()
         begin = mark("embed", begin)
         points = [_point(text, user_id, vector) for text, vector in zip(texts, vectors, strict=True)]
-        rows = self._writers.submit(self._add_history, points)
+        rows = self._writers.submit(self._history.add, list(map(_history_row, points)))
         try:
             self._store.upsert(points)
             begin = mark("store", begin)
@@ -126,45 +131,6 @@ class AgentMemBackend:
         self._writers.shutdown()
         self._history.close()
 
-    def _write_points(self, points: Sequence[Point]) -> None:
-        begin = now_ns()
-        self._store.upsert(points)
-        begin = mark("store", begin)
-        self._history.add(points)
-        mark("history", begin)
-
-    def _add_history(self, points: Sequence[Point]) -> None:
-        for point in points:
-            self._history.add([point])
-
-
-class History:
-    """The operations on each memory: a SQLite file with one row per operation."""
-
-    def __init__(self, path: Path) -> None:
-        import sqlite3
-
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA)
-
-    def add(self, points: Sequence[Point]) -> None:
-        """Record that memories were added: all of them, or none if this raises.
-
-        One statement writes all rows. Python releases the GIL at every step of a statement, and with twenty threads
-        waiting for the GIL, each release makes this thread wait for its next turn.
-        """
-        rows = [
-            (_new_id(), point.id, point.payload["data"], "ADD", point.payload["created_at"], "user") for point in points
-        ]
-        with self._lock:
-            self._connection.execute(_INSERT + ", ".join([_ROW] * len(rows)), list(chain.from_iterable(rows)))
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
-
 
 def _point(text: str, user_id: str, vector: list[float]) -> Point:
     payload = {
@@ -175,6 +141,11 @@ def _point(text: str, user_id: str, vector: list[float]) -> Point:
         "agent_id": _AGENT_ID,
     }
     return Point(_new_id(), vector, payload)
+
+
+def _history_row(point: Point) -> Row:
+    payload = point.payload
+    return (_new_id(), point.id, None, payload["data"], "ADD", payload["created_at"], None, 0, None, "user")
 
 
 def _new_id() -> str:
@@ -194,4 +165,5 @@ INFO = BackendInfo(
     version_label="port",
     default_strategies=("mutex", "queue", "pool"),
     note="A Python port, not AgentMem itself (Rust): it shows the cost of AgentMem's pattern, not of its code.",
+    options=AgentMemOptions,
 )

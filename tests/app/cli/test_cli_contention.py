@@ -25,10 +25,9 @@ def quick(membench, quick_file, tmp_path):
 
 @pytest.fixture
 def mutex(quick, tiny_twin):
-    """A function that runs AgentMem with one lock around the model."""
-    return lambda *arguments: quick(
-        "--backend", "agentmem", "--strategy", "mutex", "--model", tiny_twin, "--items", "600", *arguments
-    )
+    """A function that runs AgentMem with one lock around the model, and a history that is faster than that."""
+    system = ("--backend", "agentmem", "--backend-option", "history=together", "--strategy", "mutex")
+    return lambda *arguments: quick(*system, "--model", tiny_twin, "--items", "600", *arguments)
 
 
 def test_explain_prints_the_verdict_the_time_and_the_locks(mutex):

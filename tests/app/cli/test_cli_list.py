@@ -41,7 +41,8 @@ def test_list_names_everything(membench):
 
     for heading in ("SCENARIOS", "BACKENDS", "STRATEGIES", "STORES", "MODELS"):
         assert heading in words
-    for name in ("single-add", "store-only", "mem0", "agentmem", "null", "queue", "pool", "edge", "local-unlocked"):
+    assert "Option history=as-shipped (one of as-shipped, together)." in " ".join(words)
+    for name in ("single-add", "store-only", "mem0", "agentmem", "null", "queue", "pool", "edge", "local-path"):
         assert name in words
 
 

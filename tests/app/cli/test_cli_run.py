@@ -39,8 +39,8 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(quick):
     header, *rows = done.out.splitlines()
 
     assert header.split() == [
-        "scenario", "backend", "strategy", "store", "clients", "memories/s", "p50", "p99", "max", "lock", "%", "errors",
-        "stored", "lost", "weights", "status", "verdict",
+        "scenario", "backend", "strategy", "threads", "store", "clients", "memories/s", "p50", "p99", "max", "lock",
+        "%", "errors", "stored", "lost", "weights", "status", "verdict",
     ]  # fmt: skip
     assert [(row.split()[1:3], row.split()[-2]) for row in rows[:4]] == [
         ([scenario, backend], "ok") for scenario in ("quick", "lists") for backend in ("null", "qdrant")
@@ -58,13 +58,38 @@ def test_precisions_are_a_matrix_and_a_column_where_they_differ(quick, tiny_twin
     )  # fmt: skip
 
     header, *rows = done.out.splitlines()
-    assert header.split()[2:5] == ["strategy", "precision", "store"]
+    assert header.split()[2:6] == ["strategy", "precision", "threads", "store"]
     assert [row.split()[4] for row in rows[:2]] == ["fp32", "int8"]
     assert "agentmem · queue · int8 · local" in done.err
     assert [(run["precision"], run["precision_cosine"], run["status"]) for run in runs_in(path)] == [
         ("fp32", None, "ok"),
         ("int8", None, "ok"),
     ]
+
+
+def test_options_of_a_backend_are_a_matrix_that_is_recorded_and_compared(quick, tiny_twin, tmp_path):
+    as_json, as_csv = tmp_path / "r.json", tmp_path / "r.csv"
+    done = quick(
+        "quick", "--backend", "agentmem,mem0", "--strategy", "mutex", "--backend-option", "history=as-shipped",
+        "--backend-option", "history=together", "--store", "local-path", "--model", tiny_twin,
+        "--json", as_json, "--csv", as_csv,
+    )  # fmt: skip
+
+    header, *rows = done.out.splitlines()
+    assert header.split()[1:5] == ["backend", "options", "strategy", "threads"]
+    assert [row.split()[2:4] for row in rows[:4]] == [
+        [backend, f"history={value}"] for backend in ("agentmem", "mem0") for value in ("as-shipped", "together")
+    ]
+    assert {row.split()[5] for row in rows[:4]} == {"auto"}
+    for backend in ("agentmem", "mem0"):
+        assert any(line.startswith(f"{backend}, quick, mutex, ") and ": history=together is " in line for line in rows)
+    runs = runs_in(as_json)
+    assert [(run["status"], run["backend_options"], run["lost"]) for run in runs] == [
+        ("ok", {"history": value}, 0) for value in ("as-shipped", "together") * 2
+    ]
+    assert [json.loads(row["backend_options"]) for row in rows_in(as_csv)] == [run["backend_options"] for run in runs]
+    assert [run["bm25"] for run in runs] == [None, None, False, False]
+    assert all(run["threads_auto"] and run["session_threads"] == [run["threads"]] for run in runs)
 
 
 def test_a_fixed_embedder_needs_no_model_and_is_audited(quick, tmp_path):

@@ -51,6 +51,11 @@ HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "te
         (["run", "--duration", "5s", "--items", "3"], "--duration and --items: "),
         (["run", "--arrivals", "often"], "--arrivals often: must be one of constant, poisson"),
         (["run", "--strategy-option", "size"], "--strategy-option size: must be KEY=VALUE"),
+        (["run", "--backend-option", "history"], "--backend-option history: must be KEY=VALUE"),
+        (
+            ["run", "--backend", "agentmem", "--backend-option", "history=as-shiped"],
+            "--backend-option: backend agentmem: option history must be one of as-shipped, together, not 'as-shiped'",
+        ),
         (
             ["run", "--strategy", "queue", "--strategy-option", "sice=3"],
             "--strategy-option sice: not an option of queue; did you mean 'size'?",
@@ -169,6 +174,11 @@ def test_the_completion_script_is_printed(membench, shell):
         (["run", "--no"], ["--no-metering"]),
         (["run", "--precision", "i"], ["int8"]),
         (["run", "--precision", "fp32,"], ["fp32,fp32", "fp32,int8"]),
+        (["run", "--backend-option", "hi"], ["history=as-shipped", "history=together"]),
+        (["run", "--backend-option", "mem0.history=t"], ["mem0.history=together"]),
+        (["run", "--backend-option", "history=together,a"], ["history=together,as-shipped"]),
+        (["run", "--strategy-option", "fair"], ["fair=true", "fair=false"]),
+        (["run", "--strategy-option", "queue."], ["queue.size=", "queue.wait_ms="]),
         (["rn", "--x"], []),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -183,9 +183,10 @@ class Flushes(Faithful):
                     file.writelines(self._buffer)
                 self._buffer.clear()
 
-    def reopen(self) -> None:
+    def reopen(self) -> bool:
         """Read the file; what is still buffered in this process is gone."""
         self._memories = [StoredMemory(*json.loads(line)) for line in self._path.read_text().splitlines()]
+        return True
 
 
 class ForgetsToFlush(Flushes):

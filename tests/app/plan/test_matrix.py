@@ -212,6 +212,26 @@ def test_a_plan_with_nothing_left_is_refused_with_the_reason():
             {"strategies": ("queue",), "strategy_options": {"size": "0"}},
             "--strategy-option: strategy queue: option size must be a whole number from 1 to 4,096, not '0'",
         ),
+        (
+            ["single-add"],
+            {"backend_options": {"histry": "together"}},
+            "--backend-option histry: not an option of mem0, agentmem; did you mean 'history'",
+        ),
+        (
+            ["single-add"],
+            {"backends": ("mem0",), "backend_options": {"agentmem.history": "together"}},
+            "--backend-option agentmem.history: not an option of mem0",
+        ),
+        (
+            ["store-only"],
+            {"backend_options": {"history": "together"}},
+            "--backend-option history: not an option of qdrant; it has none",
+        ),
+        (
+            ["single-add"],
+            {"backend_options": {"history": "together,"}},
+            "--backend-option: backend mem0: option history must be one of as-shipped, together, not ''",
+        ),
         (["single-add"], {"clients": tuple(range(1, 1025)), "threads": tuple(range(1, 20))}, "more than 10,000 runs"),
     ],
     ids=str,
@@ -268,6 +288,70 @@ def test_options_reach_the_strategies_that_have_them():
     made = plan("single-add", backends=("agentmem",), strategies=("queue", "mutex"), strategy_options={"size": "8"})
 
     assert [run.strategy_options for run in made.runs] == [{"size": 8, "wait_ms": 20.0}, {"fair": False}]
+
+
+def histories(made):
+    return [(run.backend, run.strategy, run.backend_options.get("history")) for run in made.runs]
+
+
+def test_options_reach_the_backends_that_have_them_and_several_values_multiply_the_runs():
+    chosen = {"backends": ("agentmem", "qdrant"), "strategies": ("mutex", "adaptive")}
+
+    assert histories(plan("single-add", **chosen)) == [
+        ("agentmem", "mutex", "as-shipped"), ("agentmem", "adaptive", "as-shipped"), ("qdrant", None, None),
+    ]  # fmt: skip
+    for values in ("as-shipped, together", ("as-shipped", "together"), "as-shipped,together,as-shipped"):
+        made = plan("single-add", **chosen, backend_options={"history": values})
+        assert histories(made) == [
+            ("agentmem", "mutex", "as-shipped"), ("agentmem", "mutex", "together"),
+            ("agentmem", "adaptive", "as-shipped"), ("agentmem", "adaptive", "together"),
+            ("qdrant", None, None),
+        ]  # fmt: skip
+    assert [run.title() for run in made.runs[:2]] == [
+        "single-add · agentmem · mutex · local · 1 client",
+        "single-add · agentmem · history=together · mutex · local · 1 client",
+    ]
+
+
+def test_an_option_can_apply_to_one_backend():
+    given = {"history": "together", "mem0.history": "as-shipped"}
+    made = plan("single-add", strategies=("shared",), backend_options=given)
+
+    assert histories(made) == [("mem0", "shared", "as-shipped"), ("agentmem", "shared", "together")]
+
+
+def with_options(**options):
+    return {"mine": msgspec.structs.replace(SHIPPED["single-add"], name="mine", backend_options=options)}
+
+
+def test_a_scenario_sets_options_that_the_choice_replaces():
+    catalogue = with_options(**{"mem0.history": ["as-shipped", "together"], "agentmem.history": "together"})
+    choice = Choice(scenarios=("mine",), strategies=("shared",))
+    replaced = msgspec.structs.replace(choice, backend_options={"history": "as-shipped"})
+    alone = msgspec.structs.replace(choice, backends=("agentmem",))
+
+    assert histories(make_plan(choice, catalogue)) == [
+        ("mem0", "shared", "as-shipped"), ("mem0", "shared", "together"), ("agentmem", "shared", "together"),
+    ]  # fmt: skip
+    assert histories(make_plan(replaced, catalogue)) == [
+        ("mem0", "shared", "as-shipped"), ("agentmem", "shared", "as-shipped"),
+    ]  # fmt: skip
+    assert histories(make_plan(alone, catalogue)) == [("agentmem", "shared", "together")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"histry": "together"}, "scenario mine: backend_options: histry: did you mean 'history'?"),
+        ({"history": "no"}, "scenario mine: backend_options: backend mem0: option history must be one of as-shipped"),
+        ({"qdrant.history": "together"}, "scenario mine: backend_options: qdrant.history: "),
+    ],
+)
+def test_a_wrong_option_of_a_scenario_is_refused_with_its_name(options, message):
+    with pytest.raises(PlanError) as caught:
+        make_plan(Choice(scenarios=("mine",), strategies=("shared",)), with_options(**options))
+
+    assert message in COMMAND_LINE.plan_error(caught.value)
 
 
 def test_a_scenario_without_backends_needs_some(tmp_path):

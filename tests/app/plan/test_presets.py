@@ -24,6 +24,7 @@ CHOICE = Choice(
     scenarios=("steady-add",),
     strategies=("queue",),
     strategy_options={"queue.wait_ms": "5"},
+    backend_options={"history": "as-shipped,together"},
     clients=(8, 20),
     threads=(None, 2),
     duration_s=0.5,

@@ -52,6 +52,15 @@ def test_the_built_in_catalogue_has_five_scenarios():
     assert all(workload["warmup_items"] for workload in workloads.values())
 
 
+def test_a_scenario_sets_options_of_backends(tmp_path):
+    options = '{ history = "together", "mem0.history" = ["as-shipped", "together"] }'
+    catalogue = load_catalogue(write(tmp_path / "mine.toml", scenario(backend_options=options)))
+
+    assert catalogue["mine"].backend_options == {"history": "together", "mem0.history": ["as-shipped", "together"]}
+    path = write(tmp_path / "mine.toml", scenario(backend_options="{ history = { a = 1 } }"))
+    assert error_of(path).startswith("[scenario.mine] backend_options")
+
+
 @pytest.mark.parametrize(
     ("name", "figures"),
     [

@@ -88,12 +88,12 @@ def test_markdown_is_a_table_with_remarks(record):
     )  # fmt: skip
     head, rule, first, second, empty, *notes = to_markdown([record, other]).decode().splitlines()
 
-    assert head.startswith("| scenario | backend | strategy | clients | memories/s (95 % interval) | p50 |")
+    assert head.startswith("| scenario | backend | strategy | threads | clients | memories/s (95 % interval) | p50 |")
     assert rule.count("|") == head.count("|") == second.count("|")
     assert "| mutex |" in first and first.endswith("| failed |")
-    assert "| adaptive | 2 | 281 (270 to 290) |" in second and second.endswith("| compute-bound |")
+    assert "| adaptive | auto | 2 | 281 (270 to 290) |" in second and second.endswith("| compute-bound |")
     assert not empty and any("twin" in note for note in notes)
-    assert "store" not in head and "precision" not in head
+    assert not any(title in head for title in ("store", "precision", "options"))
 
 
 def test_markdown_has_columns_for_what_differs_and_escapes_cells(record):
@@ -101,7 +101,21 @@ def test_markdown_has_columns_for_what_differs_and_escapes_cells(record):
     head, _, _, second, *_ = to_markdown([record, other]).decode().splitlines()
 
     assert "| store | precision |" in head
-    assert second.startswith("| a\\|b | mem0 | mutex | edge | int8 |")
+    assert second.startswith("| a\\|b | mem0 | mutex | auto | edge | int8 |")
+
+
+def test_markdown_shows_threads_as_used_and_options_that_differ(record):
+    shipped, together = (
+        msgspec.structs.replace(
+            record, backend_options={"history": value}, threads=1, session_threads=(1, 1), threads_auto=auto
+        )
+        for value, auto in (("as-shipped", True), ("together", False))
+    )
+    head, _, first, second, *_ = to_markdown([shipped, together]).decode().splitlines()
+
+    assert "| backend | options | strategy | threads |" in head
+    assert "| mem0 | history=as-shipped | mutex | auto (2x1) |" in first
+    assert "| mem0 | history=together | mutex | 2x1 |" in second
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".md", ".svg"])

@@ -234,10 +234,13 @@ PLAN_FACTS = [
         "--rate x --duration exceeds 5,000,000 operations; lower one of them",
     ),
     (
-        Fact("unknown_strategy_option", {"key": "sice", "strategies": "queue", "hint": "did you mean 'size'?"}),
+        Fact(
+            "unknown_option",
+            {"flag": "--strategy-option", "key": "sice", "owners": "queue", "hint": "did you mean 'size'?"},
+        ),
         "--strategy-option sice: not an option of queue; did you mean 'size'?",
     ),
-    (Fact("bad_strategy_option", {"reason": "why"}), "--strategy-option: why"),
+    (Fact("bad_option", {"flag": "--strategy-option", "reason": "why"}), "--strategy-option: why"),
     (Fact("model_unavailable", {"model": "none", "reason": "why"}), "--model none: why"),
     (Fact("too_many_runs", {"most": 10_000}), "the plan has more than 10,000 runs; choose fewer values"),
     (Fact("nothing_left"), "nothing is left to run"),

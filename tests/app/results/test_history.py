@@ -78,6 +78,8 @@ def test_every_word_must_occur_in_a_row(history, record):
     assert names(history, "Lock", "ADAPT") == ["two"]
     assert names(history, "reference") == ["three"]
     assert names(history, "adaptive", "nothing-like-it") == []
+    history.add(record("four", backend_options={"history": "together"}))
+    assert names(history, "history=together") == ["four"]
 
 
 def test_a_run_is_named_by_its_first_letters_or_its_age(history, record):
@@ -131,6 +133,7 @@ def test_expected_time_is_that_of_earlier_runs_of_the_task(history, record, spec
     assert history.expected_s(spec(clients=2)) == 12.0
     assert history.expected_s(spec(clients=3)) is None
     assert history.expected_s(spec(clients=2, items=11)) is None
+    assert history.expected_s(spec(clients=2, backend_options={"history": "together"})) is None
 
 
 OLD_TABLE = """CREATE TABLE runs (

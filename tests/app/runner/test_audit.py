@@ -312,12 +312,13 @@ class OnDisk:
         if self._error:
             raise self._error
         del self._store.memories[: self._lost]
+        return True
 
 
 @pytest.mark.parametrize(("unflushed", "problem"), [(0, None), (3, "3 memories of 100 acknowledged lost")])
 def test_a_store_on_disk_is_read_after_it_was_reopened(measured, unflushed, problem):
     store, clients = measured()
-    outcome = audit(store, clients, [], embed, on_disk=[OnDisk(store, unflushed)])
+    outcome = audit(store, clients, [], embed, parts=[OnDisk(store, unflushed)])
 
     assert (outcome.reopened, outcome.lost, outcome.problem) == (True, unflushed, problem)
     assert not audit(store, clients, [], embed).reopened
@@ -325,7 +326,7 @@ def test_a_store_on_disk_is_read_after_it_was_reopened(measured, unflushed, prob
 
 def test_a_store_that_cannot_be_reopened_is_corrupted(measured):
     store, clients = measured()
-    outcome = audit(store, clients, [], embed, on_disk=[OnDisk(store, error=OSError("the log is torn"))])
+    outcome = audit(store, clients, [], embed, parts=[OnDisk(store, error=OSError("the log is torn"))])
 
     assert counts(outcome) == (100, None, None, None, None)
     assert outcome.problem == "the store is corrupted and cannot be read back: OSError: the log is torn"

@@ -230,12 +230,26 @@ def test_a_later_repeat_that_was_cut_off_does_not_count_towards_the_rate(spec, t
     assert measurement.record("partial").memories_per_s == pytest.approx(20)
 
 
+def test_the_record_states_the_threads_of_each_session_and_who_chose_them(spec):
+    started = Started(weights="twin", threads=1, dimensions=384, environment={}, session_threads=(1, 2))
+    records = []
+    for chosen in (None, 1):
+        measurement = Measurement(spec(threads=chosen))
+        for message in (started, Finished(audit=None, bm25=False)):
+            measurement.feed(message)
+        records.append(measurement.record("ok"))
+
+    assert [(record.session_threads, record.threads_auto) for record in records] == [((1, 2), True), ((1, 2), False)]
+    assert [record.bm25 for record in records] == [False, False]
+    assert Measurement(spec()).record("ok").bm25 is None
+
+
 def test_what_a_run_that_never_started_cannot_have_is_none(spec):
     record = Measurement(spec()).record("crashed", "dead")
     settings = {
-        "run_id", "plan_id", "scenario", "backend", "strategy", "strategy_options", "store", "operation", "corpus",
-        "clients", "items", "batch_size", "repeats", "warmup_items", "seed", "model", "precision", "embedder",
-        "metering",
+        "run_id", "plan_id", "scenario", "backend", "strategy", "strategy_options", "backend_options", "store",
+        "operation", "corpus", "clients", "items", "batch_size", "repeats", "warmup_items", "seed", "model",
+        "precision", "embedder", "metering",
     }  # fmt: skip
     known = {"schema", "started_at", "membench_version", "status", "error", "errors", "error_kinds", "acknowledged",
              "memories_per_s_repeats", "repeats_started_at", "trials", "environment"}  # fmt: skip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 import uuid
 import zlib
@@ -11,7 +12,8 @@ from membench_backends.base import Point, Reopens, UnavailableError
 from membench_backends.stores.table import STORES, StoreInfo
 
 DIMENSIONS = 32
-THREAD_SAFE = ["local", "edge"]
+THREAD_SAFE = ["local", "local-path", "edge"]
+ON_DISK = ["local-path", "edge"]
 
 
 def point(text: str, user_id: str = "ada") -> Point:
@@ -42,23 +44,6 @@ def test_points_are_read_back_across_several_pages(open_store, name):
 
     assert len(stored) == len(written)
     assert_same(by_id(stored), by_id(written))
-
-
-def test_a_store_on_disk_is_the_same_after_it_was_reopened(open_store):
-    store = open_store("edge")
-    store.create(DIMENSIONS)
-    written = [point(f"text {i}", f"user-{i % 2}") for i in range(50)]
-    store.upsert(written)
-    store.reopen()
-
-    assert_same(by_id(store.points()), by_id(written))
-    assert {found.payload["user_id"] for found in store.search(written[0].vector, 10, "user-0")} == {"user-0"}
-    store.upsert([point("more")])
-    assert len(list(store.points())) == 51
-
-
-def test_only_stores_on_disk_can_be_reopened(open_store):
-    assert [name for name in STORES if isinstance(open_store(name), Reopens)] == ["edge"]
 
 
 @pytest.mark.parametrize("name", STORES)
@@ -135,10 +120,47 @@ def test_only_the_store_that_is_not_thread_safe_has_a_warning():
     assert not any(store.unavailable for store in STORES.values())
 
 
-def test_operations_of_the_locked_client_wait_for_its_lock(open_store):
+@pytest.mark.parametrize("name", ON_DISK)
+def test_a_store_on_disk_is_read_back_after_it_was_reopened(open_store, in_threads, name):
+    store = open_store(name)
+    store.create(DIMENSIONS)
+    written = [point(f"text {i}", f"user-{i % 2}") for i in range(100)]
+    in_threads(4, lambda k: [store.upsert([one]) for one in written[k::4]])
+
+    assert isinstance(store, Reopens) and store.reopen()
+
+    assert_same(by_id(store.points()), by_id(written))
+    assert {found.payload["user_id"] for found in store.search(written[0].vector, 10, "user-0")} == {"user-0"}
+    store.upsert([added := point("after")])
+    assert store.reopen()
+    assert_same(by_id(store.points()), by_id([*written, added]))
+
+
+def test_a_store_in_memory_cannot_be_reopened_and_keeps_its_points(open_store):
+    store = open_store("local")
+    store.create(DIMENSIONS)
+    store.upsert([one := point("text")])
+
+    assert not store.reopen()
+    assert_same(by_id(store.points()), by_id([one]))
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_a_closed_store_leaves_its_folder_to_another(tmp_path, name):
+    for _ in range(2):
+        store = STORES[name].build(tmp_path)
+        store.create(DIMENSIONS)
+        store.upsert([point("text")])
+        store.close()
+        shutil.rmtree(tmp_path)
+        tmp_path.mkdir()
+
+
+@pytest.mark.parametrize("name", ["local", "local-path"])
+def test_operations_of_the_locked_client_wait_for_its_lock(open_store, name):
     from qdrant_client import QdrantClient
 
-    client = open_store("local").client
+    client = open_store(name).client
     assert isinstance(client, QdrantClient)
     done = threading.Event()
     reader = threading.Thread(target=lambda: (client.get_collections(), done.set()), daemon=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
+from membench.analysis.groups import threads_text
 from membench.report.remarks import latency_text
 from membench.tui.common.colours import BAD, GOOD, LOCK, QUIET, WARM, hue_of
 from membench.tui.common.locks import WARM_FROM
@@ -14,6 +15,7 @@ from membench.tui.common.table import Column, Piece
 from membench.tui.common.timebar import bar_pieces, time_parts
 from membench.tui.common.words import MARKS, verdict_style
 from membench.units import format_count, format_rate, format_share
+from membench_backends.options import options_text
 
 _STATE_COLOURS = {"ok": GOOD, "waiting": QUIET, "running": "", "paused": "", "partial": WARM}
 
@@ -95,6 +97,8 @@ SCENARIO = Column("scenario", lambda run: run.figures.scenario, priority=4, leas
 BACKEND = Column("backend", lambda run: run.figures.backend, least=8, style=_run_style, letter="b")
 STRATEGY = Column("strategy", lambda run: run.figures.strategy or "–", least=8, style=_run_style, letter="g")
 PRECISION = Column("precision", precision, priority=3, letter="p")
+THREADS = Column("threads", lambda run: threads_text(run.figures), priority=6, letter="h")
+OPTIONS = Column("options", lambda run: options_text(run.figures.backend_options) or "–", priority=3, letter="o")
 STORE = Column("store", lambda run: run.figures.store or "–", priority=11, least=5, letter="e")
 CLIENTS = Column(
     "clients",

@@ -14,6 +14,7 @@ from membench.tui.common.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WAR
 from membench.tui.common.snapshot import RunView, Snapshot
 from membench.units import format_count, format_rate, format_share, plural
 from membench_backends.options import option_text
+from membench_backends.registry import changed_backend_options
 
 MARKS = {"waiting": " ", "running": "▸", "paused": "·", **STATUS_MARKS}
 FAINT = "$foreground 60%"
@@ -175,7 +176,9 @@ def _limit_pieces(run: RunView) -> list[tuple[str, str]]:
 
 
 def _options(run: RunView) -> list[str]:
-    return [f"{name}={option_text(value)}" for name, value in run.figures.strategy_options.items()]
+    figures = run.figures
+    options = {**figures.strategy_options, **changed_backend_options(figures.backend, figures.backend_options)}
+    return [f"{name}={option_text(value)}" for name, value in options.items()]
 
 
 def _verdict_lines(record: Record, evidence_max: int | None = None) -> list[Content]:

@@ -204,7 +204,8 @@ class HistoryScreen(Place):
         return (
             Column("", self._marks, figure=False),
             Column("started", self._started, figure=False),
-            *(columns.SCENARIO, columns.BACKEND, columns.STRATEGY, columns.STORE, replace(columns.CLIENTS, priority=0)),
+            *(columns.SCENARIO, columns.BACKEND, replace(columns.OPTIONS, priority=10), columns.STRATEGY),
+            *(columns.THREADS, columns.STORE, replace(columns.CLIENTS, priority=0)),
             *(replace(columns.PRECISION, priority=9), columns.RATE, columns.P99, columns.LONGEST, columns.LOCK_SHARE),
             *(columns.WEIGHTS, columns.STATUS, columns.CONCLUSION),
         )

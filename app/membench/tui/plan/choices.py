@@ -15,8 +15,8 @@ from membench.plan.options import SHIPPED, Choice, allowed_values, run_options
 from membench.plan.scenarios import Reference, Scenario
 from membench.units import format_rate, parse_duration, plural
 from membench_backends.base import BackendInfo
-from membench_backends.embedding.strategies.catalogue import STRATEGIES, StrategyInfo, option_fields
-from membench_backends.options import AUTO, OptionField, option_text
+from membench_backends.embedding.strategies.catalogue import STRATEGIES
+from membench_backends.options import AUTO, OptionField, option_fields, option_text
 from membench_backends.registry import backends, built_in, version_of
 from membench_backends.stores.table import STORES
 
@@ -136,19 +136,20 @@ def reference_text(reference: Reference) -> str:
 
 def _backend(info: BackendInfo, version: str | None) -> Item:
     about = tuple(line for line in (info.summary, info.note) if line)
-    return Item(info.name, version or "", about, info.unavailable)
+    own = _options(info.options) if option_fields(info.options) else ()
+    return Item(info.name, version or "", (*about, *own), info.unavailable)
 
 
 def _strategies(known: Iterable[BackendInfo]) -> Iterable[Item]:
     shipped = [f"· {info.name}: {', '.join(info.default_strategies)}" for info in known if info.capabilities.embeds]
     yield Item(SHIPPED, "what each backend uses", ("Each backend with the strategies that it ships with:", *shipped))
     for name, info in STRATEGIES.items():
-        about = (f"{info.summary[0].upper()}{info.summary[1:]}.", *_strategy_options(info))
+        about = (f"{info.summary[0].upper()}{info.summary[1:]}.", *_options(info.options))
         yield Item(name, brief(info.summary), about)
 
 
-def _strategy_options(info: StrategyInfo) -> Iterable[str]:
-    fields = option_fields(info.name)
+def _options(options: type[msgspec.Struct]) -> Iterable[str]:
+    fields = option_fields(options)
     yield "o changes its options:" if fields else "It has no options."
     for option in fields:
         yield f"· {option.name}: {option.description}; {option_text(option.default)} by default"

@@ -15,8 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from membench.tui.plan.choices import Names, Setting
-from membench_backends.embedding.strategies.catalogue import option_fields, parse_options
-from membench_backends.options import OptionField, option_text
+from membench_backends.options import OptionField, option_fields, option_text
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -86,36 +85,33 @@ def _error_of(field: Field, value: str) -> str:
     return ""
 
 
-def strategy_form(strategy: str, values: Mapping[str, str]) -> Form:
-    """Return a form of the options that a strategy declares.
+def options_form(
+    owner: str, options: type[msgspec.Struct], values: Mapping[str, str], *, several: bool = False
+) -> Form:
+    """Return a form of the options that a strategy or a backend declares.
 
     Args:
-        strategy: The name of the strategy.
+        owner: The name of the strategy or backend.
+        options: The Struct that declares its options.
         values: The options that differ from their defaults.
+        several: Whether an option takes several values, which are compared.
     """
 
     def field_of(option: OptionField) -> Field:
+        read = msgspec.structs.replace(option, several=several)
+
         def check(value: str) -> None:
             try:
-                parse_options(strategy, {option.name: value})
+                read.parse(value)
             except ValueError:
                 raise ValueError(f"It must be {option.allowed}.") from None
 
         default = option_text(option.default)
-        allowed = f"{option.allowed[0].upper()}{option.allowed[1:]}; {default} by default."
+        more = "; commas separate values to compare" if several else ""
+        allowed = f"{option.allowed[0].upper()}{option.allowed[1:]}; {default} by default{more}."
         return Field(option.name, option.description, allowed, values.get(option.name, default), check)
 
-    return Form(f"Options of {strategy}", [field_of(option) for option in option_fields(strategy)])
-
-
-def changed_options(strategy: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Return the options that differ from their defaults, from the values of a form."""
-    options = parse_options(strategy, values)
-    return {
-        option.name: option_text(getattr(options, option.name))
-        for option in option_fields(strategy)
-        if getattr(options, option.name) != option.default
-    }
+    return Form(f"Options of {owner}", [field_of(option) for option in option_fields(options)])
 
 
 def setting_form(setting: Setting, chosen: Names) -> Form:

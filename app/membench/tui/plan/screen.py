@@ -27,10 +27,9 @@ from membench.tui.common.place import Place
 from membench.tui.plan.about import about_item, about_setting
 from membench.tui.plan.checklist import CheckList, Edge
 from membench.tui.plan.form import PlanForm
-from membench.tui.plan.forms import parse_names, setting_form, strategy_form
+from membench.tui.plan.forms import options_form, parse_names, setting_form
 from membench.tui.plan.settings import Settings
 from membench.tui.plan.summary import error_text, headline, plan_text, preset_description, preset_extent
-from membench_backends.embedding.strategies.catalogue import STRATEGIES
 
 EXAMINE_AFTER_S = 1.5
 """Delay from showing the place to examining the machine, which the dashboard's own drawing keeps busy until then."""
@@ -49,7 +48,7 @@ class PlanScreen(Place):
         "the letter is a key."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "options", "Options", tooltip="Change the options of the strategy under the cursor",
+        Binding("o", "options", "Options", tooltip="Change the options of the strategy or backend under the cursor",
                 id="plan.options"),
         Binding("enter", "run", "Run", tooltip="Run the plan", id="plan.run"),
         Binding("p", "presets", "Presets", tooltip="Choose a plan that answers a question, or a saved one",
@@ -168,21 +167,26 @@ class PlanScreen(Place):
             self.post_message(self.Run(plan))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enable options for strategies only."""
-        return action != "options" or self.focused is self.form.strategies
+        """Enable options for strategies and backends only."""
+        return action != "options" or self.form.options_at(self.focused) is not None
 
     def action_options(self) -> None:
-        """Open the form of the strategy under the cursor."""
-        item = self.form.strategies.item
-        if item is None or item.name not in STRATEGIES or not STRATEGIES[item.name].options.__struct_fields__:
+        """Open the form of the strategy or backend under the cursor."""
+        panel, options = self.focused, self.form.options_at(self.focused)
+        item = panel.item if isinstance(panel, CheckList) else None
+        if options is None or item is None or not isinstance(panel, CheckList):
+            return
+        declared = options.declared.get(item.name)
+        if declared is None or not declared.__struct_fields__:
             self.notify("It has no options.")
             return
-        form = strategy_form(item.name, self.form.options.of(item.name))
-        self.app.push_screen(form, partial(self._change_options, item.name))
+        key = panel.choice.key
+        form = options_form(item.name, declared, options.of(item.name), several=key == "backends")
+        self.app.push_screen(form, partial(self._change_options, key, item.name))
 
-    def _change_options(self, strategy: str, values: Mapping[str, str] | None) -> None:
+    def _change_options(self, key: str, name: str, values: Mapping[str, str] | None) -> None:
         if values is not None:
-            self.form.change_options(strategy, values)
+            self.form.change_options(key, name, values)
             self._make_plan()
 
     @on(Settings.Other)

@@ -18,6 +18,7 @@ from membench.tui.common.words import FAINT, shortened
 from membench.units import format_duration, plural
 from membench_backends.embedding.models.cache import WeightsOnDisk, weights_on_disk
 from membench_backends.options import option_text
+from membench_backends.registry import changed_backend_options
 
 GAP = "  "
 OPTIONAL_COLUMNS = (5, 3)
@@ -124,7 +125,7 @@ def group_lines(plan: Plan, width: int) -> list[str]:
     groups: dict[tuple[str, str], list[RunSpec]] = {}
     for run in plan.runs:
         groups.setdefault((run.scenario, run.backend), []).append(run)
-    rows = [(scenario, backend, *_cells(runs)) for (scenario, backend), runs in groups.items()]
+    rows = [(scenario, backend_text(runs), *_cells(runs)) for (scenario, _), runs in groups.items()]
     columns = [index for index, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     for dropped in OPTIONAL_COLUMNS:
         if dropped in columns and _width(rows, columns) > width:
@@ -172,10 +173,22 @@ def _embedding(runs: Sequence[RunSpec]) -> str:
 def strategy_text(run: RunSpec) -> str:
     """Return `queue`, or `queue (size 128)` where an option differs from its default."""
     changed = {name: option_text(value) for name, value in changed_options(run).items()}
-    return f"{run.strategy} ({options_text(changed)})" if changed else str(run.strategy)
+    return f"{run.strategy} ({options_in_words(changed)})" if changed else str(run.strategy)
 
 
-def options_text(changed: dict[str, str]) -> str:
+def backend_text(runs: Sequence[RunSpec]) -> str:
+    """Return `mem0`, or `mem0 (history as-shipped, together)` where an option is changed in some of the runs."""
+    values: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for name, value in run.backend_options.items():
+            values.setdefault(name, {})[option_text(value)] = None
+    backend = runs[0].backend
+    names = {name for run in runs for name in changed_backend_options(backend, run.backend_options)}
+    changed = {name: ", ".join(texts) for name, texts in values.items() if name in names}
+    return f"{backend} ({options_in_words(changed)})" if changed else backend
+
+
+def options_in_words(changed: Mapping[str, str]) -> str:
     """Return `size 128, wait 5 ms`."""
     parts = (
         (name.removesuffix("_ms").replace("_", " "), value, name.endswith("_ms")) for name, value in changed.items()

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
+from membench.analysis.groups import threads_text
 from membench.report.explanation import (
     audit_text,
     concurrency_text,
@@ -29,6 +30,7 @@ from membench.tui.common.timebar import TimeBar, time_parts
 from membench.tui.common.words import FAINT, no_data_text, verdict_paragraphs
 from membench.tui.results.facts import Fact, Facts, prose
 from membench.units import abbreviate_home
+from membench_backends.options import option_text
 
 
 class Details(VerticalScroll):
@@ -85,6 +87,7 @@ def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fac
     yield prose("clients", concurrency_text(record))
     yield prose("suspect", suspicion_text(record))
     yield Fact("stages", stage_texts(record))
+    yield Fact("settings", tuple(_settings(record)))
     yield prose("fairness", fairness_text(record))
     for number, line in enumerate(scaling):
         yield prose("" if number else "scaling", line.removeprefix("scaling of "))
@@ -94,6 +97,14 @@ def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fac
             yield _remark(remark)
     if run.log:
         yield prose("log", abbreviate_home(run.log), QUIET)
+
+
+def _settings(record: Record) -> Iterator[str]:
+    """Yield the threads of the model, and the options of backend and strategy."""
+    if record.strategy:
+        yield f"threads {threads_text(record)}"
+    for name, value in {**record.backend_options, **record.strategy_options}.items():
+        yield f"{name}={option_text(value)}"
 
 
 def _remark(line: str) -> Fact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -213,18 +213,9 @@ class ResultsScreen(Place):
         self._update_lower_half()
 
     def _columns(self) -> tuple[Column, ...]:
-        runs = self.dashboard.finished
         compared = self._selection.compared(self.view) if self.view != "run" else ()
         markers = {look.run_id: look.marker for look in appearances_of(compared, self._groups(compared))}
-        fastest = fastest_of_groups([record for record in records_of(runs) if record.is_sound])
-        precisions = {columns.precision(run) for run in runs}
-        return (
-            *(columns.markers(markers), columns.MARK, columns.SCENARIO, columns.BACKEND, columns.STRATEGY),
-            *((columns.PRECISION,) if len(precisions) > 1 else ()),
-            *(columns.STORE, columns.CLIENTS, columns.rate(fastest), columns.P50, columns.P99, columns.LONGEST),
-            *(columns.LOCK_SHARE, columns.time_bar(TIME_WIDTH), columns.ERRORS, columns.LOST, columns.WEIGHTS),
-            columns.CONCLUSION,
-        )
+        return _columns_of(self.dashboard.finished, markers)
 
     def _update_border(self) -> None:
         table = self.query_one(RunTable)
@@ -285,6 +276,21 @@ class ResultsScreen(Place):
     def _groups(self, runs: Iterable[RunView]) -> tuple[ScalingGroup, ...]:
         """Return the systems in the scaling chart."""
         return scaling_groups(records_of(runs)) if self.view == "scaling" else ()
+
+
+def _columns_of(runs: Sequence[RunView], markers: Mapping[str, str]) -> tuple[Column, ...]:
+    """Return the columns for some runs; `markers` are the characters of those in the charts, by run ID."""
+    fastest = fastest_of_groups([record for record in records_of(runs) if record.is_sound])
+    precisions = {columns.precision(run) for run in runs}
+    return (
+        *(columns.markers(markers), columns.MARK, columns.SCENARIO, columns.BACKEND),
+        *((columns.OPTIONS,) if any(run.figures.backend_note() for run in runs) else ()),
+        columns.STRATEGY,
+        *((columns.PRECISION,) if len(precisions) > 1 else ()),
+        *(columns.THREADS, columns.STORE, columns.CLIENTS, columns.rate(fastest), columns.P50, columns.P99),
+        *(columns.LONGEST, columns.LOCK_SHARE, columns.time_bar(TIME_WIDTH), columns.ERRORS, columns.LOST),
+        *(columns.WEIGHTS, columns.CONCLUSION),
+    )
 
 
 def _column_of(letter: str, shown: Iterable[Column]) -> Column | None:

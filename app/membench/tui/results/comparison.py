@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from membench.analysis.comparison import Ratio, compare
 from membench.report.comparison import differences, names_of, ratio_text
-from membench.report.scaling import FittedScaling, ScalingGroup
+from membench.report.scaling import IDEAL, FittedScaling, ScalingGroup
 from membench.report.wording import DASHBOARD
 from membench.results.record import Record
 from membench.tui.common.colours import hue_of
@@ -150,11 +150,11 @@ class Comparison(Vertical):
                 hue=looks[group.largest.run_id].hue,
                 measured=group.measured,
                 fitted=fitted.curve,
-                bound=group.bound,
+                ideal=group.ideal,
             )
             for group, fitted in groups
         )
-        self.query_one("#curves-panel").border_subtitle = "· upper bound: min(N / R1, limit)"
+        self.query_one("#curves-panel").border_subtitle = f"· {IDEAL}"
         if len(groups) > 1:
             clients = {run: plural(record.clients, "client") for run, record in largest.items()}
             self._draw_latencies(largest, looks, {run: f"{systems[run]}, {clients[run]}" for run in largest})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from membench.report.remarks import best_found_text
 from membench.report.wording import COMMAND_LINE
 from membench.results.record import Record
 from membench.units import format_count, format_latency, format_rate, format_share
@@ -36,6 +37,8 @@ def explain_run(record: Record) -> Iterator[str]:
     yield from _suspicion(record)
     yield from _latency(record)
     yield from _time(record)
+    if best := best_found_text(record):
+        yield f"  best     {best}"
     if fairness := fairness_text(record):
         yield f"  fairness {fairness}"
     yield from _locks(record)

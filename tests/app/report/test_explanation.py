@@ -9,6 +9,7 @@ from membench.analysis.diagnosis import Advice
 from membench.analysis.facts import Fact
 from membench.messages.run import LockUse
 from membench.report.explanation import BAR_WIDTH, explain_run
+from membench.report.remarks import remarks
 from membench.session.measurement import Measurement
 
 MUTEX = LockUse(
@@ -139,3 +140,17 @@ def test_a_run_that_violates_littles_law_is_suspect(full, changes, is_suspect):
     lines = list(explain_run(msgspec.structs.replace(full, **changes)))
 
     assert any(line.startswith("  suspect") for line in lines) == is_suspect
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.87, "87 % of the best rate found for this machine"),
+        (1.08, "108 % of the best rate found for this machine: measure the limit again (membench-tui limit)"),
+    ],
+)
+def test_a_run_above_the_best_rate_found_says_so(full, share, text):
+    record = msgspec.structs.replace(full, limit_memories_per_s=100.0, limit_share=share)
+
+    assert f"  best     {text}" in list(explain_run(record))
+    assert any(text in line for line in remarks([record])) == (share > 1)

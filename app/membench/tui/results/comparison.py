@@ -119,7 +119,7 @@ class Comparison(Vertical):
         bars = self.query_one(Bars)
         bars.limit, bars.empty = limit, NOTHING_MEASURED
         bars.bars = tuple(bar for bar in drawn if bar)
-        self.query_one("#bars-panel").border_subtitle = f"┊ limit {format_rate(limit)} /s" if limit else ""
+        self.query_one("#bars-panel").border_subtitle = f"┊ best found {format_rate(limit)} /s" if limit else ""
 
     def _draw_latencies(
         self, records: Mapping[str, Record], looks: Mapping[str, Appearance], names: Mapping[str, str]

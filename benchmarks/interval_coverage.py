@@ -41,9 +41,10 @@ def lognormal(runs: int, repeats: int, generator: random.Random) -> Blocks:
 
 
 def processes(runs: int, repeats: int, generator: random.Random) -> Blocks:
-    """Return errors of processes that fall into two groups, such as with and without luck in their memory layout."""
+    """Return errors that are mostly those of the process: a uniform share for each, and little noise within it."""
     return [
-        [generator.choice((-ERROR, ERROR)) + generator.gauss(0, ERROR / 4) for _ in range(runs)] for _ in range(repeats)
+        [generator.uniform(-2 * ERROR, 2 * ERROR) + generator.gauss(0, ERROR / 4) for _ in range(runs)]
+        for _ in range(repeats)
     ]
 
 
@@ -68,7 +69,7 @@ def heavy_tails(runs: int, repeats: int, generator: random.Random) -> Blocks:
 
 NOISES: Mapping[str, Callable[[int, int, random.Random], Blocks]] = {
     "lognormal": lognormal,
-    "two groups": processes,
+    "processes": processes,
     "drift": drift,
     "heavy tails": heavy_tails,
 }
@@ -175,13 +176,15 @@ def report(repeats: Sequence[int], runs: int, words: str) -> Iterator[str]:
             for count in repeats:
                 for name, found in coverage(simulation, noise, count, runs).items():
                     if words in name:
-                        note = _note(found.percent, simulation.intervals[name].at_bound, noise, count)
+                        note = _note(found.percent, found.printed, simulation.intervals[name].at_bound, noise, count)
                         percents = f"{NOMINAL:>7} %{found.percent:>8.1f} %"
                         yield f"{name:<58}{noise:<13}{count:>7}{found.printed:>9}{percents}{note}"
 
 
-def _note(percent: float, at_bound: bool, noise: str, repeats: int) -> str:
-    if LOWEST <= percent <= HIGHEST:
+def _note(percent: float, runs: int, at_bound: bool, noise: str, repeats: int) -> str:
+    """Return what is to be said of a coverage that is outside by more than two standard errors of the simulation."""
+    deviation = 200 * math.sqrt(0.05 * 0.95 / runs)
+    if LOWEST - deviation <= percent <= HIGHEST + deviation:
         return ""
     if at_bound and percent > HIGHEST:
         return "  (the truth is at a bound)"

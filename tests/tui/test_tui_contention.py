@@ -195,7 +195,7 @@ async def test_the_scaling_chart_displays_the_curve_and_its_upper_bound(stage: S
         await until(pilot, lambda: "Throughput by clients" in text_of(stage.app))
         await until(pilot, lambda: "contention 1.00" in text_of(stage.app), tries=6000)
         seen = text_of(stage.app)
-        assert "32 clients" in seen and "100 /s" in seen and "min(N / R1, limit)" in seen
+        assert "32 clients" in seen and "100 /s" in seen and "min(N / R1, best found)" in seen
         assert stage.app.screen.query_one(Curves).curves[0].fitted
         await pilot.press("c")
         await until(pilot, lambda: "Throughput by clients" not in text_of(stage.app))

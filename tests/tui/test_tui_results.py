@@ -232,6 +232,29 @@ async def test_charts_without_marks_show_comparable_runs(stage: Stage) -> None:
         await until(pilot, lambda: "Throughput" not in text_of(stage.app))
 
 
+async def test_a_run_is_shown_with_the_figures_published_of_its_workload(stage: Stage) -> None:
+    choice = Choice(scenarios=("concurrent-add", "steady-add"), backends=("agentmem",), strategies=("mutex",))
+    async with stage.app.run_test(size=(120, 60)) as pilot:
+        stage.app.run_plan(make_plan(choice, load_catalogue()))
+        await until(pilot, lambda: stage.sessions)
+        for index in (0, 1):
+            stage.session.begin(index)
+            stage.session.tick(10)
+            stage.session.finish(100, 2.0)
+        stage.session.over()
+        await until(pilot, lambda: len(stage.app.finished) == 2 and not stage.app.running)
+        await pilot.press("3")
+        await until(pilot, lambda: stage.app.current_mode == "results")
+        table = stage.app.screen.query_one(RunTable)
+        table.select(stage.app.finished[0].run_id)
+        await until(pilot, lambda: "published" in text_of(stage.app))
+        shown = " ".join(text_of(stage.app).split())
+        assert "AgentMem 29.0, measured (its benchmark of 2025-12-10 on macOS); here 50.0: 1.72x" in shown
+        await pilot.press("down")
+        await until(pilot, lambda: table.selected.run_id == stage.app.finished[1].run_id)
+        await until(pilot, lambda: "published" not in text_of(stage.app))
+
+
 async def test_a_wide_terminal_shows_the_run_next_to_the_charts(stage: Stage) -> None:
     async with stage.app.run_test(size=(200, 60)) as pilot:
         await pairs(pilot, stage)

@@ -160,7 +160,7 @@ class Figures(RunSpec, frozen=True, kw_only=True):
     padding_factor: float | None = None
     """Tokens computed per token of text."""
     limit_memories_per_s: float | None = None
-    """The best offline rate of this machine for the same model, precision and corpus."""
+    """The best offline rate found on this machine under the same conditions: no proof that none is higher."""
     limit_share: float | None = None
 
     def wait_share(self, lock: LockUse) -> float | None:

@@ -1,32 +1,25 @@
-"""Throughput by number of clients: a fit of the Universal Scalability Law, with intervals.
-
-X(N) = g N / (1 + a (N - 1) + b N (N - 1)), where g is the throughput of one client, a is contention (the share of the
-work that only one client at a time can do), and b is coherency (the cost of each pair of clients to one another).
-Source: N. Gunther, "Guerrilla Capacity Planning", Springer 2007, chapter 4.
-"""
+"""Throughput by number of clients: a fit of the Universal Scalability Law, with intervals."""
 
 from __future__ import annotations
 
 import math
-import random
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from membench.analysis.usl import Law, LeastSquares, Region, enough_clients, peak_clients, peak_speedup
 from membench.units import format_share
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 POINTS_MIN = 6
-RESAMPLES = 400
 RESIDUAL_MAX = 0.15
 """Largest root mean square of the relative residuals at which a curve still describes its points."""
-COHERENCY_MIN = 1e-5
-"""The coherency below which a peak lies beyond hundreds of clients, and so counts as none."""
-NEARLY = 0.95
-"""The share of the peak from which on more clients are not worth their cost."""
-
-Parameters = tuple[float, float, float]
-"""g, a, b."""
+FAR = 10.0
+"""Multiple of what was measured from which on a figure says no more than that there is no such bound."""
 
 
 class ScalingError(Exception):
@@ -34,11 +27,22 @@ class ScalingError(Exception):
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A value and its 95 % interval."""
+    """A value and its 95 % interval; any of the three is infinite where the data set no bound."""
 
     value: float
     low: float
     high: float
+
+
+class Peak(msgspec.Struct, frozen=True, kw_only=True):
+    """The highest throughput of a curve."""
+
+    memories_per_s: Estimate
+    """Reached at the peak, or approached where the curve levels off; infinite where it grows without bound."""
+    clients: Estimate
+    """The number of clients with the highest throughput; infinite where the curve only levels off."""
+    enough_clients: Estimate
+    """The fewest clients that reach 95 % of it."""
 
 
 class Scaling(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +52,17 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     """g: the fitted throughput of one client."""
     contention: Estimate
     coherency: Estimate
-    peak_memories_per_s: Estimate | None
-    """The highest throughput, or the one at which it levels off; None where it grows without bound."""
-    peak_clients: Estimate | None
-    """The number of clients with the highest throughput; None where there is no peak, or it is uncertain."""
-    enough_clients: Estimate | None
-    """The fewest clients that reach 95 % of the highest throughput."""
+    peak: Peak | None
+    """None where the curve says nothing of it: see `above_peak` and `up_to_cores`."""
+    above_peak: int | None
+    """A number of clients whose median is above every curve that the data allow, so that no curve may be drawn."""
+    up_to_cores: bool
+    """Whether the fit has only the points up to the usable cores, and so says nothing of more clients."""
+    cores_contention: float | None
+    """The contention of a system without any lock whose clients share the usable cores, at the same numbers of clients.
+    None where no point of the fit has more clients than cores, or the cores are unknown."""
+    clients: tuple[int, ...]
+    """The numbers of clients in the fit."""
     karp_flatt: dict[int, float]
     """The serial share by number of clients: (1/S - 1/N) / (1 - 1/N), where S = X(N) / X(1)."""
     residual: float
@@ -61,15 +70,26 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
 
     def memories_per_s(self, clients: float) -> float:
         """Return the throughput of the curve at a number of clients."""
-        return _usl(clients, self.single_memories_per_s.value, self.contention.value, self.coherency.value)
+        return self._law.rate(clients)
+
+    @property
+    def _law(self) -> Law:
+        return Law(self.single_memories_per_s.value, self.contention.value, self.coherency.value)
 
 
-def fit(measured: Mapping[int, Sequence[float]], seed: int = 1) -> Scaling:
+def fit(measured: Mapping[int, Sequence[float]], cores: int = 0) -> Scaling:
     """Fit the law to measured throughput.
+
+    The points up to the usable cores are fitted if there are enough of them: beyond, clients share the cores, which
+    looks like contention. Otherwise all points are, and `cores_contention` says how much of it cores alone would be.
+
+    The curve is the best one whose peak is not below a measured median. Its figures have profile likelihood intervals
+    over the repeats, which `benchmarks/interval_coverage.py` checks by simulation. With one repeat of each number of
+    clients, a drift of the machine while they are measured cannot be told from scaling, and is in no interval.
 
     Args:
         measured: Memories per second of each repeat, by number of clients.
-        seed: Seed of the bootstrap.
+        cores: The usable cores; 0 where they are unknown.
 
     Raises:
         ScalingError: There are fewer than six numbers of clients, one of them has no throughput, or no curve fits.
@@ -80,23 +100,30 @@ def fit(measured: Mapping[int, Sequence[float]], seed: int = 1) -> Scaling:
     if any(rate <= 0 for rates in points.values() for rate in rates):
         raise ScalingError("one number of clients has no throughput, so there is no curve to fit")
     medians = {clients: statistics.median(rates) for clients, rates in points.items()}
-    best = _solve(medians)
-    residual = _residual(medians, best)
+    fitted = _up_to(points, cores)
+    squares = LeastSquares(fitted)
+    law = squares.best_reaching(max(medians.values()))
+    is_reached = squares.allows(law)
+    law = law if is_reached else squares.best
+    residual = _residual({clients: medians[clients] for clients in fitted}, law)
     if residual > RESIDUAL_MAX:
         raise ScalingError(
             f"the best curve is off by {format_share(residual)}, and at most {format_share(RESIDUAL_MAX)} is accepted; "
             "measure longer, or with more repeats"
         )
-    resampled = [_solve(sample) for sample in _samples(points, medians, best, seed)]
-    columns = list(zip(*resampled, strict=True))
-    single, contention, coherency = (_estimate(value, column) for value, column in zip(best, columns, strict=True))
+    region = squares.region().with_law(law)
+    up_to_cores = len(fitted) < len(points)
+    peak = _peak(law, region, far_clients=FAR * max(fitted), far_rate=FAR * max(medians.values()))
+    has_peak = is_reached and (not up_to_cores or peak.clients.value <= cores)
     return Scaling(
-        single_memories_per_s=single,
-        contention=contention,
-        coherency=coherency,
-        peak_memories_per_s=_derived(_highest, best, resampled),
-        peak_clients=_derived(_peak, best, resampled) if coherency.low > COHERENCY_MIN or _peak(*best) == 1 else None,
-        enough_clients=_derived(_enough, best, resampled),
+        single_memories_per_s=Estimate(law.single, float(region.single_low.min()), float(region.single_high.max())),
+        contention=_estimate(law.contention, region.contention),
+        coherency=_estimate(law.coherency, region.coherency),
+        peak=peak if has_peak else None,
+        above_peak=None if is_reached else max(medians, key=lambda clients: medians[clients]),
+        up_to_cores=up_to_cores,
+        cores_contention=_contention_of(cores, fitted) if 0 < cores < max(fitted) else None,
+        clients=tuple(fitted),
         karp_flatt=karp_flatt(medians),
         residual=residual,
     )
@@ -114,92 +141,52 @@ def karp_flatt(medians: Mapping[int, float]) -> dict[int, float]:
 
 
 def ceiling(clients: float, single_latency_s: float, limit_memories_per_s: float | None) -> float:
-    """Return the highest possible throughput of closed-loop clients: min(N / R1, limit).
+    """Return the throughput of closed-loop clients that never wait for each other: min(N / R1, limit).
 
     Args:
         clients: N.
         single_latency_s: R1, the mean time per memory of one client alone.
-        limit_memories_per_s: The limit of the machine; None where it is unknown.
+        limit_memories_per_s: The best rate found on the machine; None where it is unknown.
     """
     asymptote = clients / single_latency_s
     return asymptote if limit_memories_per_s is None else min(asymptote, limit_memories_per_s)
 
 
-def _usl(clients: float, single: float, contention: float, coherency: float) -> float:
-    return single * clients / (1 + contention * (clients - 1) + coherency * clients * (clients - 1))
+def _up_to(points: Mapping[int, list[float]], cores: int) -> dict[int, list[float]]:
+    """Return the points up to the usable cores if these are enough for a fit, and otherwise all."""
+    within = {clients: rates for clients, rates in points.items() if clients <= cores}
+    return within if len(within) >= POINTS_MIN else dict(points)
 
 
-def _solve(points: Mapping[int, float]) -> Parameters:
-    """Return g, a and b by least squares on the relative errors of N / X(N): slow points count as much as fast ones.
-
-    N / X = s + v N + w N (N - 1) is linear in v = a / g, w = b / g and s = (1 - a) / g. As none of these is negative,
-    a lies between 0 and 1, and the solution is unique.
-    """
-    import numpy as np
-    from scipy.optimize import nnls
-
-    clients = np.array(list(points), float)
-    fastest = max(points.values())
-    per_time = np.array(list(points.values()), float) / clients / fastest  # about 1 or less, in any unit
-    terms = np.stack([np.ones_like(clients), clients, clients * (clients - 1)], axis=1)
-    (parallel, serial, crosstalk), _ = nnls(terms * per_time[:, None], np.ones_like(clients))
-    single = float(parallel + serial)
-    return fastest / single, float(serial) / single, float(crosstalk) / single
+def _contention_of(cores: int, numbers: Mapping[int, object]) -> float:
+    """Return the fitted contention of X(N) = min(N, cores): clients that keep a core each busy, and share no lock."""
+    return LeastSquares({clients: [float(min(clients, cores))] for clients in numbers}).best.contention
 
 
-def _samples(
-    points: Mapping[int, list[float]], medians: Mapping[int, float], best: Parameters, seed: int
-) -> list[dict[int, float]]:
-    """Return bootstrap samples: of the repeats if every point has several, otherwise of the residuals."""
-    generator = random.Random(seed)
-    if all(len(rates) > 1 for rates in points.values()):
-        return [
-            {clients: statistics.median(generator.choices(rates, k=len(rates))) for clients, rates in points.items()}
-            for _ in range(RESAMPLES)
-        ]
-    errors = [rate / _usl(clients, *best) for clients, rate in medians.items()]
-    return [{clients: _usl(clients, *best) * generator.choice(errors) for clients in points} for _ in range(RESAMPLES)]
+def _residual(points: Mapping[int, float], law: Law) -> float:
+    return math.sqrt(statistics.fmean((law.rate(clients) / rate - 1) ** 2 for clients, rate in points.items()))
 
 
-def _residual(points: Mapping[int, float], parameters: Parameters) -> float:
-    return math.sqrt(statistics.fmean((_usl(clients, *parameters) / rate - 1) ** 2 for clients, rate in points.items()))
+def _peak(law: Law, region: Region, *, far_clients: float, far_rate: float) -> Peak:
+    """Return the figures of the peak. From the far ends on, a figure counts as infinite."""
+    speedups = peak_speedup(region.contention, region.coherency)
+    low, high = (region.single_low * speedups).min(), (region.single_high * speedups).max()
+    highest = law.single * float(peak_speedup(law.contention, law.coherency))
+    return Peak(
+        memories_per_s=_up_to_far(Estimate(highest, float(low), float(high)), far_rate),
+        clients=_up_to_far(_derived(peak_clients, law, region), far_clients),
+        enough_clients=_up_to_far(_derived(enough_clients, law, region), far_clients),
+    )
 
 
-def _peak(single: float, contention: float, coherency: float) -> float:
-    """Return the number of clients with the highest throughput: sqrt((1 - a) / b)."""
-    if contention >= 1:
-        return 1.0
-    return max(math.sqrt((1 - contention) / coherency), 1.0) if coherency > COHERENCY_MIN else math.inf
+def _derived(figure: Callable[[Any, Any], Any], law: Law, region: Region) -> Estimate:
+    value = float(figure(law.contention, law.coherency))
+    return _estimate(value, figure(region.contention, region.coherency))
 
 
-def _highest(single: float, contention: float, coherency: float) -> float:
-    clients = _peak(single, contention, coherency)
-    if math.isfinite(clients):
-        return _usl(clients, single, contention, coherency)
-    return single / contention if contention > COHERENCY_MIN else math.inf
+def _estimate(value: float, allowed: Any) -> Estimate:
+    return Estimate(value, float(allowed.min()), float(allowed.max()))
 
 
-def _enough(single: float, contention: float, coherency: float) -> float:
-    """Return the smaller root of X(N) = 0.95 X(peak), which is quadratic in N."""
-    goal = NEARLY * _highest(single, contention, coherency)
-    if not math.isfinite(goal):
-        return math.inf
-    # b N^2 + (a - b - g / goal) N + (1 - a) = 0
-    slope, rest = contention - coherency - single / goal, 1 - contention
-    if coherency <= COHERENCY_MIN:
-        return max(rest / -slope, 1.0) if slope < 0 else math.inf
-    return max((-slope - math.sqrt(max(slope * slope - 4 * coherency * rest, 0.0))) / (2 * coherency), 1.0)
-
-
-def _derived(
-    figure: Callable[[float, float, float], float], best: Parameters, resampled: Sequence[Parameters]
-) -> Estimate | None:
-    """Return a figure of the curve with its interval; None where the best curve does not have it."""
-    value = figure(*best)
-    return _estimate(value, [figure(*parameters) for parameters in resampled]) if math.isfinite(value) else None
-
-
-def _estimate(value: float, resampled: Sequence[float]) -> Estimate:
-    ordered = sorted(resampled)
-    last = len(ordered) - 1
-    return Estimate(value, ordered[round(0.025 * last)], ordered[round(0.975 * last)])
+def _up_to_far(estimate: Estimate, far: float) -> Estimate:
+    return Estimate(*(each if each < far else math.inf for each in (estimate.value, estimate.low, estimate.high)))

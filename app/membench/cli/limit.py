@@ -10,13 +10,13 @@ import click
 import msgspec
 
 from membench.cli.console import Exit, print_error, print_result, print_status
-from membench.cli.options import declared_option
+from membench.cli.options import WholeNumber, declared_option
 from membench.cli.process import wait_for_result
 from membench.cli.progress import limit_progress
 from membench.cli.tables import plain_table, print_table
 from membench.files import FileError
 from membench.messages.preparation import LimitFound, LimitSpec
-from membench.results.limits import Limit, corpus_name, machine_text, save_limit, saved_limits
+from membench.results.limits import Limit, UnreadableLimit, limit_key, save_limit, saved_limits
 from membench.session.process import MeasuredProcess
 from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
 from membench.spec.options import Precision
@@ -32,23 +32,29 @@ TEXTS, PASSES = 512, 5
 @declared_option("precisions", name="precision", several=False, default="fp32")
 @declared_option("corpus", default="turns")
 @declared_option("corpus_column", default="text")
-@click.option("--texts", type=click.IntRange(1, 100_000), metavar="N", default=TEXTS, show_default=True,
+@declared_option("seed", default=1)
+@click.option("--texts", type=WholeNumber(1, 100_000), metavar="N", default=TEXTS, show_default=True,
               help="Texts in the sample.")  # fmt: skip
-@click.option("--passes", type=click.IntRange(1, 100), metavar="N", default=PASSES, show_default=True,
-              help="Passes of each of the three best layouts over the sample. The limit is their median.")  # fmt: skip
-@click.option("--list", "lists", is_flag=True, help="Measure nothing, and list the stored limits.")
+@click.option("--passes", type=WholeNumber(1, 100), metavar="N", default=PASSES, show_default=True,
+              help="Passes of each of the three best layouts over the sample. The rate is their median.")  # fmt: skip
+@click.option("--list", "lists", is_flag=True, help="Measure nothing, and list what is stored.")
 def limit(
-    model: str, precision: Precision, corpus: str, corpus_column: str, texts: int, passes: int, lists: bool
+    model: str, precision: Precision, corpus: str, corpus_column: str, seed: int, texts: int, passes: int, lists: bool
 ) -> int:
-    """Measure the best embedding rate of this machine.
+    """Find the best embedding rate of this machine.
 
-    This limit is reached offline, where all texts are known in advance. It is stored, and later runs with the same
-    model, precision and corpus show their share of it.
+    It is reached offline, where all texts are known in advance. It is stored, and later runs under the same conditions
+    show their share of it: model, precision, corpus, seed, versions, processor and cores.
     """
     if lists:
         return _list_limits()
     spec = LimitSpec(
-        model=model, precision=precision, corpus=_checked_corpus(corpus, corpus_column), texts=texts, passes=passes
+        model=model,
+        precision=precision,
+        corpus=_checked_corpus(corpus, corpus_column),
+        texts=texts,
+        passes=passes,
+        seed=seed,
     )
     weights = weights_on_disk(model)
     if weights.weights is None:
@@ -65,12 +71,11 @@ def limit(
 
 
 def limit_text(limit: Limit) -> Iterator[str]:
-    """Yield the limit, the layout that reached it, and its share of the arithmetic ceiling: a line each."""
+    """Yield the rate, the layout that reached it, and its share of the arithmetic ceiling: a line each."""
     result, layout = limit.found, limit.found.layout
     passes = result.passes_texts_per_s
-    name = f"{Path(limit.model).name}, {limit.weights} weights, {limit.precision}, {limit.corpus}"
     yield (
-        f"{format_rate(limit.texts_per_s)} texts/s is the limit of {name} "
+        f"{format_rate(limit.texts_per_s)} texts/s is the best rate found for {_name(limit)} "
         f"({format_rate(min(passes))} to {format_rate(max(passes))} in {plural(len(passes), 'pass', 'passes')} over "
         f"{result.texts:,} texts, {result.tokens_mean:.1f} tokens on average)"
     )
@@ -101,44 +106,65 @@ def _checked_corpus(corpus: str, corpus_column: str) -> Corpus:
 
 def _store(spec: LimitSpec, result: LimitFound) -> None:
     """Print a limit and store it."""
-    weights = weights_on_disk(spec.model).weights
-    assert weights is not None, "the limit of these weights has just been measured"
+    key = limit_key(spec.model, spec.precision, spec.corpus, spec.seed)
+    if key is None:
+        print_error("the model or the corpus was removed while it was measured, so nothing is stored")
+        return
     limit = Limit(
-        machine=machine_text(),
-        model=spec.model,
-        weights=weights,
-        precision=spec.precision,
-        corpus=corpus_name(spec.corpus),
+        key=key,
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         found=result,
     )
     for line in limit_text(limit):
         print_result(line)
     try:
-        print_status(f"stored in {abbreviate_home(save_limit(spec.model, spec.precision, spec.corpus, limit))}")
+        print_status(f"stored in {abbreviate_home(save_limit(limit))}")
     except FileError as error:
-        print_error(f"the limit cannot be stored, so no run shows its share of it: {error}")
+        print_error(f"the rate cannot be stored, so no run shows its share of it: {error}")
 
 
 def _list_limits() -> int:
+    """Print the limits that apply to this machine as it is now, and why the others do not."""
+    stored = list(saved_limits())
+    obstacles = [(limit, limit.obstacles()) for limit in stored if isinstance(limit, Limit)]
     numbers = ("texts/s", "of the ceiling", "batchers", "threads", "tokens per batch")
     table = plain_table("model", "weights", "precision", "corpus", *numbers, "measured", numbers=numbers)
-    for limit in saved_limits():
-        ceiling, layout = limit.found.ceiling_texts_per_s, limit.found.layout
-        table.add_row(
-            limit.model,
-            limit.weights,
-            limit.precision,
-            limit.corpus,
-            format_rate(limit.texts_per_s),
-            format_share(limit.texts_per_s / ceiling) if ceiling else "–",
-            str(layout.batchers),
-            str(layout.threads),
-            str(layout.token_budget),
-            limit.measured_at,
-        )
-    if not table.rows:
+    for limit, reasons in obstacles:
+        if not reasons:
+            table.add_row(*_cells(limit))
+    if table.rows:
+        print_table(table)
+    else:
         print_status("No limit is stored for this machine as it is now. 'membench-tui limit' measures one.")
-        return Exit.SUCCESS
-    print_table(table)
+    for limit, reasons in obstacles:
+        if reasons:
+            print_result(
+                f"does not apply: {format_rate(limit.texts_per_s)} texts/s, {_name(limit)}: {'; '.join(reasons)}"
+            )
+    for unreadable in stored:
+        if isinstance(unreadable, UnreadableLimit):
+            path = abbreviate_home(unreadable.path)
+            print_status(f"! {path}: is damaged or of another version, and ignored; delete it and measure again")
     return Exit.SUCCESS
+
+
+def _name(limit: Limit) -> str:
+    key = limit.key
+    return f"{Path(key.model).name}, {key.weights} weights, {key.precision}, {key.corpus_name}"
+
+
+def _cells(limit: Limit) -> tuple[str, ...]:
+    """Return what the list shows of a limit, without whether it applies."""
+    key, ceiling, layout = limit.key, limit.found.ceiling_texts_per_s, limit.found.layout
+    return (
+        key.model,
+        key.weights,
+        key.precision,
+        key.corpus_name,
+        format_rate(limit.texts_per_s),
+        format_share(limit.texts_per_s / ceiling) if ceiling else "–",
+        str(layout.batchers),
+        str(layout.threads),
+        str(layout.token_budget),
+        limit.measured_at,
+    )

@@ -67,6 +67,19 @@ class BoundedNumber(click.FloatRange):
         return number
 
 
+class WholeNumber(click.IntRange):
+    """A whole number within bounds, with an error in the words of the declared options."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        try:
+            number: int = super().convert(value, param, ctx)
+        except click.BadParameter:
+            flag = param.opts[0] if param else self.name
+            raise _out_of_bounds(flag, value, f"a whole number from {self.min:,} to {self.max:,}") from None
+        return number
+
+
 class OptionValue(click.ParamType[Any]):
     """The value of a declared option, or several with commas between them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,15 @@ from membench.cli.options import (
     takes_files,
     takes_run_options,
 )
-from membench.cli.tables import print_table, runs_table
+from membench.cli.tables import plain_table, print_table, runs_table
 from membench.plan.checks import PlanError
 from membench.plan.matrix import Plan, make_plan
 from membench.plan.options import Choice
-from membench.plan.scenarios import CatalogueError, load_catalogue
+from membench.plan.scenarios import CatalogueError, Scenario, load_catalogue
 from membench.report.comparison import choice_ratios
 from membench.report.explanation import explain_run
 from membench.report.exports import ExportError, ResultFiles, rescue
+from membench.report.published import CAUTION, TITLE, published_cells, published_rows
 from membench.report.remarks import remarks
 from membench.report.scaling import scaling_text
 from membench.report.wording import COMMAND_LINE
@@ -103,7 +104,10 @@ def run_choice(
         The exit code.
     """
     files = files or ResultFiles()
-    plan = _make_plan(choice, scenario_file, files)
+    catalogue = _load_catalogue(scenario_file)
+    if scenario_file is not None and choice.scenarios is None:
+        choice = msgspec.structs.replace(choice, scenarios=tuple(catalogue))
+    plan = _make_plan(choice, catalogue, files)
     print_status(plan.summary(earlier_times(plan.runs)))
     for note in plan.notes:
         print_status(f"! {COMMAND_LINE.fact(note)}")
@@ -113,6 +117,7 @@ def run_choice(
     records = measured.records
     write_problem = _write(files, records)
     print_results(records, explain=explain, to_stderr=files.use_stdout)
+    _print_published(records, catalogue, to_stderr=files.use_stdout)
     if measured.history_problem:
         print_status(f"! {measured.history_problem}")
     if write_problem:
@@ -137,17 +142,36 @@ def print_results(records: Sequence[Record], *, explain: bool = False, to_stderr
             print_line(line)
 
 
-def _make_plan(choice: Choice, scenario_file: Path | None, files: ResultFiles) -> Plan:
+def _print_published(records: Sequence[Record], catalogue: Mapping[str, Scenario], *, to_stderr: bool) -> None:
+    """Print published figures next to the measured ones; nothing where none were published of these runs."""
+    rows = [published_cells(row) for row in published_rows(records, catalogue)]
+    if not rows:
+        return
+    print_line = print_status if to_stderr else print_result
+    print_line("")
+    print_line(f"{TITLE}:")
+    table = plain_table(*rows[0], numbers=("published",))
+    for cells in rows:
+        table.add_row(*cells.values())
+    print_table(table, to_stderr=to_stderr)
+    print_line(CAUTION)
+
+
+def _load_catalogue(scenario_file: Path | None) -> Mapping[str, Scenario]:
+    try:
+        return load_catalogue(scenario_file)
+    except CatalogueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _make_plan(choice: Choice, catalogue: Mapping[str, Scenario], files: ResultFiles) -> Plan:
     """Return the plan, after checking that its results can be written."""
     try:
-        catalogue = load_catalogue(scenario_file)
-        if scenario_file is not None and choice.scenarios is None:
-            choice = msgspec.structs.replace(choice, scenarios=tuple(catalogue))
         plan = make_plan(choice, catalogue)
-        files.check(len(plan.runs))
+        files.check(len(plan.runs), catalogue)
     except PlanError as error:
         raise click.UsageError(COMMAND_LINE.plan_error(error)) from error
-    except (CatalogueError, ExportError) as error:
+    except ExportError as error:
         raise click.UsageError(str(error)) from error
     return plan
 

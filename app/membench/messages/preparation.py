@@ -21,7 +21,7 @@ class LimitSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Texts in the sample."""
     passes: int
     """Passes of each finalist over the whole sample."""
-    seed: int = 1
+    seed: int
 
 
 class LimitTried(msgspec.Struct, frozen=True, tag=True):

@@ -38,16 +38,31 @@ class CatalogueError(Exception):
     """A scenario file that cannot be used. The message is one line: the file, the table, the key, and what to do."""
 
 
-class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A published figure of the same workload."""
+class PublishedFigure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A figure that someone published of the workload of a scenario."""
 
     system: str
-    memories_per_s: Annotated[float, Meta(gt=0)]
-    memories_per_s_high: float | None = None
-    """The upper end of a published range."""
+    backend: str | None = None
+    """The backend that corresponds to the system, with its strategies as shipped; None where there is none."""
     kind: ReferenceKind
     """The evidence for the figure."""
     source: str
+
+
+class Reference(PublishedFigure, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A published rate."""
+
+    memories_per_s: Annotated[float, Meta(gt=0)]
+    memories_per_s_high: float | None = None
+    """The upper end of a published range."""
+
+
+class RatioReference(PublishedFigure, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A published ratio of a system's rate in this scenario to its rate in another one."""
+
+    times: Annotated[float, Meta(gt=0)]
+    than: str
+    """The other scenario."""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +89,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     backend_options: dict[str, OptionValue | list[OptionValue]] = {}
     """Options of backends unless others are chosen, as in `Choice`: several values make a matrix."""
     references: list[Reference] = []
+    ratios: list[RatioReference] = []
 
     def workload(self) -> dict[str, Any]:
         """Return the settings of a run of the scenario, by their names in a RunSpec.
@@ -136,7 +152,13 @@ def load_catalogue(path: Path | None = None) -> dict[str, Scenario]:
     except FileError as error:
         raise CatalogueError(str(error)) from error
     tables = _scenario_tables(document, path)
-    return {name: _scenario(name, table, path) for name, table in tables.items()}
+    catalogue = {name: _scenario(name, table, path) for name, table in tables.items()}
+    for name, scenario in catalogue.items():
+        for number, ratio in enumerate(scenario.ratios):
+            if ratio.than not in catalogue:
+                problem = f"no scenario {ratio.than!r}; {suggest(ratio.than, catalogue)}"
+                raise CatalogueError(f"{path}: [scenario.{name}] ratios[{number}].than: {problem}")
+    return catalogue
 
 
 def _scenario_tables(document: dict[str, Any], path: Path) -> dict[str, Any]:

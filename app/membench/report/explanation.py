@@ -8,6 +8,7 @@ from membench.analysis.figures import Figures
 from membench.report.remarks import (
     LITTLE_TOLERANCE,
     LITTLE_VIOLATED,
+    best_found_text,
     error_latency_text,
     latency_text,
     marked_rate,
@@ -56,6 +57,8 @@ def explain_run(record: Record) -> Iterator[str]:
     if concurrency := concurrency_text(record):
         yield f"  clients  {concurrency}"
     yield from _time(record)
+    if best := best_found_text(record):
+        yield f"  best     {best}"
     if fairness := fairness_text(record):
         yield f"  fairness {fairness}"
     if record.stored is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from hdrh.histogram import HdrHistogram
 
 from membench.analysis.groups import threads_text
 from membench.files import FileError, check_writable, is_own_stdout, is_stream, write_atomically
+from membench.plan.scenarios import Scenario
+from membench.report.published import CAUTION, TITLE, published_cells, published_rows
 from membench.report.remarks import latency_text, rate_text, remarks
 from membench.results.latency import NS_PER_MS, Latencies, decode_latencies
 from membench.results.record import SCHEMA, Record
@@ -57,8 +59,13 @@ def to_csv(records: Sequence[Record]) -> bytes:
     return rows.getvalue().encode()
 
 
-def to_markdown(records: Sequence[Record]) -> bytes:
-    """Return a table to paste into an issue, and remarks on it: failures, weights and the machine."""
+def to_markdown(records: Sequence[Record], catalogue: Mapping[str, Scenario] | None = None) -> bytes:
+    """Return a table to paste into an issue, remarks on it, and published figures next to the measured ones.
+
+    Args:
+        records: The runs.
+        catalogue: The scenarios with their published figures; by default the built-in ones.
+    """
     columns = {
         title: cell for title, cell in _MARKDOWN.items() if title not in _SHOWN_IF_DIFFERENT or _differ(records, cell)
     }
@@ -66,7 +73,7 @@ def to_markdown(records: Sequence[Record]) -> bytes:
     rules = ["---:" if title in _NUMBERS else "---" for title in columns]
     table = [_row(list(columns)), _row(rules), *map(_row, rows)]
     notes = [f"- {_escaped(remark.strip())}" for remark in remarks(records)]
-    return "\n".join([*table, "", *notes, ""]).encode()
+    return "\n".join([*table, "", *notes, *_published(records, catalogue), ""]).encode()
 
 
 _MARKDOWN: dict[str, Callable[[Record], str]] = {
@@ -88,6 +95,15 @@ _MARKDOWN: dict[str, Callable[[Record], str]] = {
 }
 _SHOWN_IF_DIFFERENT = ("options", "store", "precision")
 _NUMBERS = ("clients", "memories/s (95 % interval)", "p50", "p99", "max", "waiting for locks", "lost")
+
+
+def _published(records: Sequence[Record], catalogue: Mapping[str, Scenario] | None) -> Iterator[str]:
+    """Yield the table of published figures; nothing where none were published of these runs."""
+    rows = [published_cells(row) for row in published_rows(records, catalogue)]
+    if rows:
+        yield from ("", f"**{TITLE.capitalize()}**", "", _row(list(rows[0])), _row(["---"] * len(rows[0])))
+        yield from (_row(list(cells.values())) for cells in rows)
+        yield from ("", f"- {CAUTION}")
 
 
 def _differ(records: Sequence[Record], cell: Callable[[Record], str]) -> bool:
@@ -129,16 +145,19 @@ def _summary_rows(histogram: HdrHistogram) -> Iterator[str]:
 
 FORMATS = {".csv": "CSV", ".json": "JSON", ".md": "Markdown", ".hgrm": "HDR percentiles", ".svg": "Picture (SVG)"}
 """The formats by file extension."""
-_RENDERS: dict[str, Render] = {".csv": to_csv, ".json": to_json, ".md": to_markdown}
+_RENDERS: dict[str, Render] = {".csv": to_csv, ".json": to_json}
 
 
-def render_files(path: Path, records: Sequence[Record], picture: str = "") -> list[tuple[Path, bytes]]:
+def render_files(
+    path: Path, records: Sequence[Record], picture: str = "", catalogue: Mapping[str, Scenario] | None = None
+) -> list[tuple[Path, bytes]]:
     """Return the files of runs and their contents; percentile tables of several runs are numbered.
 
     Args:
         path: The file; its extension selects the format.
         records: The runs.
         picture: The SVG picture for `.svg`.
+        catalogue: The scenarios with their published figures, for `.md`; by default the built-in ones.
 
     Raises:
         ExportError: The extension is unknown, or no run has percentiles.
@@ -147,6 +166,8 @@ def render_files(path: Path, records: Sequence[Record], picture: str = "") -> li
         raise ExportError(f"{path}: has no known extension; use one of {', '.join(FORMATS)}")
     if path.suffix == ".svg":
         return [(path, picture.encode())]
+    if path.suffix == ".md":
+        return [(path, to_markdown(records, catalogue))]
     if path.suffix in _RENDERS:
         return [(path, _RENDERS[path.suffix](records))]
     tables = [to_hgrm(record) for record in records if record.latency_hdr]
@@ -162,10 +183,11 @@ class ResultFiles:
         self, json: Path | None = None, csv: Path | None = None, hgrm: Path | None = None, markdown: Path | None = None
     ) -> None:
         """Name the files; `-` is standard output."""
-        renders = ((json, to_json), (csv, to_csv), (markdown, to_markdown))
+        renders = ((json, to_json), (csv, to_csv), (markdown, self._to_markdown))
         self._renders: dict[Path, Render] = {_real_path(path): render for path, render in renders if path}
         self._hgrm = _real_path(hgrm) if hgrm else None
         self._is_numbered = False
+        self._catalogue: Mapping[str, Scenario] | None = None
         self._paths = [_real_path(path) for path in (json, csv, markdown, hgrm) if path]
 
     @property
@@ -173,16 +195,17 @@ class ResultFiles:
         """Whether one of the files is standard output, which then must carry nothing else."""
         return any(map(is_own_stdout, self._paths))
 
-    def check(self, runs: int = 1) -> None:
+    def check(self, runs: int = 1, catalogue: Mapping[str, Scenario] | None = None) -> None:
         """Check that all files can be written.
 
         Args:
             runs: Runs in the plan; the percentile tables of more than one are numbered.
+            catalogue: The scenarios of the plan, with their published figures; by default the built-in ones.
 
         Raises:
             ExportError: A file cannot be written, or two are the same.
         """
-        self._is_numbered = runs > 1
+        self._is_numbered, self._catalogue = runs > 1, catalogue
         for path in self._paths:
             if self._paths.count(path) > 1:
                 raise ExportError(f"{path}: is named twice; use a different file for each format")
@@ -222,6 +245,9 @@ class ResultFiles:
         if self._hgrm:
             contents += [(self._table_path(number), to_hgrm(record)) for number, record in enumerate(records, 1)]
         return contents
+
+    def _to_markdown(self, records: Sequence[Record]) -> bytes:
+        return to_markdown(records, self._catalogue)
 
     def _table_path(self, number: int) -> Path:
         assert self._hgrm

@@ -9,7 +9,7 @@ from membench.analysis.trend import trend
 from membench.report.wording import COMMAND_LINE
 from membench.results.record import Record
 from membench.results.summary import State
-from membench.units import format_latency, format_rate, plural
+from membench.units import format_latency, format_rate, format_share, plural
 
 STATUS_MARKS: Mapping[str, str] = {
     "ok": "✓",
@@ -41,6 +41,19 @@ def remarks(records: Sequence[Record]) -> Iterator[str]:
         yield f"machine: {environment['cpu']}, {cores} core{'s' * (cores != '1')}, Python {environment['python']}"
 
 
+def exceeds_best_found(run: Figures) -> bool:
+    """Whether a run was faster than the best offline rate found, so that this is no upper bound any more."""
+    return run.limit_share is not None and round(run.limit_share, 2) > 1
+
+
+def best_found_text(run: Figures) -> str:
+    """Return `87 % of the best rate found`, and what to do above 100 %; empty where no rate is known."""
+    if run.limit_share is None:
+        return ""
+    share = f"{format_share(run.limit_share)} of the best rate found for this machine"
+    return f"{share}: measure the limit again (membench-tui limit)" if exceeds_best_found(run) else share
+
+
 def _remarks_on_run(record: Record) -> Iterator[str]:
     title = record.title()
     if record.error:
@@ -55,6 +68,8 @@ def _remarks_on_run(record: Record) -> Iterator[str]:
     if record.precision_cosine is not None:
         cosine = f"{record.precision_cosine:.4f} over a fixed sample of texts"
         yield f"  {title}: {record.precision} compared with fp32: mean cosine {cosine}"
+    if exceeds_best_found(record):
+        yield f"  {title}: {best_found_text(record)}"
     if record.target_operations_per_s and record.memories_per_s is not None:
         achieved = format_rate(record.memories_per_s / record.batch_size)
         left = f"; {unstarted}" if (unstarted := unstarted_text(record)) else ""

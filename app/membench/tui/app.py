@@ -143,6 +143,7 @@ class Dashboard(DashboardApp):
         self._apply_theme(self._config.theme)
         self.prepare_css()
         self.set_keymap(self._config.keys)
+        self.catalogue = catalogue
         self.add_mode("plan", lambda: PlanScreen(catalogue))
         self._autorun, self._leave_at_end = autorun, leave_at_end
         self.drawing = Drawing(self._config.fps, self._config.quiet)
@@ -261,7 +262,7 @@ class Dashboard(DashboardApp):
                 self.notify(text, title="Exported", timeout=8)
 
         default_path = Path(f"membench-{records[-1].plan_id}.csv")
-        self.push_screen(Export(records, default_path, self.export_screenshot()), notify_exported)
+        self.push_screen(Export(records, default_path, self.export_screenshot(), self.catalogue), notify_exported)
 
     def action_help(self) -> None:
         """Show what the place is for, and its keys."""

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from membench.results.limits import limits_folder, saved_limit
+from membench.results.limits import limit_key, limits_folder, saved_limit
 from membench.spec.run import Corpus
 from membench.units import format_rate
 
@@ -21,11 +21,13 @@ QUICKLY = ("--texts", "48", "--passes", "2")
 
 def test_the_limit_is_stored_and_later_runs_show_their_share_of_it(membench, tiny_twin, quick_file, tmp_path):
     done = membench("limit", "--model", tiny_twin, "--corpus", "benchmark", *QUICKLY)
-    limit = saved_limit(str(tiny_twin), "fp32", Corpus(kind="benchmark"))
+    key = limit_key(str(tiny_twin), "fp32", Corpus(kind="benchmark"), seed=1)
+    assert key is not None
+    limit = saved_limit(key)
 
     assert limit is not None
     assert done.out.startswith(
-        f"{format_rate(limit.texts_per_s)} texts/s is the limit of {tiny_twin.name}, twin weights"
+        f"{format_rate(limit.texts_per_s)} texts/s is the best rate found for {tiny_twin.name}, twin weights"
     )
     assert len(limit.found.passes_texts_per_s) == 2
     assert limit.found.tokens_mean == pytest.approx(17, abs=1)
@@ -47,6 +49,26 @@ def test_stored_limits_can_be_listed(membench, tiny_twin):
     assert row.split()[1:4] == ["twin", "fp32", "turns"]
 
 
+def test_the_list_says_why_a_stored_limit_does_not_apply(membench, tiny_twin, tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("one\ntwo\n")
+    membench("limit", "--model", tiny_twin, "--corpus", texts, *QUICKLY)
+    (path,) = limits_folder().glob("*.json")
+    stored = json.loads(path.read_text())
+    stored["key"]["versions"]["onnxruntime"] = "0.1"
+    (path.parent / "older.json").write_text(json.dumps(stored))
+    texts.write_text("three\n")
+    (path.parent / "damaged.json").write_text("{")
+
+    listed = membench("limit", "--list")
+    one, other = sorted(listed.out.splitlines(), key=len)
+    assert one.startswith("does not apply: ") and one.endswith("twin weights, fp32, texts.txt: the corpus has changed")
+    assert "texts.txt: onnxruntime 0.1, now 1." in other
+    (ignored,) = [line for line in listed.err.splitlines() if "damaged.json" in line]
+    assert "is damaged or of another version, and ignored; delete it and measure again" in ignored
+    assert "No limit is stored for this machine as it is now" in listed.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -56,6 +78,10 @@ def test_stored_limits_can_be_listed(membench, tiny_twin):
             "--corpus: 'nothing' is neither 'benchmark', 'turns' nor a .txt, .jsonl or .csv file",
         ),
         (("--corpus", "missing.txt"), "missing.txt: cannot be read: No such file or directory"),
+        (("--texts", "1e9"), "--texts 1e9: must be a whole number from 1 to 100,000"),
+        (("--texts", "0"), "--texts 0: must be a whole number from 1 to 100,000"),
+        (("--passes", "many"), "--passes many: must be a whole number from 1 to 100"),
+        (("--seed", "-1"), "--seed -1: must be a whole number from 0 to"),
         (("--precision", "int3"), "--precision int3: must be one of fp32, int8"),
     ],
 )
@@ -80,5 +106,5 @@ def test_a_limit_that_cannot_be_stored_is_still_printed(membench, tiny_twin):
     limits_folder().parent.mkdir(parents=True)
     limits_folder().write_text("in the way")
     done = membench("limit", "--model", tiny_twin, *QUICKLY)
-    assert "is the limit of" in done.out
-    assert "the limit cannot be stored" in done.error
+    assert "is the best rate found for" in done.out
+    assert "the rate cannot be stored" in done.error

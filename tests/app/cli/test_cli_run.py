@@ -50,6 +50,23 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(quick):
     assert [line[:5] for line in done.err.splitlines()[1:]] == [f"[{number}/4]" for number in (1, 2, 3, 4)]
 
 
+def test_published_figures_stand_next_to_the_measured_ones(membench, quick, tiny_twin, tmp_path):
+    path = tmp_path / "r.md"
+    choice = ("--backend", "agentmem", "--strategy", "mutex,adaptive", "--model", tiny_twin)
+    done = membench("run", "single-add", "concurrent-add", *choice, "--markdown", path)
+
+    _, table = done.out.split("published figures and this machine's:\n")
+    rows = [line.split() for line in table.splitlines() if line.startswith(("single-add", "concurrent-add"))]
+    assert [row[:2] for row in rows] == [
+        *[["single-add", "memories/s"]] * 2,
+        *[["concurrent-add", "memories/s"]] * 2,
+        ["concurrent-add", "rate"],
+    ]
+    assert "adaptive" not in table and "2.03x" in table and "claimed" in table
+    assert "| concurrent-add | rate / single-add | AgentMem | 2.03x | measured | agentmem (mutex" in path.read_text()
+    assert "published" not in quick("quick", "--backend", "null").out
+
+
 def test_precisions_are_a_matrix_and_a_column_where_they_differ(quick, tiny_twin, tmp_path):
     path = tmp_path / "r.json"
     done = quick(

@@ -156,6 +156,14 @@ def test_a_byte_order_mark_is_ignored(tmp_path):
         ({"name": '"other"'}, "has an unknown key 'name'"),
         ({"references": '[{ system = "x", kind = "measured", source = "y" }]'}, "needs a key 'memories_per_s' in ref"),
         (
+            {"ratios": '[{ system = "x", times = 2, than = "nine", kind = "measured", source = "y" }]'},
+            "ratios[0].than: no scenario 'nine'; ",
+        ),
+        (
+            {"ratios": '[{ system = "x", times = 0, than = "mine", kind = "measured", source = "y" }]'},
+            "ratios[0].times: expected a number > 0",
+        ),
+        (
             {"references": '[{ system = "x", memories_per_s = 1, kind = "guess", source = "y" }]'},
             "references[0].kind: 'guess' is not one of the choices; choose from claimed, measured, unsourced",
         ),

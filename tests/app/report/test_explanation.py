@@ -253,3 +253,17 @@ def test_latencies_that_add_up_to_more_than_the_clients_are_a_bug_that_is_report
     wrong = msgspec.structs.replace(full, little_ratio=1.1)
 
     assert any("1.10 x the clients at work, so latencies are recorded wrongly" in line for line in remarks([wrong]))
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.87, "87 % of the best rate found for this machine"),
+        (1.08, "108 % of the best rate found for this machine: measure the limit again (membench-tui limit)"),
+    ],
+)
+def test_a_run_above_the_best_rate_found_says_so(full, share, text):
+    record = msgspec.structs.replace(full, limit_memories_per_s=100.0, limit_share=share)
+
+    assert f"  best     {text}" in list(explain_run(record))
+    assert any(text in line for line in remarks([record])) == (share > 1)

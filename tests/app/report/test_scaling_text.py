@@ -82,13 +82,61 @@ def test_enough_numbers_of_clients_are_fitted(scaled):
     assert rows["clients"] == ["1", "2", "4", "8", "16", "32"]
     assert rows["serial share (Karp-Flatt)"] == ["–"] + ["0.20"] * 5
     assert rows["measured, memories/s"] == rows["fitted"]
-    assert rows["bound, min(N / R1, limit)"][:2] == ["100", "200"]
+    assert rows["ideal, min(N / R1, best found)"][:2] == ["100", "200"]
 
 
-def test_the_limit_is_in_the_bound(scaled):
-    (bound,) = [line for line in scaling_text(scaled(limit_memories_per_s=300.0)) if "bound" in line]
+def test_the_best_rate_found_ends_the_ideal(scaled):
+    (ideal,) = [line for line in scaling_text(scaled(limit_memories_per_s=300.0)) if "ideal" in line]
 
-    assert bound[34:].split() == ["100", "200", "300", "300", "300", "300"]
+    assert ideal[34:].split() == ["100", "200", "300", "300", "300", "300"]
+
+
+def test_without_one_client_nothing_is_called_ideal(scaled):
+    records = scaled(clients=(2, 4, 8, 16, 32, 64))
+    (group,) = scaling_groups(records)
+
+    assert group.ideal == ()
+    assert not any("ideal" in line for line in scaling_text(records))
+
+
+def test_cores_are_named_where_clients_share_them(scaled):
+    text = "\n".join(scaling_text(scaled(usable_cores=2.0)))
+
+    assert "cores are part of this contention and of the serial share: 2 usable cores alone, without any lock" in text
+    assert "cores are part" not in "\n".join(scaling_text(scaled(usable_cores=32.0)))
+
+
+def test_a_fit_up_to_the_cores_says_nothing_of_more_clients(scaled):
+    (group,) = scaling_groups(scaled(clients=(1, 2, 3, 4, 6, 8, 16, 32), usable_cores=8.0))
+    fitted = group.fitted()
+
+    assert "fitted up to the 8 usable cores, and says nothing of more clients" in "\n".join(fitted.lines)
+    assert "at most" not in "\n".join(fitted.lines)
+    assert fitted.curve[-1][0] == pytest.approx(8)
+    (row,) = [line[34:].split() for line in fitted.lines if line.startswith("  fitted  ")]
+    assert row[-2:] == ["–", "–"]
+
+
+def test_a_point_above_every_curve_leaves_no_curve(scaled):
+    def repeats(record):
+        rate = 105.0 if record.clients == 2 else 100.0
+        return msgspec.structs.replace(record, memories_per_s_repeats=(rate - 3, rate, rate + 3))
+
+    (group,) = scaling_groups(map(repeats, scaled(contention=1.0)))
+    fitted = group.fitted()
+
+    assert fitted.curve == ()
+    assert "no curve and no peak: 2 clients achieved 105 memories/s, more than any" in "\n".join(fitted.lines)
+    assert "at most" not in "\n".join(fitted.lines)
+
+
+def test_one_repeat_each_is_said(scaled):
+    single = [
+        msgspec.structs.replace(record, memories_per_s_repeats=record.memories_per_s_repeats[:1]) for record in scaled()
+    ]
+
+    assert "a drift of the machine would look like scaling" in "\n".join(scaling_text(single))
+    assert "a drift" not in "\n".join(scaling_text(scaled()))
 
 
 def test_too_few_numbers_of_clients_are_explained(scaled):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 
+from membench.plan.scenarios import Scenario
 from membench.report.wording import DASHBOARD
 from membench.results.history import HistoryWriter
 from membench.results.record import Record
@@ -26,6 +27,8 @@ class DashboardApp(FastStartApp):
     finished: var[tuple[RunView, ...]] = var((), init=False)
     """Finished runs of all plans since the dashboard was started, and runs opened from the history."""
 
+    catalogue: Mapping[str, Scenario]
+    """The scenarios to choose from, with their published figures."""
     drawing: Drawing
     """How much is drawn during a run."""
     facts: tuple[str, ...]

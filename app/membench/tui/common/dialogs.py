@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from membench.files import FileError, check_writable, write_atomically
+from membench.plan.scenarios import Scenario
 from membench.results.record import Record
 from membench.settings import config_path
 from membench.tui.common.keys import Key
@@ -56,16 +57,20 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
         Binding("escape", "dismiss(None)", "Cancel", tooltip="Write nothing"),
     ]
 
-    def __init__(self, records: Sequence[Record], default_path: Path, picture: str) -> None:
+    def __init__(
+        self, records: Sequence[Record], default_path: Path, picture: str, catalogue: Mapping[str, Scenario]
+    ) -> None:
         """Initialise the dialog.
 
         Args:
             records: The runs to write.
             default_path: The path that the field starts with.
             picture: The place as SVG.
+            catalogue: The scenarios with their published figures.
         """
         super().__init__()
         self._records, self._default_path, self._picture = records, default_path, picture
+        self._catalogue = catalogue
         self._path_to_replace: Path | None = None
         """The existing path that pressing Enter again replaces."""
 
@@ -104,7 +109,7 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
 
         path = Path(event.value.strip()).expanduser()
         try:
-            files = render_files(path, self._records, self._picture)
+            files = render_files(path, self._records, self._picture, self._catalogue)
             for each, _ in files:
                 check_writable(each)
             existing = [str(each) for each, _ in files if each.is_file()]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from textual.content import Content
 
 from membench.report.explanation import TIME_PARTS
-from membench.report.remarks import STATUS_MARKS
+from membench.report.remarks import STATUS_MARKS, exceeds_best_found
 from membench.report.wording import DASHBOARD
 from membench.results.record import Record
 from membench.tui.common.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
@@ -167,12 +167,12 @@ def progress_text(snapshot: Snapshot) -> str:
 
 
 def _limit_pieces(run: RunView) -> list[tuple[str, str]]:
-    """Return the limit and the share of it; nothing where the limit is unknown."""
-    limit = run.figures.limit_memories_per_s
+    """Return the best rate found and the share of it; nothing where none is known."""
+    limit, share = run.figures.limit_memories_per_s, format_share(run.figures.limit_share)
     if limit is None:
         return []
-    share = format_share(run.figures.limit_share)
-    return [("  limit ", FAINT), (format_rate(limit), "bold"), (f"  {share}", "bold")]
+    pieces = [("  best found ", FAINT), (format_rate(limit), "bold"), (f"  {share}", "bold")]
+    return [*pieces, (" (measure it again)", FAINT)] if exceeds_best_found(run.figures) else pieces
 
 
 def _options(run: RunView) -> list[str]:

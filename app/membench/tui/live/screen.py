@@ -47,8 +47,8 @@ class LiveScreen(Place):
     NAME = "live"
     HELP = (
         "Charts of the run in progress. Select another run with the arrow keys or the mouse to see its charts. "
-        "Grey lines are the mean rates of earlier runs of the same scenario. The dashed line is the limit: the best "
-        "offline rate of this machine, if membench-tui limit has measured it."
+        "Grey lines are the mean rates of earlier runs of the same scenario. The dashed line is the best "
+        "offline rate found for this machine, if membench-tui limit has measured it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

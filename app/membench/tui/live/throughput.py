@@ -19,7 +19,7 @@ LEVELS_MAX = 3
 
 
 def throughput_curve(run: RunView, earlier: Sequence[RunView], span_s: float | None) -> Curve:
-    """Return the throughput of a run, the limit, and the mean rates of earlier runs of the same scenario.
+    """Return the throughput of a run, the best rate found, and the mean rates of earlier runs of the same scenario.
 
     Args:
         run: The run.
@@ -33,7 +33,7 @@ def throughput_curve(run: RunView, earlier: Sequence[RunView], span_s: float | N
         colour=hue_of(run.hue),
         from_s=max(points[-1].end_s - span_s, 0.0) if span_s and points else 0.0,
         span_s=span_s or (figures.duration_s or 0.0) * figures.repeats or 1.0,
-        limit=Level(limit, f"limit {format_rate(limit)}") if limit else None,
+        limit=Level(limit, f"best found {format_rate(limit)}") if limit else None,
         levels=tuple(_levels(run, earlier)),
         caption=span_text(span_s),
     )

@@ -6,14 +6,15 @@ the values worth offering and what each of them means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from membench.plan.options import SHIPPED, Choice, allowed_values, run_options
-from membench.plan.scenarios import Reference, Scenario
-from membench.units import format_rate, parse_duration, plural
+from membench.plan.scenarios import RatioReference, Reference, Scenario
+from membench.report.published import published_text
+from membench.units import parse_duration, plural
 from membench_backends.base import BackendInfo
 from membench_backends.embedding.strategies.catalogue import STRATEGIES
 from membench_backends.options import AUTO, OptionField, option_fields, option_text
@@ -109,9 +110,9 @@ def ticks_of(choice: Choice, catalogue: Mapping[str, Scenario], lists: Iterable[
 
 def _scenario(name: str, scenario: Scenario) -> Item:
     about = [f"{scenario.summary} {scenario.shows}"]
-    if scenario.references:
-        first, *others = map(reference_text, scenario.references)
-        about += [f"Published, memories/s: {first}", *(f"· {other}" for other in others)]
+    published = list(_published_texts(scenario))
+    if published:
+        about += [f"Published, memories/s: {published[0]}", *(f"· {other}" for other in published[1:])]
     return Item(name, brief_extent(scenario), tuple(about))
 
 
@@ -126,12 +127,22 @@ def brief_extent(scenario: Scenario) -> str:
     return f"{plural(scenario.clients, 'client')}, {amount}"
 
 
-def reference_text(reference: Reference) -> str:
-    """Return `AgentMem 14.3, measured (its benchmark of 2025-12-10 on macOS)`: memories per second, and their worth."""
-    rate = format_rate(reference.memories_per_s)
-    if reference.memories_per_s_high is not None:
-        rate += f"–{format_rate(reference.memories_per_s_high)}"
-    return f"{reference.system} {rate}, {reference.kind} ({reference.source})"
+def _published_texts(scenario: Scenario) -> Iterator[str]:
+    """Yield `AgentMem 29.0 and 2.03x its single-add, measured (its benchmark); 235, claimed (…)`, per system."""
+    by_origin: dict[str, dict[str, list[str]]] = {}
+    figures: list[Reference | RatioReference] = [*scenario.references, *scenario.ratios]
+    for figure in figures:
+        origins = by_origin.setdefault(figure.system, {})
+        origins.setdefault(f"{figure.kind} ({figure.source})", []).append(_published_text(figure))
+    for system, origins in by_origin.items():
+        texts = (f"{' and '.join(values)}, {origin}" for origin, values in origins.items())
+        yield f"{system} {'; '.join(texts)}"
+
+
+def _published_text(figure: Reference | RatioReference) -> str:
+    if isinstance(figure, Reference):
+        return published_text(figure.memories_per_s, figure.memories_per_s_high)
+    return f"{published_text(figure.times, None, 'x')} its {figure.than}"
 
 
 def _backend(info: BackendInfo, version: str | None) -> Item:

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from membench.analysis.comparison import Ratio, compare
 from membench.report.comparison import differences, names_of, ratio_text
 from membench.report.explanation import starvation_text
-from membench.report.scaling import FittedScaling, ScalingGroup
+from membench.report.scaling import IDEAL, FittedScaling, ScalingGroup
 from membench.report.wording import DASHBOARD
 from membench.results.record import Record
 from membench.tui.common.colours import hue_of
@@ -120,7 +120,7 @@ class Comparison(Vertical):
         bars = self.query_one(Bars)
         bars.limit, bars.empty = limit, NOTHING_MEASURED
         bars.bars = tuple(bar for bar in drawn if bar)
-        self.query_one("#bars-panel").border_subtitle = f"┊ limit {format_rate(limit)} /s" if limit else ""
+        self.query_one("#bars-panel").border_subtitle = f"┊ best found {format_rate(limit)} /s" if limit else ""
 
     def _draw_latencies(
         self, records: Mapping[str, Record], looks: Mapping[str, Appearance], names: Mapping[str, str]
@@ -154,11 +154,11 @@ class Comparison(Vertical):
                 hue=looks[group.largest.run_id].hue,
                 measured=group.measured,
                 fitted=fitted.curve,
-                bound=group.bound,
+                ideal=group.ideal,
             )
             for group, fitted in groups
         )
-        self.query_one("#curves-panel").border_subtitle = "· upper bound: min(N / R1, limit)"
+        self.query_one("#curves-panel").border_subtitle = f"· {IDEAL}"
         if len(groups) > 1:
             clients = {run: plural(record.clients, "client") for run, record in largest.items()}
             self._draw_latencies(largest, looks, {run: f"{systems[run]}, {clients[run]}" for run in largest})

@@ -1,4 +1,4 @@
-"""The chart of scaling: throughput over the number of clients, measured, fitted, and at best."""
+"""The chart of scaling: throughput over the number of clients, measured, fitted, and ideal."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ScalingCurve(Series, frozen=True):
     """Clients, and memories per second."""
     fitted: tuple[tuple[float, float], ...] = ()
     """Points of the fitted curve; empty without a fit."""
-    bound: tuple[tuple[float, float], ...] = ()
-    """Points of the upper bound: min(N / R1, limit)."""
+    ideal: tuple[tuple[float, float], ...] = ()
+    """Points of clients that never wait for each other: min(N / R1, best found)."""
 
 
 class Curves(Canvas):
@@ -40,7 +40,7 @@ class Curves(Canvas):
 
 
 def draw(curves: Sequence[ScalingCurve], width: int, height: int) -> list[list[Segment]]:
-    """Return a chart with measured points as markers, fits as lines, and the part of the bounds that fits as dots."""
+    """Return a chart with measured points as markers, fits as lines, and the part of the ideals that fits as dots."""
     plot = Plot(width, height)
     counts = sorted({clients for curve in curves for clients, _ in curve.measured})
     top = max(rate for curve in curves for _, rate in (*curve.measured, *curve.fitted)) * HEADROOM
@@ -49,7 +49,7 @@ def draw(curves: Sequence[ScalingCurve], width: int, height: int) -> list[list[S
     plot.axis("x", (first - 2 * cell, last + LABEL_CELLS * cell), _client_ticks(counts, LABEL_CELLS * cell))
     plot.axis("y", (0.0, top), rate_ticks(top, height // ROWS_PER_TICK))
     for curve in curves:
-        plot.reference_line([(math.log2(clients), rate) for clients, rate in curve.bound if rate <= top])
+        plot.reference_line([(math.log2(clients), rate) for clients, rate in curve.ideal if rate <= top])
     for curve in curves:
         plot.line([(math.log2(clients), rate) for clients, rate in curve.fitted], hue_of(curve.hue))
     for curve in curves:

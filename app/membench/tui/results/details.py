@@ -40,6 +40,8 @@ class Details(VerticalScroll):
     """The run."""
     scaling: var[tuple[str, ...]] = var((), init=False)
     """How the system of the run scales with clients, line by line."""
+    published: var[tuple[str, ...]] = var((), init=False)
+    """Figures published of the run's workload and system, line by line."""
 
     def compose(self) -> ComposeResult:
         """Compose the verdict, and below it what it is based on."""
@@ -63,13 +65,17 @@ class Details(VerticalScroll):
         self._update_facts()
         self.scroll_home(animate=False)
 
+    def watch_published(self) -> None:
+        """Display other published figures."""
+        self._update_facts()
+
     def watch_scaling(self) -> None:
         """Display other lines on scaling."""
         self._update_facts()
 
     def _update_facts(self) -> None:
         if self.run is not None and self.run.record is not None:
-            facts = _facts(self.run, self.run.record, self.scaling)
+            facts = _facts(self.run, self.run.record, self.scaling, self.published)
             self.query_one(Facts).facts = tuple(fact for fact in facts if fact.items)
 
 
@@ -78,7 +84,7 @@ def _verdict(record: Record) -> list[Content]:
     return [*error, *verdict_paragraphs(record)] or [Content.styled("no verdict: nothing was measured", FAINT)]
 
 
-def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fact]:
+def _facts(run: RunView, record: Record, scaling: Iterable[str], published: Iterable[str]) -> Iterator[Fact]:
     """Yield what is known, the most asked for first."""
     yield prose("rate", _rate(record))
     yield Fact("latency", tuple(f"{name} {value}" for name, value in latency_texts(record)))
@@ -91,6 +97,8 @@ def _facts(run: RunView, record: Record, scaling: Iterable[str]) -> Iterator[Fac
     yield prose("fairness", fairness_text(record))
     for number, line in enumerate(scaling):
         yield prose("" if number else "scaling", line.removeprefix("scaling of "))
+    for number, line in enumerate(published):
+        yield prose("" if number else "published", line)
     yield prose("audit", audit_text(record))
     for remark in remarks([record]):
         if not record.error or record.error not in remark:

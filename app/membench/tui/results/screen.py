@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from membench.analysis.groups import fastest_of_groups
 from membench.report.headline import headline
+from membench.report.published import published_line, published_rows
 from membench.report.scaling import ScalingGroup, scaling_group_of, scaling_groups
 from membench.results.record import Record
 from membench.tui.common import columns, plot
@@ -155,7 +156,7 @@ class ResultsScreen(Place):
         if not records:
             self.notify("Nothing to copy: no run has finished.", severity="warning")
             return
-        self.app.copy_to_clipboard(to_markdown(records).decode())
+        self.app.copy_to_clipboard(to_markdown(records, self.dashboard.catalogue).decode())
         self.notify(f"{plural(len(records), 'run')} copied as a Markdown table", timeout=4)
 
     def action_try(self) -> None:
@@ -258,12 +259,17 @@ class ResultsScreen(Place):
         if details.display:
             details.run = run = self.query_one(RunTable).selected
             group = scaling_group_of(run.record, records_of(self.dashboard.finished)) if run and run.record else None
+            details.published = self._published_of(run) if run and run.record and not measuring else ()
             details.scaling = self._fits.get(group, measuring=measuring).lines if group else ()
         if self.view != "run":
             comparison, compared = self.query_one(Comparison), self._selection.compared(self.view)
             comparison.chart = self.view
             groups = self._groups(compared)
             comparison.show(compared, [(group, self._fits.get(group, measuring=measuring)) for group in groups])
+
+    def _published_of(self, run: RunView) -> tuple[str, ...]:
+        records = records_of(self.dashboard.finished)
+        return tuple(map(published_line, published_rows(records, self.dashboard.catalogue, of=run.run_id)))
 
     def _arrange(self) -> None:
         has_details = self.view == "run" or self.app.size.width >= DETAILS_FROM

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +25,8 @@ MANIFEST = "membench.json"
 MODEL_FILES = ("model_optimized.onnx", "model.onnx")
 """Names of the graph file, in order of preference."""
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+_SAMPLES, _SAMPLE_BYTES = 16, 1 << 16
+"""A key of files covers this many evenly spaced parts of each, which two models have in common only if they are one."""
 
 
 class WeightsOnDisk(msgspec.Struct, frozen=True):
@@ -53,6 +57,26 @@ def weights_on_disk(model: str) -> WeightsOnDisk:
         f"the weights of {model} are not on this machine, and it has no speed twin; "
         f"download them: membench-tui models pull --model {model}"
     )
+
+
+def files_key(model: str) -> str | None:
+    """Return a key of the content of the files that a run of a model would use; None if it cannot be run.
+
+    A twin's key is that of its architecture, from which it is built, so it need not exist yet.
+    """
+    weights = weights_on_disk(model)
+    if weights.weights is None or weights.folder is None:
+        return None
+    source = source_of(model)
+    if weights.weights == "twin" and source is not None:
+        return weights.folder.name
+    graphs = (source.model_file, source.data_file) if source else MODEL_FILES
+    paths = (weights.folder / name for name in (*graphs, *_TOKENIZER_FILES) if name)
+    try:
+        keys = [_file_key(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.is_file()]
+    except OSError:
+        return None
+    return hashlib.sha256(repr(keys).encode()).hexdigest()[:16]
 
 
 def real_weights(model_name: str) -> Path | None:
@@ -95,6 +119,17 @@ def is_complete(folder: Path) -> bool:
         return bool(files) and all((folder / name).stat().st_size == size for name, size in files.items())
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
+
+
+@lru_cache(maxsize=64)
+def _file_key(path: Path, size: int, modified_ns: int) -> str:
+    """Return a key of a file's name, size and samples of its content; the time of its change is for the cache."""
+    digest = hashlib.sha256(f"{path.name} {size}".encode())
+    with path.open("rb") as file:
+        for sample in range(_SAMPLES):
+            file.seek(sample * max(size - _SAMPLE_BYTES, 0) // (_SAMPLES - 1))
+            digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
 
 
 def _twin(architecture: Architecture) -> WeightsOnDisk:

@@ -16,9 +16,11 @@ from membench.analysis.figures import Figures
 from membench.analysis.load import (
     GIL_BUSY,
     SATURATED,
-    clients_keep_gil,
+    all_cores_busy,
+    clients_run_python,
     cores_of,
     cores_used_by_others,
+    gil_is_taken,
     is_full,
 )
 from membench.messages.run import HoldSplit, LockUse
@@ -28,8 +30,7 @@ LOCK_SHARE = 0.4
 ONE_LOCK_SHARE = 0.2
 """Share of client time waiting for the locks of one line."""
 TAKEN = 0.7
-"""Share of the time for which the busiest lock is taken. A lock that clients always wait for is taken for 0.9 of the
-time and more; the rest allows for hand-overs that are not seen, because a thread overtakes one that has been woken."""
+"""Share of the time for which the busiest lock is taken. One that clients always wait for is taken for 0.9 and more."""
 WAITING = 0.2
 """Share of the time in which the holder sleeps or waits for another lock, from which on removing the lock helps: such
 waits overlap, whatever the cores do."""
@@ -92,19 +93,21 @@ def _cause(lock: LockUse, figures: Figures) -> tuple[Cause, float]:
     if split is None or not taken or lock.utilisation is None:
         return ("work" if is_full(figures) else "lock"), 0.0
     held, handover = lock.utilisation / taken, (lock.handover or 0.0) / taken
-    runqueue = held * split.runqueue + handover * (lock.handover_runqueue or 0.0)
-    unseen = held * split.other + handover * (1.0 - (lock.handover_runqueue or 0.0))
+    queued = held * split.runqueue + handover * (lock.handover_runqueue or 0.0)
+    handed_over = handover * (1.0 - (lock.handover_runqueue or 0.0))
     if held * (split.sleep + split.lock) >= WAITING:
         return "lock", 0.0
-    if runqueue >= HELD_UP:
-        return "cores", runqueue
+    if queued + handed_over >= HELD_UP and queued >= handed_over and all_cores_busy(figures):
+        return "cores", queued
     # Holders blocked on something unseen may wait for native threads at work, unless it is the interpreter's lock.
-    gil_is_taken = (figures.gil_busy or 0.0) >= GIL_BUSY
-    work = runqueue + held * (split.cpu + split.result) + (0.0 if gil_is_taken else unseen)
-    if work >= HELD_UP and _fills_cores(lock, runqueue * taken, figures):
+    unseen = held * split.other + handed_over
+    work = queued + held * (split.cpu + split.result) + (0.0 if gil_is_taken(figures) else unseen)
+    if work >= HELD_UP and _fills_cores(lock, queued * taken, figures):
         return "work", 0.0
-    if unseen >= HELD_UP and clients_keep_gil(figures):
-        return "gil", unseen
+    # A thread that is given a lock needs a core and the interpreter's lock: with a core free, it waits for the latter.
+    handing_over = handed_over if all_cores_busy(figures) else handover
+    if clients_run_python(figures) and (handing_over >= HELD_UP or (unseen >= HELD_UP and gil_is_taken(figures))):
+        return "gil", max(handing_over, unseen)
     return "lock", 0.0
 
 

@@ -16,9 +16,10 @@ from membench.analysis.facts import Fact, Value
 from membench.analysis.figures import Figures
 from membench.analysis.load import (
     SATURATED,
-    clients_keep_gil,
+    clients_run_python,
     cores_of,
     cores_wanted,
+    gil_is_taken,
     is_full,
     other_programs,
     share_used,
@@ -191,11 +192,8 @@ def _convoy(bottleneck: Bottleneck, figures: Figures) -> Diagnosis:
     symptom = [Fact("lock_wait", {"share": figures.time_lock}), *_outer(bottleneck), *lock_facts(lock, figures)]
     cores = [Fact("cores_busy", {"share": share_used(figures)})] if figures.cores_used is not None else []
     if bottleneck.cause == "gil":
-        evidence = [
-            Fact("convoy_gil", values),
-            Fact("gil_taken", {"share": figures.gil_busy}),
-            _client_cores(figures),
-        ]
+        taken = [Fact("gil_taken", {"share": figures.gil_busy})] if gil_is_taken(figures) else []
+        evidence = [Fact("convoy_gil", values), *taken, _client_cores(figures)]
         return Diagnosis("gil-bound", (*evidence, *symptom), Advice("less_python"))
     if bottleneck.cause == "cores":
         evidence = [Fact("convoy_cores", values), *cores, *others]
@@ -242,7 +240,9 @@ def _may_be_awaited(timer: TimerUse, figures: Figures) -> bool:
 
 def _gil_bound(figures: Figures) -> Diagnosis | None:
     """Clients run Python code, and are blocked by nothing visible while the interpreter's lock is taken."""
-    if figures.time_other is None or figures.clients < 2 or is_full(figures) or not clients_keep_gil(figures):
+    if figures.time_other is None or figures.clients < 2 or is_full(figures):
+        return None
+    if not (gil_is_taken(figures) and clients_run_python(figures)):
         return None
     blocked = figures.time_other - (figures.time_sleep or 0.0)
     if blocked < GIL_BLOCKED_SHARE:

@@ -34,6 +34,12 @@ def is_full(figures: Figures) -> bool:
     return used is not None and used >= SATURATED
 
 
+def all_cores_busy(figures: Figures) -> bool:
+    """Return whether the run and other programs together keep the cores busy; True where that is unknown."""
+    used = figures.cores_used
+    return used is None or used + cores_used_by_others(figures) >= SATURATED * cores_of(figures)
+
+
 def cores_wanted(figures: Figures) -> float | None:
     """Return the threads of the run that ran or were ready to run: the cores that it could have used."""
     if figures.client_load is None or figures.worker_load is None:
@@ -47,14 +53,15 @@ def wants_all_cores(figures: Figures) -> bool:
     return wanted is not None and wanted >= SATURATED * cores_of(figures)
 
 
-def clients_keep_gil(figures: Figures) -> bool:
-    """Return whether it is the clients that keep the interpreter's lock taken; on one core, it limits nothing."""
+def gil_is_taken(figures: Figures) -> bool:
+    """Return whether the probes found the interpreter's lock taken most of the time."""
+    return (figures.gil_busy or 0.0) >= GIL_BUSY
+
+
+def clients_run_python(figures: Figures) -> bool:
+    """Return whether it can be the clients that keep the interpreter's lock taken; on one core, it limits nothing."""
     used = (figures.time_cpu or 0.0) * figures.clients
-    return (
-        cores_of(figures) > 1
-        and (figures.gil_busy or 0.0) >= GIL_BUSY
-        and used >= max(CLIENT_PYTHON_CORES, CLIENT_PYTHON_SHARE * (figures.cores_used or 0.0))
-    )
+    return cores_of(figures) > 1 and used >= max(CLIENT_PYTHON_CORES, CLIENT_PYTHON_SHARE * (figures.cores_used or 0.0))
 
 
 def cores_used_by_others(figures: Figures) -> float:

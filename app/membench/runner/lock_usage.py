@@ -98,11 +98,15 @@ class LockUsage(Usage):
         self.handover_ns += handover_ns
         self.handover_queued_ns += min(queued_ns, handover_ns)
 
+    def record_overtaking(self) -> None:
+        """Record that the calling thread has taken the lock, which others have waited for since it was released."""
+        self.overtaken_ns += max(perf_counter_ns() - self.released_ns, 0) if self.released_ns else 0
+
     def start_period(self) -> None:
         """Set the maxima to 0, and let the busiest lock be found from now on."""
         self.sample_at = self.acquisitions + _interval(self.sample_weight)
         self.base_hold_ns = self.hold_ns + self.hold_in_progress_ns()
-        self.base_handover_ns = self.handover_ns
+        self.base_handover_ns = self.handover_ns + self.overtaken_ns
 
     def so_far(self) -> Usage:
         """Return the usage including the hold and the waits in progress."""
@@ -110,7 +114,7 @@ class LockUsage(Usage):
         usage.add(self)
         usage.hold_ns += self.hold_in_progress_ns()
         usage.busiest_hold_ns = max(usage.hold_ns - self.base_hold_ns, 0) // self.permits
-        usage.busiest_handover_ns = self.handover_ns - self.base_handover_ns
+        usage.busiest_handover_ns = self.handover_ns + self.overtaken_ns - self.base_handover_ns
         now_ns = perf_counter_ns()
         for thread, is_client in list(self.waiters.items()):
             if since_ns := _waiting_since_ns.get(thread):

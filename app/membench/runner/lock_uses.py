@@ -52,7 +52,7 @@ def is_own(site: Site) -> bool:
 
 def _use(key: LockKey, now: Usage, then: Usage, metered_s: float, component: Component | None) -> LockUse:
     clients, others = now.client_waits, now.other_waits
-    handover_ns = now.handover_ns - then.handover_ns
+    handover_ns = now.handover_ns + now.overtaken_ns - then.handover_ns - then.overtaken_ns
     handover_queued_ns = now.handover_queued_ns - then.handover_queued_ns
     sampled = _since(then.sampled, now.sampled)
     return LockUse(

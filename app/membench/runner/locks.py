@@ -50,6 +50,8 @@ class MeteredLock:
         usage = self._usage
         if not self._acquire(False):
             record_acquisition(usage, wait(usage, self._acquire, -1))
+        elif usage.waiters:
+            usage.record_overtaking()
         if usage.acquisitions >= usage.sample_at:
             usage.sample = read_sample()
         usage.acquired_ns = perf_counter_ns()
@@ -130,6 +132,8 @@ class MeteredRLock:
         usage = self._usage
         if not self._acquire(False):
             record_acquisition(usage, wait(usage, self._acquire, -1))
+        elif usage.waiters and not self._depth:
+            usage.record_overtaking()
         if not self._depth:
             if usage.acquisitions >= usage.sample_at:
                 usage.sample = read_sample()
@@ -198,6 +202,8 @@ def _acquire(usage: LockUsage, acquire: Callable[..., bool], blocking: bool, tim
     if timeout != -1 and not 0 <= timeout <= threading.TIMEOUT_MAX:
         return acquire(True, timeout)  # a bare lock raises, even if it is free
     if acquire(False):
+        if usage.waiters and usage.acquired_ns <= usage.released_ns:  # not a nested acquisition
+            usage.record_overtaking()
         return True
     ended = wait(usage, acquire, timeout)
     if ended.acquired:

@@ -88,6 +88,7 @@ class Usage:
         "hold_ns",
         "locks",
         "other_waits",
+        "overtaken_ns",
         "permits",
         "sampled",
     )
@@ -106,9 +107,12 @@ class Usage:
         """From a release to the next acquisition by a thread that was waiting already."""
         self.handover_queued_ns = 0
         """The part of `handover_ns` in which the next holder waited for a core."""
+        self.overtaken_ns = 0
+        """From a release to the next acquisition by a thread that did not wait, while others waited to be woken."""
         self.busiest_hold_ns = 0
         """Hold of the lock that was taken the longest since `start_period`."""
         self.busiest_handover_ns = 0
+        """The time in which that lock was neither held nor free for others: `handover_ns` and `overtaken_ns`."""
         self.client_waits = Waits()
         self.other_waits = Waits()
         self.sampled: Holds | None = None
@@ -123,6 +127,7 @@ class Usage:
         self.hold_ns += other.hold_ns
         self.handover_ns += other.handover_ns
         self.handover_queued_ns += other.handover_queued_ns
+        self.overtaken_ns += other.overtaken_ns
         self.client_waits.add(other.client_waits)
         self.other_waits.add(other.other_waits)
         if other.sampled:

@@ -154,7 +154,7 @@ async def test_settings_make_a_matrix_or_apply_to_every_run(stage: Stage) -> Non
         await pilot.press("n", "down", "down", "down", "space", "tab", "tab", "n", "tab")
         await pilot.press("right", "right", "right", "right", "space", "right", "right", "space")  # clients 8 and 20
         await pilot.press("down", "right", "space")  # threads auto and 1
-        await pilot.press("R", "right", "space", "L", "L", "right", "right", "space")  # repeats 3, for 3 s
+        await pilot.press("L", "L", "right", "right", "space")  # for 3 s, the usual 3 times
         runs = plan_of(stage).runs
         assert "3 s, 3 times" in text_of(stage.app)
     assert {run.clients for run in runs} == {8, 20} and {run.threads for run in runs} == {None, 1}
@@ -431,10 +431,10 @@ async def test_disturbances_have_a_warning(stage: Stage, monkeypatch: pytest.Mon
 
 
 async def test_the_expected_time_states_its_basis(stage: Stage) -> None:
-    (run,) = make_plan(Choice(scenarios=("store-only",)), load_catalogue()).runs
+    (run,) = make_plan(Choice(scenarios=("store-only",), repeats=3), load_catalogue()).runs
     async with stage.app.run_test(size=WIDE) as pilot:
         await pilot.press("n", "end", "space", "tab", "n")
-        assert "1 run, about 3 s, a first guess" in text_of(stage.app)
+        assert "1 run, about 8 s, a first guess" in text_of(stage.app)
         with History(create=True) as history:
             history.add(Measurement(run).record("ok", took_s=41.0))
         await pilot.press("2", "1")

@@ -104,10 +104,10 @@ def _cause(lock: LockUse, figures: Figures) -> tuple[Cause, float]:
     work = queued + held * (split.cpu + split.result) + (0.0 if gil_is_taken(figures) else unseen)
     if work >= HELD_UP and _fills_cores(lock, queued * taken, figures):
         return "work", 0.0
-    # A thread that is given a lock needs a core and the interpreter's lock: with a core free, it waits for the latter.
-    handing_over = handed_over if all_cores_busy(figures) else handover
-    if clients_run_python(figures) and (handing_over >= HELD_UP or (unseen >= HELD_UP and gil_is_taken(figures))):
-        return "gil", max(handing_over, unseen)
+    # A thread that is given a lock needs a core and the interpreter's lock.
+    waits_to_run = queued + handed_over
+    if clients_run_python(figures) and (waits_to_run >= HELD_UP or (unseen >= HELD_UP and gil_is_taken(figures))):
+        return "gil", max(waits_to_run, unseen)
     return "lock", 0.0
 
 

@@ -47,6 +47,8 @@ CALM: dict[str, object] = {
 LOCKED = {"time_lock": 0.8, "time_other": 0.0, "locks": (LOCK,)}
 TIMED = {"time_result": 0.9, "time_other": 0.0, "timers": (TIMER,), "latency_mean_ms": 25.0}
 GIL = {"time_other": 0.75, "gil_busy": 0.85, "time_cpu": 0.12}
+BUSY = {"cpu_percent_per_core": (98.0,) * 4}
+"""Other programs use the cores that the run leaves."""
 STORE = {"stage_ms": {"embed": 20.0, "store": 50.0, "history": 10.0}}
 FULL = {"cores_used": 3.9, "cpu_percent_per_core": (98.0,) * 4, "time_runqueue": 0.5, "time_other": 0.3}
 PADDED = {**FULL, "padding_factor": 2.0}
@@ -69,6 +71,9 @@ def figures(*causes, **changes):
     for cause in (*causes, changes):
         settings |= cause
     return Figures(**settings)
+
+
+SLOWLY_PASSED = lock(hold_split=COMPUTES, utilisation=0.3, handover=0.7, handover_runqueue=0.9)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +105,10 @@ def figures(*causes, **changes):
         ([LOCKED], {"cores_used": 3.9}, "lock-bound"),
         ([LOCKED], {"gil_busy": 0.9, "worker_load": 1.0}, "lock-bound"),
         # Holders without a core, or without the interpreter's lock.
-        ([LOCKED], {"locks": (lock(hold_split=LACKS_A_CORE),)}, "compute-bound"),
-        ([LOCKED], {"locks": (lock(hold_split=COMPUTES, utilisation=0.3, handover=0.7, handover_runqueue=0.9),)},
-         "compute-bound"),
+        ([LOCKED, BUSY], {"locks": (lock(hold_split=LACKS_A_CORE),)}, "compute-bound"),
+        ([LOCKED, BUSY], {"locks": (SLOWLY_PASSED,)}, "compute-bound"),
+        ([LOCKED], {"locks": (SLOWLY_PASSED,)}, "gil-bound"),  # although cores are free
+        ([LOCKED], {"locks": (SLOWLY_PASSED,), "time_cpu": 0.01}, "lock-bound"),
         ([LOCKED], {"locks": (lock(hold_split=BLOCKED),), "gil_busy": 0.9}, "gil-bound"),
         ([LOCKED], {"locks": (lock(hold_split=COMPUTES, utilisation=0.3, handover=0.6),), "gil_busy": 0.9},
          "gil-bound"),

@@ -50,8 +50,8 @@ def test_finished_runs_are_listed(membench, quick_file):
     header, *rows = membench("history").out.splitlines()
 
     assert header.split() == [
-        "run", "when", "scenario", "backend", "strategy", "precision", "store", "clients", "memories/s", "p99", "max",
-        "status", "verdict",
+        "run", "when", "scenario", "backend", "strategy", "precision", "threads", "store", "clients", "memories/s",
+        "p99", "max", "status", "verdict",
     ]  # fmt: skip
     assert [row.split()[4:6] for row in rows] == [["lists", "null"], ["quick", "null"]]
 
@@ -153,7 +153,7 @@ def test_unknown_figures_of_a_row_are_dashes(membench, two_runs):
         history.add(msgspec.structs.replace(complete, run_id="ddd444", status="crashed", **unknown))
     (row,) = [line.split() for line in membench("history").out.splitlines() if "ddd444" in line]
 
-    assert row[4:] == ["quick", "mem0", "–", "–", "–", "2", "–", "–", "–", "crashed", "–"]
+    assert row[4:] == ["quick", "mem0", "–", "–", "–", "–", "2", "–", "–", "–", "crashed", "–"]
 
 
 def test_deleted_runs_can_be_restored(membench, two_runs):

@@ -16,20 +16,15 @@ SINGLE = {"scenario": "single-add", "clients": 1, "items": 50}
 
 
 @pytest.fixture
-def run_of(spec):
+def run_of(spec, repeated):
     """A factory of records of AgentMem's port that went well."""
 
     def make(rate=131.4, **changes):
         settings = {"backend": "agentmem", "strategy": "mutex", "run_id": f"{changes.get('scenario')} {changes}"}
         record = Measurement(spec(**{**settings, **changes})).record("ok")
         rates = (rate * 0.98, rate, rate * 1.02)
-        return msgspec.structs.replace(
-            record,
-            memories_per_s=rate,
-            memories_per_s_low=rates[0],
-            memories_per_s_high=rates[2],
-            memories_per_s_repeats=rates,
-        )
+        measured = {"memories_per_s": rate, "memories_per_s_low": rates[0], "memories_per_s_high": rates[2]}
+        return msgspec.structs.replace(repeated(record, *rates), **measured, plan_id=record.run_id)
 
     return make
 

@@ -331,8 +331,8 @@ def _repeats(option: OptionField) -> Setting:
         "repeats",
         _items({"1": "Measure once.", **counts}),
         option.description,
-        lambda choice: (str(choice.repeats or 1),),
-        lambda names: {"repeats": None if names == ("1",) else option.parse(names[0])},
+        lambda choice: (str(choice.effective_repeats or 1),),
+        lambda names: {"repeats": option.parse(names[0])},
         parse=lambda text: str(_value_of(option, text)),
         allowed=allowed_values(option.name),
     )

@@ -64,7 +64,7 @@ async def test_enter_runs_the_built_in_comparison(stage: Stage, size: tuple[int,
         await until(pilot, lambda: stage.app.current_mode == "live")
         runs = runs_of(stage.session.plan)
     assert runs == runs_of(make_plan(Choice(), load_catalogue()))
-    assert {run.strategy for run in runs if run.backend == "agentmem"} == {"mutex", "queue", "pool", "adaptive"}
+    assert {run.strategy for run in runs if run.backend == "agentmem"} == {"mutex", "queue", "adaptive"}
 
 
 async def test_every_choice_is_visible_without_scrolling(stage: Stage) -> None:
@@ -159,7 +159,7 @@ async def test_settings_make_a_matrix_or_apply_to_every_run(stage: Stage) -> Non
         assert "3 s, 3 times" in text_of(stage.app)
     assert {run.clients for run in runs} == {8, 20} and {run.threads for run in runs} == {None, 1}
     assert {(run.repeats, run.duration_s) for run in runs} == {(3, 3.0)}
-    assert len(runs) == (1 + 3) * 2 * 2
+    assert len(runs) == (1 + 2) * 2 * 2
 
 
 async def test_as_scenario_excludes_other_values(stage: Stage) -> None:
@@ -401,9 +401,9 @@ async def test_every_run_is_listed_with_its_time_where_there_is_room(stage: Stag
     async with stage.app.run_test(size=(200, 60)) as pilot:
         await pilot.pause()
         seen = text_of(stage.app)
-        assert " 1  single-add · mem0 · shared · local · 1 client  " in seen and "18  concurrent-add" in seen
+        assert " 1  single-add · mem0 · shared · local · 1 client  " in seen and "15  concurrent-add" in seen
         await pilot.resize_terminal(*NARROW)
-        await until(pilot, lambda: "18  concurrent-add" not in text_of(stage.app))
+        await until(pilot, lambda: "15  concurrent-add" not in text_of(stage.app))
 
 
 async def test_a_choice_that_cannot_run_says_why_in_place(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from membench.messages.run import LockUse
 from membench.results.summary import RunSummary, Status
 from membench.results.trial import Trial
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised when a name or a meaning changes; older records can still be read."""
 
 
@@ -79,6 +79,8 @@ def decode_record(content: bytes) -> Record:
         raise msgspec.ValidationError(f"the record has schema {schema}, and this version reads up to {SCHEMA}")
     if schema == 1:
         document = _from_schema_1(document)
+    if schema < 3:  # the intervals of repeats that shared a process say nothing about the next process
+        document |= {"memories_per_s_low": None, "memories_per_s_high": None, "schema": SCHEMA}
     return msgspec.convert(document, Record)
 
 
@@ -95,4 +97,4 @@ def _from_schema_1(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with today's names. What schema 1 does not state stays unknown."""
     unknown = {"corpus": None, "seed": None, "warmup_items": None}
     renamed = {_RENAMED.get(name, name): value for name, value in document.items() if name != "loop"}
-    return {**unknown, **renamed, "metering": document.get("locks") is not None, "schema": SCHEMA}
+    return {**unknown, **renamed, "metering": document.get("locks") is not None}

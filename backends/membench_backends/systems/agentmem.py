@@ -163,7 +163,7 @@ INFO = BackendInfo(
     capabilities=Capabilities(embeds=True, stores=True, batch_call=True),
     build=AgentMemBackend,
     version_label="port",
-    default_strategies=("mutex", "queue", "pool"),
+    default_strategies=("mutex", "queue"),
     note="A Python port, not AgentMem itself (Rust): it shows the cost of AgentMem's pattern, not of its code.",
     options=AgentMemOptions,
 )

@@ -23,7 +23,7 @@ from membench.report.exports import (
     to_json,
     to_markdown,
 )
-from membench.results.record import Record
+from membench.results.record import SCHEMA, Record
 from membench.session.measurement import Measurement
 
 STATED_SHARES = {0.5, 0.9, 0.99, 0.999}
@@ -44,7 +44,7 @@ def test_json_has_every_record_with_every_field(record):
     document = json.loads(to_json([record, record]))
 
     assert list(document) == ["schema", "runs"]
-    assert document["schema"] == 2
+    assert document["schema"] == SCHEMA
     assert [list(run) for run in document["runs"]] == [list(Record.__struct_fields__)] * 2
     assert document["runs"][0]["store"] == "local"
     assert document["runs"][0]["error_kinds"] == {"Value, Error": 2}

@@ -18,6 +18,7 @@ from membench.results.history import (
     UnknownRunError,
     history_path,
 )
+from membench.results.record import SCHEMA
 from membench.session.measurement import Measurement
 
 
@@ -185,7 +186,7 @@ def test_a_history_of_version_1_is_migrated(old_history, record, spec):
 
         assert (row.run_id, row.reference, row.figures.memories_per_s) == ("reference", True, migrated.memories_per_s)
         assert migrated.memories_per_s == record("any").memories_per_s
-        assert (migrated.corpus, migrated.seed, migrated.schema) == (None, None, 2)
+        assert (migrated.corpus, migrated.seed, migrated.schema) == (None, None, SCHEMA)
         assert history.expected_s(spec(clients=2)) == 12.0
         assert history.undo() == 1
         assert set(names(history)) == {"reference", "deleted"}

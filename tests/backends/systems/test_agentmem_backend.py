@@ -226,5 +226,5 @@ def test_a_failed_write_fails_the_batch(backend, store, monkeypatch):
 def test_the_description_says_that_it_is_a_port():
     assert "port" in INFO.summary
     assert "port" in INFO.note
-    assert INFO.default_strategies == ("mutex", "queue", "pool")
+    assert INFO.default_strategies == ("mutex", "queue")
     assert INFO.options().history == "as-shipped"

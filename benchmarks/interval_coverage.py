@@ -1,6 +1,6 @@
 """How often the intervals that this program prints contain the true value, by simulation.
 
-    python benchmarks/interval_coverage.py [--runs 1000] [--repeats 1,3,5] [--only WORDS]
+    python benchmarks/interval_coverage.py [--runs 1000] [--repeats 1,3,5,10] [--only WORDS]
 
 Every run simulates a plan whose true values are known: repeats in fresh processes, whose rates have errors of four
 kinds. It computes the intervals with the program's own code, and counts how many contain the truth. An interval that
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from membench.analysis.scaling import Estimate, Scaling, ScalingError, fit
+from membench.analysis.statistics import paired_ratio_interval, rate_interval, ratio_interval
 from membench.analysis.usl import Law, enough_clients, peak_clients, peak_speedup
 
 NOMINAL = 95
@@ -128,7 +129,24 @@ def scaling_simulation(contention: float, coherency: float) -> Simulation:
     return Simulation(len(clients), result, intervals)
 
 
+def rates_simulation(rate: float, other: float) -> Simulation:
+    """Return the simulation of a plan of two runs, whose rates and their ratio have intervals."""
+
+    def result(blocks: Blocks) -> tuple[list[float], list[float]]:
+        errors = zip(*blocks, strict=True)
+        one, two = ([true * math.exp(error) for error in row] for true, row in zip((rate, other), errors, strict=True))
+        return one, two
+
+    intervals = {
+        "rate": Printed(rate, lambda rates: rate_interval(rates[0])),
+        "ratio, the same plan": Printed(rate / other, lambda rates: paired_ratio_interval(*rates)),
+        "ratio, different plans": Printed(rate / other, lambda rates: ratio_interval(*rates)),
+    }
+    return Simulation(2, result, intervals)
+
+
 SIMULATIONS: Sequence[Simulation] = (
+    rates_simulation(200.0, 100.0),
     scaling_simulation(0.2, 0.002),
     scaling_simulation(0.05, 0.001),
     scaling_simulation(0.02, 0.02),
@@ -175,7 +193,7 @@ def report(repeats: Sequence[int], runs: int, words: str) -> Iterator[str]:
         for noise in NOISES:
             for count in repeats:
                 for name, found in coverage(simulation, noise, count, runs).items():
-                    if words in name:
+                    if words in name and found.printed:
                         note = _note(found.percent, found.printed, simulation.intervals[name].at_bound, noise, count)
                         percents = f"{NOMINAL:>7} %{found.percent:>8.1f} %"
                         yield f"{name:<58}{noise:<13}{count:>7}{found.printed:>9}{percents}{note}"
@@ -197,7 +215,7 @@ def main() -> int:
     """Print the table. Return 1 if an interval does not cover as often as it claims."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000, help="simulated plans per row (default: 1000)")
-    parser.add_argument("--repeats", default="1,3,5", help="numbers of repeats, separated by commas (default: 1,3,5)")
+    parser.add_argument("--repeats", default="1,3,5,10", help="numbers of repeats, separated by commas")
     parser.add_argument("--only", default="", metavar="WORDS", help="only intervals whose name contains these words")
     options = parser.parse_args()
     outside = 0

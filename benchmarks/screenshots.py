@@ -35,10 +35,11 @@ COMPARISON = Choice(
     strategies=("shared", "mutex", "adaptive"),
     clients=(8,),
     threads=(1,),
-    duration_s=5.0,
+    duration_s=4.0,
+    repeats=3,
 )
 SCALING = msgspec.structs.replace(
-    COMPARISON, strategies=("mutex", "adaptive"), clients=(1, 2, 4, 8, 16, 32), duration_s=2.0
+    COMPARISON, strategies=("mutex", "adaptive"), clients=(1, 2, 4, 8, 16, 32), duration_s=1.5
 )
 MUTEX_RUN = COMPARISON.strategies.index("mutex")
 

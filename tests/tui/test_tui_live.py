@@ -54,7 +54,7 @@ async def test_live_displays_figures(stage: Stage, size: tuple[int, int]) -> Non
     async with stage.app.run_test(size=size) as pilot:
         await begin(pilot, stage)
         seen = text_of(stage.app)
-    for words in ("mean", "120", "p50", "p99.9", "70.", "ms", "96 %", "/s", "Run 1 of", "measuring"):
+    for words in ("mean", "120", "p50", "p99.9", "70.", "ms", "96 %", "/s", "Repeat 1 of", "measuring"):
         assert words in seen
 
 

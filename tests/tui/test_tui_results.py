@@ -16,6 +16,7 @@ from membench.plan.matrix import make_plan
 from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
 from membench.results.history import History
+from membench.results.record import SCHEMA
 from membench.tui.common.dialogs import Export, Help
 from membench.tui.common.keys import keys_of
 from membench.tui.common.table import RunTable
@@ -286,7 +287,7 @@ async def test_copying_nothing_shows_a_warning(stage: Stage) -> None:
     ("name", "content"),
     [
         ("out.csv", "run_id,plan_id,"),
-        ("out.json", '"schema": 2'),
+        ("out.json", f'"schema": {SCHEMA}'),
         ("out.md", "| scenario | backend |"),
         ("out-2.hgrm", "1/(1-Percentile)"),
         ("out.svg", "<svg"),

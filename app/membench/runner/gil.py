@@ -28,6 +28,11 @@ class GilGauge:
         self._thread = threading.Thread(target=self._probe, name="gil-gauge", daemon=True)
         self._thread.start()
 
+    @property
+    def native_id(self) -> int:
+        """The operating system's identifier of the thread."""
+        return self._thread.native_id or 0
+
     def read(self) -> float | None:
         """Return the share of probes that found the GIL taken; None before the first probe."""
         return self._late / self._probes if self._probes else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import threading
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,7 @@ class Meters:
         self._usable_cores = float(usable_cores())
         self._stages, self._gauges = Series(), Series()
         self._gil = GilGauge()
+        self._own_threads = {str(threading.main_thread().native_id), str(self._gil.native_id)}
         stages.listen(self._stages.add, self._gauges.add)
         threads.clear_ended()
         self._locks = LockUses(components)
@@ -128,7 +130,7 @@ class Meters:
         if HAS_SCHEDSTAT:
             client_ns = sum(time.cpu_ns + (time.runqueue_ns or 0) for time in times)
             readings["client_load"] = client_ns / wall_ns
-            readings["worker_load"] = _growth(self._threads_before, busy_ns, clients) / wall_ns
+            readings["worker_load"] = _growth(self._threads_before, busy_ns, clients | self._own_threads) / wall_ns
         if (gil_busy := self._gil.read()) is not None:
             readings["gil_busy"] = gil_busy
         return readings

@@ -45,9 +45,11 @@ class SemaphoreUsage(LockUsage):
         is_sampled = self.acquisitions >= self.sample_at and (self.sample is None or self.sample[0] == me)
         sample = read_sample() if is_sampled else None
         with self.guard:
+            now_ns = self._change(1)
             if ended:
                 record_acquisition(self, ended)
-            now_ns = self._change(1)
+            elif self.waiters and self.released_ns:
+                self.overtaken_ns += max(now_ns - self.released_ns, 0) // self.permits
             if sample:
                 self.sample, self.acquired_ns = sample, now_ns
 

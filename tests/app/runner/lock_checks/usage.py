@@ -295,6 +295,6 @@ def check_handing_over_is_no_hold():
     elapsed_ns = perf_counter_ns() - begin_ns
     usage = usage_of("passed_lock")
     assert usage.busiest_hold_ns == usage.hold_ns
-    assert 0 < usage.busiest_handover_ns == usage.handover_ns
+    assert 0 < usage.busiest_handover_ns == usage.handover_ns + usage.overtaken_ns
     assert 0 <= usage.handover_queued_ns <= usage.handover_ns
-    assert 0.8 * elapsed_ns < usage.hold_ns + usage.handover_ns <= elapsed_ns
+    assert 0.8 * elapsed_ns < usage.hold_ns + usage.busiest_handover_ns <= elapsed_ns

@@ -16,7 +16,7 @@ from membench_backends.options import options_text
 if TYPE_CHECKING:
     from rich.table import Table
 
-PIPED_WIDTH = 180
+PIPED_WIDTH = 220
 """Columns of a table that goes to a file or a pipe, which has no width of its own."""
 REFERENCE_MARK = "★"
 

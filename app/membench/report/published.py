@@ -159,7 +159,8 @@ def _is_run_of(record: Record, scenario: Scenario) -> bool:
         return False
     workload = scenario.workload()
     same = ("operation", "items", "duration_s", "clients", "batch_size", "corpus", "target_operations_per_s")
-    return record.strategy in info.default_strategies and all(getattr(record, name) == workload[name] for name in same)
+    as_shipped = record.strategy in info.default_strategies and not record.backend_note()
+    return as_shipped and all(getattr(record, name) == workload[name] for name in same)
 
 
 def _is_same_system(record: Record, other: Record, scenario: Scenario) -> bool:

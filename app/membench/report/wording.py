@@ -186,7 +186,7 @@ class Wording(Formatter):
     def trial(self, trial: Trial) -> str:
         """Return what was tried and what came of it: `tried --store edge: 1.9x (1.7 to 2.1), confirmed`."""
         tried = " ".join(f"{self._option(name)} {value}" for name, value in trial.options.items())
-        parts = [_outcome(trial.ratio)] if trial.ratio else []
+        parts = [_outcome(trial.ratio, is_sound=not trial.problem)] if trial.ratio else []
         parts += [trial.problem] if trial.problem else []
         return f"tried {tried}: {'; but '.join(parts) or 'nothing was measured'}"
 
@@ -246,10 +246,11 @@ class Wording(Formatter):
         return f"{self._flag_prefix}{flag.removeprefix('--')}"
 
 
-def _outcome(ratio: Ratio) -> str:
+def _outcome(ratio: Ratio, *, is_sound: bool) -> str:
     if ratio.low is None or ratio.high is None:
         return f"{format_rate(ratio.value)}x, without an interval"
-    outcome = "did not help" if ratio.includes_1 else "confirmed" if ratio.low > 1 else "slower"
+    faster = "confirmed" if is_sound else "faster"
+    outcome = "did not help" if ratio.includes_1 else faster if ratio.low > 1 else "slower"
     return f"{format_rate(ratio.value)}x ({format_rate(ratio.low)} to {format_rate(ratio.high)}), {outcome}"
 
 

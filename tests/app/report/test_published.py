@@ -60,6 +60,7 @@ def test_mem0_has_the_unsourced_figure(run_of):
         {"items": None, "duration_s": 3.0},
         {"scenario": "steady-add"},
         {"embedder": "fixed"},
+        {"backend_options": {"history": "together"}},
         {"target_operations_per_s": 50.0},
     ],
     ids=str,

@@ -325,6 +325,7 @@ def test_a_plan_error_lists_what_led_to_it():
         (Ratio(1.9, 1.7, 2.1, "pairs"), None, "1.90x (1.70 to 2.10), confirmed"),
         (Ratio(0.98, 0.93, 1.04, "pairs"), None, "0.98x (0.93 to 1.04), did not help"),
         (Ratio(0.6, 0.5, 0.7, "pairs"), "3 memories lost", "0.60x (0.50 to 0.70), slower; but 3 memories lost"),
+        (Ratio(1.2, 1.1, 1.3, "pairs"), "3 memories lost", "1.20x (1.10 to 1.30), faster; but 3 memories lost"),
         (Ratio(1.9), None, "1.90x, without an interval"),
         (None, "the runner was killed", "the runner was killed"),
         (None, None, "nothing was measured"),

@@ -83,7 +83,11 @@ class Meters:
         self._threads_before = threads.busy_ns_by_thread()
         self._cpu_before_ns = process_time_ns()
         self._cpus_before_s = cpus_used_s()
-        self._begin_ns = perf_counter_ns()
+        self._begin_ns = self._start_ns = perf_counter_ns()
+
+    def start(self, start_ns: int) -> None:
+        """Set the moment at which the clients started, which on a busy machine is later than that of the meters."""
+        self._start_ns = start_ns
 
     def stop(self) -> None:
         """Stop the meters."""
@@ -98,7 +102,8 @@ class Meters:
             last: The clients have finished, so reading the process table does not disturb them.
         """
         times = [time for log in logs if (time := log.clock.read())]
-        readings = self._readings(times, {str(log.clock.native_id) for log in logs})
+        until_ns = max(log.ended_ns for log in logs) if last else perf_counter_ns()
+        readings = self._readings(times, {str(log.clock.native_id) for log in logs}, until_ns - self._start_ns)
         self._stages.drain()
         self._gauges.drain()
         return Contention(
@@ -114,14 +119,20 @@ class Meters:
             other_programs=self._programs.read() if last else None,
         )
 
-    def _readings(self, times: Sequence[ClientTime], clients: set[str]) -> dict[str, float]:
-        """Return the figures of the process by their names in a record; `clients` are the clients' threads."""
+    def _readings(self, times: Sequence[ClientTime], clients: set[str], metered_ns: int) -> dict[str, float]:
+        """Return the figures of the process by their names in a record.
+
+        Args:
+            times: The clients'.
+            clients: The clients' threads.
+            metered_ns: The time since the clients started, until they ended.
+        """
         busy_ns = threads.busy_ns_by_thread()
         wall_ns = perf_counter_ns() - self._begin_ns
         cores_used = (process_time_ns() - self._cpu_before_ns) / wall_ns
         all_cores_used = (cpus_used_s() - self._cpus_before_s) / (wall_ns / NS_PER_S)
         readings = {
-            "metered_s": wall_ns / NS_PER_S,
+            "metered_s": metered_ns / NS_PER_S,
             "usable_cores": self._usable_cores,
             "cores_used": cores_used,
             "cores_used_by_others": max(all_cores_used - cores_used, 0.0),
@@ -129,7 +140,7 @@ class Meters:
         }
         if HAS_SCHEDSTAT:
             client_ns = sum(time.cpu_ns + (time.runqueue_ns or 0) for time in times)
-            readings["client_load"] = client_ns / wall_ns
+            readings["client_load"] = client_ns / metered_ns
             readings["worker_load"] = _growth(self._threads_before, busy_ns, clients | self._own_threads) / wall_ns
         if (gil_busy := self._gil.read()) is not None:
             readings["gil_busy"] = gil_busy

@@ -31,6 +31,7 @@ class Sampler:
     def start(self, start_ns: int) -> None:
         """Set the moment at which the clients started; call it before the first tick."""
         self._start_ns = self._last_ns = start_ns
+        self._meters.start(start_ns)
 
     def tick(self, now_ns: int, last: bool) -> Tick:
         """Return the changes since the previous tick. The last tick of a repeat always has the meters' readings."""

@@ -24,14 +24,13 @@ NEVER_NS = 1 << 62
 
 
 class Clients:
-    """The clients of a run. From one repeat to the next they continue in the corpus where they stopped."""
+    """The clients of a repeat. Each repeat of a run adds the same texts."""
 
     def __init__(self, spec: RunSpec, backend: MemoryBackend, texts: Texts) -> None:
         self.spec = spec
         self.logs = [ClientLog(spec.operation == "add_batch") for _ in range(spec.clients)]
         self._backend = backend
         self._texts = texts
-        self._supply = [self.texts_of(client) for client in range(spec.clients)]
 
     def texts_of(self, client: int) -> Iterator[str]:
         """Yield the texts of one client from the first on, without end."""
@@ -39,7 +38,8 @@ class Clients:
 
     def start(self, repeat: int) -> Repeat:
         """Start one repeat, which runs in threads of its own."""
-        return Repeat(self.spec, repeat, self._backend, self.logs, self._supply)
+        supply = [self.texts_of(client) for client in range(self.spec.clients)]
+        return Repeat(self.spec, repeat, self._backend, self.logs, supply)
 
 
 class Repeat:

@@ -1,1 +1,1 @@
-"""Running a plan: one process per run, its events, and the accumulator of its figures."""
+"""Running a plan: one process per repeat, its events, and the accumulator of its figures."""

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
-from membench.analysis.comparison import Ratio, compare
+from membench.analysis.comparison import compare
 from membench.report.comparison import differences, names_of, ratio_text
 from membench.report.explanation import starvation_text
 from membench.report.scaling import IDEAL, FittedScaling, ScalingGroup
@@ -64,11 +64,6 @@ class Comparison(Vertical):
     """The chart on the left; latencies are on the right if they fit."""
     single: var[bool] = var(False, init=False)
     """Whether only one chart fits."""
-
-    def __init__(self, id: str) -> None:
-        super().__init__(id=id)
-        self._ratios: dict[tuple[str, str], Ratio | None] = {}
-        """By pairs of run IDs: resampling takes time."""
 
     def compose(self) -> ComposeResult:
         """Compose throughput or scaling on the left, latencies on the right, text below."""
@@ -177,7 +172,7 @@ class Comparison(Vertical):
         sound = (record for record in records if record.is_sound)
         ranked = sorted(sound, key=lambda record: record.memories_per_s or 0.0)
         for other in ranked[:-1][:RATIOS_MAX]:
-            if ratio := self._ratio(ranked[-1], other):
+            if ratio := compare(ranked[-1], other):
                 yield Content.styled(ratio_text(names[ranked[-1].run_id], names[other.run_id], ratio), "bold")
         for record in records:
             look = looks[record.run_id]
@@ -187,12 +182,6 @@ class Comparison(Vertical):
                 yield Content.assemble((name, hue_of(look.hue)), "  ", starved)
         if len(records) == 2 and (different := differences(*records)):
             yield Content.styled(f"different conditions: {'; '.join(different)}", FAINT)
-
-    def _ratio(self, a: Record, b: Record) -> Ratio | None:
-        pair = a.run_id, b.run_id
-        if pair not in self._ratios:
-            self._ratios[pair] = compare(a, b)
-        return self._ratios[pair]
 
 
 def _verdict(record: Record) -> Content:

@@ -17,14 +17,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "app" / "planted"))
 
 from cases import CASES, Case, busy_processes, install, is_correct, one_core
-from membench.analysis.facts import Fact
-from membench.plan.matrix import make_plan
+from common.runs import run_headless
+from membench.plan.matrix import Plan, make_plan
 from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
 from membench.report.wording import COMMAND_LINE
-from membench.results.record import Record
-from membench.session.events import RunEnded
-from membench.session.session import Session
 
 CONDITIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "alone": nullcontext,
@@ -62,10 +59,8 @@ def _correct(case: Case, condition: str, folder: Path, options: argparse.Namespa
     outcomes: Counter[bool] = Counter()
     with CONDITIONS[condition]():
         for _ in range(options.times):
-            record = _run(case, folder)
-            facts = [fact for fact in record.verdict_evidence or () if isinstance(fact, Fact)]
-            named = [(fact.name, str(fact.values.get("site", ""))) for fact in facts]
-            is_right = is_correct(case, getattr(case, condition), record.verdict, named)
+            record = run_headless(_plan(case, folder))
+            is_right = is_correct(case, getattr(case, condition), record)
             outcomes[is_right] += 1
             if not is_right or options.verbose:
                 print(f"  {case.backend}, {condition}: {record.verdict or record.error}", file=sys.stderr)
@@ -73,11 +68,9 @@ def _correct(case: Case, condition: str, folder: Path, options: argparse.Namespa
     return outcomes[True]
 
 
-def _run(case: Case, folder: Path) -> Record:
+def _plan(case: Case, folder: Path) -> Plan:
     choice = Choice(scenarios=("planted",), backends=(case.backend,), clients=(case.clients,))
-    plan = make_plan(choice, load_catalogue(folder / "planted.toml"))
-    (record,) = [event.record for event in Session(plan).events() if isinstance(event, RunEnded)]
-    return record
+    return make_plan(choice, load_catalogue(folder / "planted.toml"))
 
 
 def _options() -> argparse.Namespace:

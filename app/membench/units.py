@@ -61,6 +61,11 @@ def format_rate(per_second: float | None) -> str:
     return "–" if per_second is None else _three_digits(per_second)
 
 
+def format_rates(low: float, high: float) -> str:
+    """Return an interval or a range of rates, or of ratios: `128 to 134`."""
+    return f"{format_rate(low)} to {format_rate(high)}"
+
+
 def format_count(count: int | None) -> str:
     """Return a count with thousands separators, `–` for None."""
     return "–" if count is None else f"{count:,}"

@@ -26,7 +26,6 @@ Options = TypeVar("Options", bound=msgspec.Struct)
 AUTO = "auto"
 """The text for None, where an option allows None."""
 
-
 _KINDS: dict[type[inspect.Type], OptionKind] = {
     inspect.IntType: "int",
     inspect.FloatType: "float",
@@ -189,7 +188,12 @@ def changed_options(options: type[msgspec.Struct], values: Mapping[str, Any]) ->
 
 def options_text(values: Mapping[str, Any]) -> str:
     """Return `size=64 wait_ms=20`."""
-    return " ".join(f"{name}={option_text(value)}" for name, value in values.items())
+    return " ".join(key_values(values))
+
+
+def key_values(values: Mapping[str, Any]) -> list[str]:
+    """Return `size=64` and `wait_ms=20`, a text per option."""
+    return [f"{name}={option_text(value)}" for name, value in values.items()]
 
 
 def option_text(value: object) -> str:

@@ -12,7 +12,6 @@ import pytest
 
 from cases import CASES, busy_processes, install, is_correct, one_core, sites_of
 from membench.analysis.diagnosis import Advice
-from membench.analysis.facts import Fact
 from membench.analysis.scaling import fit
 from membench.plan.matrix import make_plan
 from membench.plan.options import Choice
@@ -84,9 +83,7 @@ def diagnose_case(run, case, condition):
     for duration_s in DURATIONS_S:
         with CONDITIONS[condition]():
             record = run(case.backend, case.clients, duration_s=duration_s)
-        facts = [fact for fact in record.verdict_evidence if isinstance(fact, Fact)]
-        named = [(fact.name, str(fact.values.get("site", ""))) for fact in facts]
-        if is_correct(case, expected, record.verdict, named):
+        if is_correct(case, expected, record):
             return record
         wrong.append(explain(record))
     pytest.fail(f"{expected} expected; {wrong}")

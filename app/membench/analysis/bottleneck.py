@@ -14,11 +14,11 @@ import msgspec
 from membench.analysis.facts import Fact, Value
 from membench.analysis.figures import Figures
 from membench.analysis.load import (
-    GIL_BUSY,
     SATURATED,
     all_cores_busy,
     clients_run_python,
     cores_of,
+    cores_used_by_clients,
     cores_used_by_others,
     gil_is_taken,
     is_full,
@@ -121,7 +121,7 @@ def _fills_cores(lock: LockUse, runqueue: float, figures: Figures) -> bool:
         return True
     if figures.worker_load is None or figures.time_cpu is None:
         return False
-    wanted = figures.worker_load + figures.time_cpu * figures.clients + runqueue * lock.permits
+    wanted = figures.worker_load + cores_used_by_clients(figures) + runqueue * lock.permits
     return wanted >= SATURATED * cores_of(figures)
 
 
@@ -166,6 +166,6 @@ def without_the_lock(lock: LockUse, figures: Figures) -> Fact | None:
 
 def _holder_keeps_gil(split: HoldSplit | None, figures: Figures) -> bool:
     """Return whether the holder keeps the interpreter's lock taken, and not another thread of the run."""
-    if (figures.gil_busy or 0.0) < GIL_BUSY or (figures.worker_load or 0.0) >= OTHER_THREADS:
+    if not gil_is_taken(figures) or (figures.worker_load or 0.0) >= OTHER_THREADS:
         return False
     return split is None or split.cpu >= HELD_UP

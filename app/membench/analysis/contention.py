@@ -11,10 +11,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from membench.analysis.figures import reading_rules
-from membench.messages.run import Contention, HoldSplit, LockKind, LockUse, ProgramUse, TimerUse, TimeSplit
+from membench.messages.run import (
+    PROGRAMS_SHOWN,
+    Contention,
+    HoldSplit,
+    LockKind,
+    LockUse,
+    ProgramUse,
+    TimerUse,
+    TimeSplit,
+)
 
 Number = TypeVar("Number", int, float)
-PROGRAMS_SHOWN = 3
 
 
 def meter_figures(repeats: Sequence[Contention]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from membench.analysis.load import (
     SATURATED,
     clients_run_python,
     cores_of,
+    cores_used_by_clients,
     cores_wanted,
     gil_is_taken,
     is_full,
@@ -257,8 +258,7 @@ def _gil_bound(figures: Figures) -> Diagnosis | None:
 
 
 def _client_cores(figures: Figures) -> Fact:
-    used = (figures.time_cpu or 0.0) * figures.clients
-    return Fact("client_cores", {"cores_used": used, "cores": cores_of(figures)})
+    return Fact("client_cores", {"cores_used": cores_used_by_clients(figures), "cores": cores_of(figures)})
 
 
 def _store_bound(figures: Figures) -> Diagnosis | None:

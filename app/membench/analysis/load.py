@@ -60,8 +60,13 @@ def gil_is_taken(figures: Figures) -> bool:
 
 def clients_run_python(figures: Figures) -> bool:
     """Return whether it can be the clients that keep the interpreter's lock taken; on one core, it limits nothing."""
-    used = (figures.time_cpu or 0.0) * figures.clients
+    used = cores_used_by_clients(figures)
     return cores_of(figures) > 1 and used >= max(CLIENT_PYTHON_CORES, CLIENT_PYTHON_SHARE * (figures.cores_used or 0.0))
+
+
+def cores_used_by_clients(figures: Figures) -> float:
+    """Return the cores that the clients' own threads used; 0 where that is unknown."""
+    return (figures.time_cpu or 0.0) * figures.clients
 
 
 def cores_used_by_others(figures: Figures) -> float:

@@ -21,7 +21,7 @@ from membench.session.process import MeasuredProcess
 from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
 from membench.spec.options import Precision
 from membench.spec.run import Corpus
-from membench.units import abbreviate_home, format_rate, format_share, plural
+from membench.units import abbreviate_home, format_rate, format_rates, format_share, plural
 from membench_backends.embedding.models.cache import weights_on_disk
 
 TEXTS, PASSES = 512, 5
@@ -76,7 +76,7 @@ def limit_text(limit: Limit) -> Iterator[str]:
     passes = result.passes_texts_per_s
     yield (
         f"{format_rate(limit.texts_per_s)} texts/s is the best rate found for {_name(limit)} "
-        f"({format_rate(min(passes))} to {format_rate(max(passes))} in {plural(len(passes), 'pass', 'passes')} over "
+        f"({format_rates(min(passes), max(passes))} in {plural(len(passes), 'pass', 'passes')} over "
         f"{result.texts:,} texts, {result.tokens_mean:.1f} tokens on average)"
     )
     yield (

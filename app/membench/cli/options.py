@@ -48,8 +48,7 @@ class Duration(click.ParamType[float]):
         try:
             return value if isinstance(value, float) else parse_duration(value)
         except ValueError:
-            flag = param.opts[0] if param else self.name
-            raise _out_of_bounds(flag, value, DURATION_ALLOWED) from None
+            raise _out_of_bounds(_flag(self, param), value, DURATION_ALLOWED) from None
 
 
 class BoundedNumber(click.FloatRange):
@@ -62,8 +61,7 @@ class BoundedNumber(click.FloatRange):
         except click.BadParameter:
             number = math.nan
         if math.isnan(number):
-            flag = param.opts[0] if param else self.name
-            raise _out_of_bounds(flag, value, f"a number from {self.min:g} to {self.max:g}")
+            raise _out_of_bounds(_flag(self, param), value, f"a number from {self.min:g} to {self.max:g}")
         return number
 
 
@@ -75,8 +73,9 @@ class WholeNumber(click.IntRange):
         try:
             number: int = super().convert(value, param, ctx)
         except click.BadParameter:
-            flag = param.opts[0] if param else self.name
-            raise _out_of_bounds(flag, value, f"a whole number from {self.min:,} to {self.max:,}") from None
+            raise _out_of_bounds(
+                _flag(self, param), value, f"a whole number from {self.min:,} to {self.max:,}"
+            ) from None
         return number
 
 
@@ -137,7 +136,7 @@ class OwnOption(click.ParamType[tuple[str, str]]):
             return value
         key, equals, text = value.partition("=")
         if not equals or not key.strip():
-            raise click.UsageError(f"{param.opts[0] if param else self.name} {value}: must be KEY=VALUE")
+            raise click.UsageError(f"{_flag(self, param)} {value}: must be KEY=VALUE")
         return key.strip(), text.strip()
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -258,6 +257,11 @@ def _choices_of(field: OptionField) -> tuple[str, ...]:
 def _flattened(ctx: click.Context, param: click.Parameter, groups: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
     """Return the values of an option that was given several times, each once, in order."""
     return tuple(dict.fromkeys(value for group in groups for value in group))
+
+
+def _flag(kind: click.ParamType[Any], param: click.Parameter | None) -> str:
+    """Return the flag whose value is converted, or the name of its type outside a command."""
+    return param.opts[0] if param else kind.name
 
 
 def _metavar(field: OptionField) -> str:

@@ -133,13 +133,13 @@ def print_results(records: Sequence[Record], *, explain: bool = False, to_stderr
     print_table(runs_table([record.summary() for record in records]), to_stderr=to_stderr)
     for line in (*remarks(records), *choice_ratios(records), *scaling_text(records)):
         print_line(line)
-    for record in () if explain else records:
-        for trial in record.trials:
-            print_line(f"{record.title()}: {COMMAND_LINE.trial(trial)}")
-    for record in records if explain else ():
-        print_line("")
-        for line in explain_run(record):
-            print_line(line)
+    for record in records:
+        if explain:
+            for line in ("", *explain_run(record)):
+                print_line(line)
+        else:
+            for trial in record.trials:
+                print_line(f"{record.title()}: {COMMAND_LINE.trial(trial)}")
 
 
 def _print_published(records: Sequence[Record], catalogue: Mapping[str, Scenario], *, to_stderr: bool) -> None:

@@ -66,11 +66,6 @@ class HoldSplit(msgspec.Struct, frozen=True):
     other: float
     """Blocked on anything else: the disk, the interpreter's lock, native code in other threads."""
 
-    @property
-    def blocked(self) -> float:
-        """Share of hold time in which the holder neither ran nor was ready to run."""
-        return self.lock + self.result + self.sleep + self.other
-
 
 class LockUse(msgspec.Struct, frozen=True):
     """The use of all locks created at one line of code."""
@@ -124,6 +119,10 @@ class LockUse(msgspec.Struct, frozen=True):
         if self.utilisation is None:
             return None
         return min(self.utilisation + (self.handover or 0.0), 1.0)
+
+
+PROGRAMS_SHOWN = 3
+"""The most programs that are named."""
 
 
 class ProgramUse(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from membench.analysis.comparison import Ratio, compare
 from membench.analysis.groups import CHOICES, distinct_names, groups_by_choice, threads_text
 from membench.analysis.statistics import REPEATS_MIN
 from membench.results.record import Record
-from membench.units import format_rate, plural
+from membench.units import format_rate, format_rates, plural
 from membench_backends.options import options_text
 
 CONDITIONS = {
@@ -28,10 +28,7 @@ INTERVAL_BASIS = {
 
 def ratio_text(a_name: str, b_name: str, ratio: Ratio) -> str:
     """Return `adaptive is 1.86x mutex (1.79 to 1.94)`, or with `no interval` in the brackets."""
-    if ratio.low is None or ratio.high is None:
-        interval = "no interval"
-    else:
-        interval = f"{format_rate(ratio.low)} to {format_rate(ratio.high)}"
+    interval = "no interval" if ratio.low is None or ratio.high is None else format_rates(ratio.low, ratio.high)
     return f"{a_name} is {format_rate(ratio.value)}x {b_name} ({interval})"
 
 

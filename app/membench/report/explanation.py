@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from membench.analysis.figures import Figures
 from membench.report.remarks import (
     LITTLE_TOLERANCE,
-    LITTLE_VIOLATED,
     best_found_text,
     error_latency_text,
     latency_text,
     marked_rate,
+    recording_error_text,
     unstarted_text,
 )
 from membench.report.wording import COMMAND_LINE
@@ -174,11 +174,9 @@ def suspicion_text(record: Record) -> str:
     ratio = record.little_ratio
     if ratio is None or record.verdict == "harness-bound":
         return ""
-    if ratio > 1 + LITTLE_TOLERANCE:
-        return LITTLE_VIOLATED.format(ratio)
     if ratio < 1 - LITTLE_TOLERANCE:
         return f"throughput x latency / clients at work is {ratio:.2f}, not 1: clients did more than operate"
-    return ""
+    return recording_error_text(record)
 
 
 def _latency(record: Record) -> Iterator[str]:

@@ -9,7 +9,7 @@ from membench.analysis.trend import trend
 from membench.report.wording import COMMAND_LINE
 from membench.results.record import Record
 from membench.results.summary import State
-from membench.units import format_latency, format_rate, format_share, plural
+from membench.units import format_latency, format_rate, format_rates, format_share, plural
 
 STATUS_MARKS: Mapping[str, str] = {
     "ok": "✓",
@@ -22,7 +22,6 @@ STATUS_MARKS: Mapping[str, str] = {
 """The mark of each status that a run can end in."""
 LITTLE_TOLERANCE = 0.03
 """How far throughput x latency of a closed loop may be from the clients at work (Little's law)."""
-LITTLE_VIOLATED = "throughput x latency is {:.2f} x the clients at work, so latencies are recorded wrongly: report this"
 
 
 def remarks(records: Sequence[Record]) -> Iterator[str]:
@@ -74,8 +73,8 @@ def _remarks_on_run(record: Record) -> Iterator[str]:
         achieved = format_rate(record.memories_per_s / record.batch_size)
         left = f"; {unstarted}" if (unstarted := unstarted_text(record)) else ""
         yield f"  {title}: target {record.target_operations_per_s:g} operations/s, achieved {achieved}{left}"
-    if (record.little_ratio or 0.0) > 1 + LITTLE_TOLERANCE:
-        yield f"! {title}: {LITTLE_VIOLATED.format(record.little_ratio)}"
+    if wrong := recording_error_text(record):
+        yield f"! {title}: {wrong}"
 
 
 def marked_rate(rate: str, figures: Figures, state: State) -> str:
@@ -94,9 +93,9 @@ def rate_text(figures: Figures, state: State, unit: str = "") -> str:
     low, high, repeats = figures.memories_per_s_low, figures.memories_per_s_high, figures.memories_per_s_repeats
     between = ""
     if low is not None and high is not None:
-        between = f" ({format_rate(low)} to {format_rate(high)})"
+        between = f" ({format_rates(low, high)})"
     elif len(repeats) > 1:
-        between = f" (range {format_rate(min(repeats))} to {format_rate(max(repeats))})"
+        between = f" (range {format_rates(min(repeats), max(repeats))})"
     rate = f"{format_rate(figures.memories_per_s)}{between}{f' {unit}' if unit else ''}"
     return marked_rate(rate, figures, state)
 
@@ -120,6 +119,14 @@ def unstarted_text(figures: Figures) -> str:
     were = "was" if count == 1 else "were"
     late = "latencies are lower bounds that grow with the duration"
     return f"ran out of clients: {plural(count, 'operation')} {were} due but never started; {late}"
+
+
+def recording_error_text(figures: Figures) -> str:
+    """Return how a run breaks Little's law in a way that only a wrong recording explains; empty if it does not."""
+    ratio = figures.little_ratio
+    if ratio is None or ratio <= 1 + LITTLE_TOLERANCE:
+        return ""
+    return f"throughput x latency is {ratio:.2f} x the clients at work, so latencies are recorded wrongly: report this"
 
 
 def error_latency_text(figures: Figures) -> str:

@@ -16,7 +16,7 @@ from membench.analysis.facts import Fact, Value
 from membench.plan.checks import PlanError
 from membench.results.record import Record
 from membench.results.trial import Trial
-from membench.units import format_latency, format_rate, format_share, plural
+from membench.units import format_latency, format_rate, format_rates, format_share, plural
 
 _FACTS = {
     # Evidence of a verdict.
@@ -251,7 +251,7 @@ def _outcome(ratio: Ratio, *, is_sound: bool) -> str:
         return f"{format_rate(ratio.value)}x, without an interval"
     faster = "confirmed" if is_sound else "faster"
     outcome = "did not help" if ratio.includes_1 else faster if ratio.low > 1 else "slower"
-    return f"{format_rate(ratio.value)}x ({format_rate(ratio.low)} to {format_rate(ratio.high)}), {outcome}"
+    return f"{format_rate(ratio.value)}x ({format_rates(ratio.low, ratio.high)}), {outcome}"
 
 
 def _number(value: Value) -> float | None:

@@ -98,9 +98,10 @@ class LockUsage(Usage):
         self.handover_ns += handover_ns
         self.handover_queued_ns += min(queued_ns, handover_ns)
 
-    def record_overtaking(self) -> None:
-        """Record that the calling thread has taken the lock, which others have waited for since it was released."""
-        self.overtaken_ns += max(perf_counter_ns() - self.released_ns, 0) if self.released_ns else 0
+    def record_overtaking(self, now_ns: int) -> None:
+        """Record that the calling thread took the lock at a time, and others have waited since it was released."""
+        if self.released_ns:
+            self.overtaken_ns += max(now_ns - self.released_ns, 0) // self.permits
 
     def start_period(self) -> None:
         """Set the maxima to 0, and let the busiest lock be found from now on."""

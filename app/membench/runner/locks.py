@@ -51,7 +51,7 @@ class MeteredLock:
         if not self._acquire(False):
             record_acquisition(usage, wait(usage, self._acquire, -1))
         elif usage.waiters:
-            usage.record_overtaking()
+            usage.record_overtaking(perf_counter_ns())
         if usage.acquisitions >= usage.sample_at:
             usage.sample = read_sample()
         usage.acquired_ns = perf_counter_ns()
@@ -133,7 +133,7 @@ class MeteredRLock:
         if not self._acquire(False):
             record_acquisition(usage, wait(usage, self._acquire, -1))
         elif usage.waiters and not self._depth:
-            usage.record_overtaking()
+            usage.record_overtaking(perf_counter_ns())
         if not self._depth:
             if usage.acquisitions >= usage.sample_at:
                 usage.sample = read_sample()
@@ -203,7 +203,7 @@ def _acquire(usage: LockUsage, acquire: Callable[..., bool], blocking: bool, tim
         return acquire(True, timeout)  # a bare lock raises, even if it is free
     if acquire(False):
         if usage.waiters and usage.acquired_ns <= usage.released_ns:  # not a nested acquisition
-            usage.record_overtaking()
+            usage.record_overtaking(perf_counter_ns())
         return True
     ended = wait(usage, acquire, timeout)
     if ended.acquired:

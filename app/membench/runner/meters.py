@@ -17,7 +17,7 @@ from membench.runner import locks, threads, timers
 from membench.runner.gil import GilGauge
 from membench.runner.lock_uses import NS_PER_MS, NS_PER_S, LockUses, is_own
 from membench.runner.programs import OtherPrograms, cpus_used_s
-from membench.runner.recorder import ClientLog, bucket_counts
+from membench.runner.recorder import ClientLog, bucket_counts, drain
 from membench.runner.sites import Site
 from membench.runner.threads import HAS_SCHEDSTAT, ClientTime, total_time
 from membench_backends import stages
@@ -50,10 +50,7 @@ class Series:
     def drain(self) -> None:
         """Fold the values added since the last call into the histograms."""
         for name, values in list(self._values.items()):
-            count = len(values)
-            taken = values[:count]
-            del values[:count]
-            self._counts[name].update(dict(zip(*bucket_counts([taken]), strict=True)))
+            self._counts[name].update(dict(zip(*bucket_counts([drain(values)]), strict=True)))
 
     def mean_and_p99(self) -> dict[str, tuple[float, float | None]]:
         """Return the mean of each name that has values, and its 99th percentile if it has enough."""

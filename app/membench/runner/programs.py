@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import psutil
 
-from membench.messages.run import ProgramUse
+from membench.messages.run import PROGRAMS_SHOWN, ProgramUse
 
-PROGRAMS_SHOWN = 3
 CORES_MIN = 0.05
 """Use of the cores from which on a program is worth naming."""
 

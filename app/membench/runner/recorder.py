@@ -41,7 +41,7 @@ class ClientLog:
         self.batch_items = 0
         """Memories acknowledged by operations that carry a batch."""
         self.errors: Counter[str] = Counter()
-        """Operations that raised, by type of exception, over all repeats."""
+        """Operations that raised, by type of exception."""
         self.failed_texts: list[str] = []
         """Texts of the operations that raised: attempted, possibly stored, not acknowledged."""
         self.failures_ns = array("q")
@@ -49,21 +49,21 @@ class ClientLog:
         self.ended_ns = 0
         """When the client's last operation ended."""
         self.idle_ns = 0
-        """Time that the client of an open loop has slept in this repeat until its operations fell due."""
+        """Time that the client of an open loop has slept until its operations fell due."""
         self.clock = ClientClock()
-        """How the client spends its time in this repeat."""
+        """How the client spends its time."""
         self._batched = batched
         self._drained = 0
 
     def drain(self) -> array[int]:
         """Remove and return the latencies recorded so far, in nanoseconds."""
-        drained = _drain(self.latencies_ns)
+        drained = drain(self.latencies_ns)
         self._drained += len(drained)
         return drained
 
     def drain_failures(self) -> array[int]:
         """Remove and return the latencies of the operations that raised, in nanoseconds."""
-        return _drain(self.failures_ns)
+        return drain(self.failures_ns)
 
     @property
     def acknowledged(self) -> int:
@@ -77,7 +77,8 @@ class ClientLog:
         self.failed_texts += texts
 
 
-def _drain(values: array[int]) -> array[int]:
+def drain(values: array[int]) -> array[int]:
+    """Remove and return the values of an array to which other threads append."""
     count = len(values)
     drained = values[:count]
     del values[:count]

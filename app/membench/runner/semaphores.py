@@ -48,8 +48,8 @@ class SemaphoreUsage(LockUsage):
             now_ns = self._change(1)
             if ended:
                 record_acquisition(self, ended)
-            elif self.waiters and self.released_ns:
-                self.overtaken_ns += max(now_ns - self.released_ns, 0) // self.permits
+            elif self.waiters:
+                self.record_overtaking(now_ns)
             if sample:
                 self.sample, self.acquired_ns = sample, now_ns
 

@@ -34,7 +34,7 @@ class ClientTime(NamedTuple):
 
 
 class ClientClock:
-    """The clock of one client over one repeat. The client's thread starts and stops it; any thread may read it."""
+    """The clock of one client. The client's thread starts and stops it; any thread may read it."""
 
     def __init__(self) -> None:
         self.native_id = 0

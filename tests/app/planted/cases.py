@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from membench.analysis.facts import Fact
+from membench.results.record import Record
+
 FOLDER = Path(__file__).parent
 MODULES = ("planted_backends", "lock_backends", "other_backends")
 SCENARIO = """\
@@ -72,7 +75,7 @@ CASES = (
     Case("striped", UNCLEAR, UNCLEAR, UNCLEAR),
     Case("spare-retries", UNCLEAR, UNCLEAR, UNCLEAR),
     # Other causes, and threads that have nothing to do with them.
-    Case("python", GIL, (*GIL, "compute-bound other_programs"), COMPUTE),
+    Case("pure-python", GIL, (*GIL, "compute-bound other_programs"), COMPUTE),
     Case("spinning", UNCLEAR, UNCLEAR, UNCLEAR),
     Case("store-next-to-spinner", STORE, STORE, STORE),
     Case("worker", UNCLEAR, UNCLEAR, COMPUTE),
@@ -106,20 +109,14 @@ def sites_of(code: str) -> set[str]:
     }
 
 
-def is_correct(case: Case, expected: tuple[str, ...], verdict: str | None, facts: list[tuple[str, str]]) -> bool:
-    """Return whether a verdict is one of those expected, and names the right lock.
-
-    Args:
-        case: The case.
-        expected: The verdicts that are true under the conditions of the run.
-        verdict: The verdict of the run.
-        facts: The names of the facts that led to it, and the sites that they name.
-    """
-    names = {name for name, _ in facts}
-    matches = any(verdict == words[0] and set(words[1:]) <= names for words in map(str.split, expected))
-    if verdict != "lock-bound" or not case.site:
+def is_correct(case: Case, expected: tuple[str, ...], record: Record) -> bool:
+    """Return whether the verdict of a run is one of those expected, and names the right lock."""
+    facts = [fact for fact in record.verdict_evidence or () if isinstance(fact, Fact)]
+    names = {fact.name for fact in facts}
+    matches = any(record.verdict == words[0] and set(words[1:]) <= names for words in map(str.split, expected))
+    if record.verdict != "lock-bound" or not case.site:
         return matches
-    named = next((site for name, site in facts if name in ("lock_held", "semaphore_held")), "")
+    named = next((fact.values["site"] for fact in facts if fact.name in ("lock_held", "semaphore_held")), "")
     return matches and named in sites_of(case.site)
 
 

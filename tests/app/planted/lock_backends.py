@@ -6,11 +6,10 @@ import hashlib
 import os
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import Queue
+from concurrent.futures import ThreadPoolExecutor
 
 from membench_backends.base import Parts
-from planted_backends import Planted, digest, info
+from planted_backends import Planted, Served, digest, info
 
 SMALL_BUFFER = bytes(2_000_000)
 EXPONENT = 1 << 1000
@@ -149,26 +148,18 @@ class Nested(Waiting):
             time.sleep(0.0005)
 
 
-class WorkersContend(Planted):
-    """Two threads that answer requests and compete for a lock, which no client waits for."""
+class WorkersContend(Served):
+    """Four threads that answer requests and compete for a lock, which no client waits for."""
+
+    threads = 4
 
     def __init__(self, parts: Parts) -> None:
-        self._requests: Queue[Future[None]] = Queue()
         self._workers_lock = threading.Lock()
-        for _ in range(4):
-            threading.Thread(target=self._run, daemon=True).start()
+        super().__init__(parts)
 
-    def add(self, text: str, user_id: str) -> None:
-        answer: Future[None] = Future()
-        self._requests.put(answer)
-        answer.result()
-
-    def _run(self) -> None:
-        while True:
-            answer = self._requests.get()
-            with self._workers_lock:
-                time.sleep(0.004)
-            answer.set_result(None)
+    def _work(self) -> None:
+        with self._workers_lock:
+            time.sleep(0.004)
 
 
 class SemaphoreAsLock(Planted):

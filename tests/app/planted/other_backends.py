@@ -6,14 +6,12 @@ import os
 import sqlite3
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
-from queue import Queue
 
-from lock_backends import run_python, spin
+from lock_backends import spin
 from membench_backends.base import Parts
 from membench_backends.stages import mark, now_ns
-from planted_backends import Planted, digest, info
+from planted_backends import Planted, Served, embed_and_store, info
 
 
 class Spinning(Planted):
@@ -30,43 +28,10 @@ class StoreNextToSpinner(Spinning):
     """A store that takes 95 % of an operation, next to a thread that runs Python code."""
 
     def add(self, text: str, user_id: str) -> None:
-        start_ns = now_ns()
-        time.sleep(0.001)
-        start_ns = mark("embed", start_ns)
-        time.sleep(0.04)
-        mark("store", start_ns)
+        embed_and_store(0.001, 0.04)
 
 
-class Python(Planted):
-    """Python code in every client."""
-
-    def add(self, text: str, user_id: str) -> None:
-        run_python(40_000)
-
-
-class Worker(Planted):
-    """One thread that computes what all clients wait for."""
-
-    threads = 1
-
-    def __init__(self, parts: Parts) -> None:
-        self._requests: Queue[Future[None]] = Queue()
-        for _ in range(self.threads):
-            threading.Thread(target=self._run, daemon=True).start()
-
-    def add(self, text: str, user_id: str) -> None:
-        answer: Future[None] = Future()
-        self._requests.put(answer)
-        answer.result()
-
-    def _run(self) -> None:
-        while True:
-            answer = self._requests.get()
-            digest()
-            answer.set_result(None)
-
-
-class Workers(Worker):
+class Workers(Served):
     """A thread per core that computes what clients wait for."""
 
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -113,8 +78,7 @@ class UnmarkedDatabase(LockedDatabase):
 
 SPINNING = info("spinning", Spinning)
 STORE_NEXT_TO_SPINNER = info("store-next-to-spinner", StoreNextToSpinner)
-PYTHON = info("python", Python)
-WORKER = info("worker", Worker)
+WORKER = info("worker", Served)
 WORKERS = info("workers", Workers)
 LOCKED_DATABASE = info("locked-database", LockedDatabase)
 UNMARKED_DATABASE = info("unmarked-database", UnmarkedDatabase)

@@ -87,12 +87,15 @@ class PassingCrowd(Planted):
             thread.join()
 
 
-class Batcher(Planted):
-    """A backend with one thread that sleeps, then answers all requests that arrived meanwhile."""
+class Served(Planted):
+    """A backend with threads of its own, which compute what its clients wait for."""
+
+    threads = 1
 
     def __init__(self, parts: Parts) -> None:
         self._requests: queue.Queue[Future[None]] = queue.Queue()
-        threading.Thread(target=self._run, daemon=True).start()
+        for _ in range(self.threads):
+            threading.Thread(target=self._run, daemon=True).start()
 
     def add(self, text: str, user_id: str) -> None:
         answer: Future[None] = Future()
@@ -101,38 +104,50 @@ class Batcher(Planted):
 
     def _run(self) -> None:
         while True:
+            answer = self._requests.get()
+            self._work()
+            answer.set_result(None)
+
+    def _work(self) -> None:
+        digest()
+
+
+class Batcher(Served):
+    """A backend with one thread that sleeps, then answers all requests that arrived meanwhile."""
+
+    def _run(self) -> None:
+        while True:
             time.sleep(WINDOW_S)
             for _ in range(self._requests.qsize()):
                 self._requests.get().set_result(None)
 
 
-class BusyWorker(Batcher):
+class BusyWorker(Served):
     """A backend with one thread that computes what clients wait for, and one that sleeps and that nobody awaits."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         threading.Thread(target=self._beat, daemon=True).start()
 
-    def _run(self) -> None:
-        while True:
-            answer = self._requests.get()
-            digest()
-            answer.set_result(None)
-
     def _beat(self) -> None:
         while True:
             time.sleep(0.4)
+
+
+def embed_and_store(embed_s: float, store_s: float) -> None:
+    """Sleep in the stages of an operation."""
+    start_ns = now_ns()
+    time.sleep(embed_s)
+    start_ns = mark("embed", start_ns)
+    time.sleep(store_s)
+    mark("store", start_ns)
 
 
 class SlowStore(Planted):
     """A backend that spends nine tenths of an operation in its store."""
 
     def add(self, text: str, user_id: str) -> None:
-        start_ns = now_ns()
-        time.sleep(0.001)
-        start_ns = mark("embed", start_ns)
-        time.sleep(0.009)
-        mark("store", start_ns)
+        embed_and_store(0.001, 0.009)
 
 
 class QuickStore(Planted):

@@ -13,7 +13,7 @@ from membench.results.record import Record
 from membench.tui.common.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
 from membench.tui.common.snapshot import RunView, Snapshot
 from membench.units import format_count, format_rate, format_share, plural
-from membench_backends.options import option_text
+from membench_backends.options import key_values
 from membench_backends.registry import changed_backend_options
 
 MARKS = {"waiting": " ", "running": "▸", "paused": "·", **STATUS_MARKS}
@@ -157,10 +157,8 @@ def progress_text(snapshot: Snapshot) -> str:
     finished, total = len(snapshot.records), len(snapshot.runs)
     if snapshot.over:
         return f"{plural(total, 'run')} finished" if finished == total else f"{finished} of {total} runs finished"
-    done, all_repeats = (
-        sum(run.repeats_done for run in snapshot.runs),
-        sum(run.figures.repeats for run in snapshot.runs),
-    )
+    done = sum(run.repeats_done for run in snapshot.runs)
+    all_repeats = sum(run.figures.repeats for run in snapshot.runs)
     what = "Run" if all_repeats == total else "Repeat"
     left = all_repeats - done - 1
     return f"{what} {min(done + 1, all_repeats)} of {all_repeats}" + (f", {left} more to come" if left > 0 else "")
@@ -178,7 +176,7 @@ def _limit_pieces(run: RunView) -> list[tuple[str, str]]:
 def _options(run: RunView) -> list[str]:
     figures = run.figures
     options = {**figures.strategy_options, **changed_backend_options(figures.backend, figures.backend_options)}
-    return [f"{name}={option_text(value)}" for name, value in options.items()]
+    return key_values(options)
 
 
 def _verdict_lines(record: Record, evidence_max: int | None = None) -> list[Content]:

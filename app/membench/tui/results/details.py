@@ -30,7 +30,7 @@ from membench.tui.common.timebar import TimeBar, time_parts
 from membench.tui.common.words import FAINT, no_data_text, verdict_paragraphs
 from membench.tui.results.facts import Fact, Facts, prose
 from membench.units import abbreviate_home
-from membench_backends.options import option_text
+from membench_backends.options import key_values
 
 
 class Details(VerticalScroll):
@@ -111,8 +111,7 @@ def _settings(record: Record) -> Iterator[str]:
     """Yield the threads of the model, and the options of backend and strategy."""
     if record.strategy:
         yield f"threads {threads_text(record)}"
-    for name, value in {**record.backend_options, **record.strategy_options}.items():
-        yield f"{name}={option_text(value)}"
+    yield from key_values({**record.backend_options, **record.strategy_options})
 
 
 def _remark(line: str) -> Fact:

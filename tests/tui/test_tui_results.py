@@ -111,11 +111,28 @@ async def test_no_letter_sorts_by_two_columns(stage: Stage) -> None:
     assert len(letters) == len(set(letters)) > 8
 
 
-async def test_a_star_marks_the_fastest_of_comparable_runs(stage: Stage) -> None:
+async def test_a_star_marks_the_run_that_is_faster_by_more_than_chance(stage: Stage) -> None:
+    choice = Choice(scenarios=("steady-add",), backends=("agentmem",), strategies=("mutex", "adaptive"), repeats=3)
     async with stage.app.run_test(size=WIDE) as pilot:
-        await pairs(pilot, stage)
+        stage.app.run_plan(make_plan(choice, load_catalogue()))
+        await until(pilot, lambda: stage.sessions)
+        for index, items in enumerate((100, 200)):
+            for extra in (0, 1, -1):
+                stage.session.begin(index)
+                stage.session.pause(items + extra, 1.0)
+            stage.session.end("ok")
+        stage.session.over()
+        await until(pilot, lambda: len(stage.app.finished) == 2 and not stage.app.running)
+        await pilot.press("3")
+        await until(pilot, lambda: "★" in text_of(stage.app))
         rows = [line for line in text_of(stage.app).splitlines() if "steady-add" in line and "│" in line]
     assert [("★" in row, "mutex" in row) for row in rows[:2]] == [(False, True), (True, False)]
+
+
+async def test_a_run_without_repeats_gets_no_star(stage: Stage) -> None:
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await pairs(pilot, stage)
+        assert "★" not in text_of(stage.app)
 
 
 @pytest.mark.parametrize("options", ["as-shipped", "as-shipped,together"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from membench.analysis.figures import Figures
+from membench.analysis.groups import group_by, same_task
 from membench.analysis.statistics import paired_ratio_interval, ratio_interval
 
 Basis = Literal["pairs", "repeats"]
@@ -42,6 +44,21 @@ def compare(a: Figures, b: Figures) -> Ratio | None:
     basis: Basis = "pairs" if a.plan_id == b.plan_id and len(rates) == len(others) else "repeats"
     interval = paired_ratio_interval(rates, others) if basis == "pairs" else ratio_interval(rates, others)
     return Ratio(value, *interval, basis) if interval else Ratio(value)
+
+
+def clearly_fastest(runs: Sequence[Figures]) -> frozenset[str]:
+    """Return the names of the runs that are faster than each other run of the same task by more than chance.
+
+    A task has none where its fastest two may differ by chance, where a run of it was not repeated, and where only one
+    run of it was made.
+    """
+    names = set()
+    for group in group_by((run for run in runs if run.memories_per_s), same_task).values():
+        fastest = max(group, key=lambda run: run.memories_per_s or 0.0)
+        ratios = [compare(fastest, run) for run in group if run is not fastest]
+        if ratios and all(ratio and ratio.includes_1 is False for ratio in ratios):
+            names.add(fastest.run_id)
+    return frozenset(names)
 
 
 def _rates_of_processes(run: Figures) -> tuple[float, ...]:

@@ -91,13 +91,6 @@ def changed_options(run: RunSpec) -> dict[str, object]:
     return options.changed_options(STRATEGIES[run.strategy].options, run.strategy_options)
 
 
-def fastest_of_groups(runs: Sequence[Run]) -> frozenset[str]:
-    """Return the names of the runs that are the fastest of two or more of the same task."""
-    groups = group_by((run for run in runs if run.memories_per_s), same_task)
-    fastest = (max(group, key=lambda run: run.memories_per_s or 0.0) for group in groups.values() if len(group) > 1)
-    return frozenset(run.run_id for run in fastest)
-
-
 def distinct_names(runs: Sequence[Figures], started: Sequence[str]) -> dict[str, str]:
     """Return a name for each run, by its run ID, that states only what tells it from the others.
 

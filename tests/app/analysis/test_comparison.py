@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from membench.analysis.comparison import Ratio, compare
+from membench.analysis.comparison import Ratio, clearly_fastest, compare
 from membench.analysis.figures import Figures
 from membench.analysis.statistics import mean_rate
 
@@ -75,3 +75,16 @@ def test_without_throughput_there_is_no_ratio(run, a, b):
                                                        (0.5, 0.99, False)])  # fmt: skip
 def test_a_difference_may_be_chance_if_the_interval_includes_1(low, high, includes):
     assert Ratio(1.2, low, high, "pairs").includes_1 is includes
+
+
+def test_the_clearly_fastest_run_of_a_task_beats_each_of_the_others(run):
+    fast, slow, noisy = run(FAST), run(SLOW), run((90.0, 20.0, 60.0))
+    other_task = run((900.0, 900.1, 900.2), clients=1)
+
+    assert clearly_fastest([slow, fast, other_task]) == {fast.run_id}
+    assert clearly_fastest([slow, fast, noisy]) == frozenset()  # noisy may be as fast
+    assert clearly_fastest([slow, other_task]) == frozenset()
+
+
+def test_no_run_is_clearly_the_fastest_without_repeats(run):
+    assert clearly_fastest([run((100.0,)), run((10.0,))]) == frozenset()

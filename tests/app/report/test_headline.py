@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from membench.analysis.facts import Fact
-from membench.analysis.groups import fastest_of_groups
 from membench.messages.run import LockUse
 from membench.report.headline import headline
 from membench.session.measurement import Measurement
@@ -110,10 +109,3 @@ def test_a_plan_without_a_good_run_says_why(run):
 
     assert made.text.startswith("No run went well. quick · agentmem") and made.text.endswith("killed by SIGSEGV")
     assert headline([]) is None
-
-
-def test_the_fastest_is_chosen_among_runs_of_the_same_task(run):
-    slow, fast, alone = run(), run(strategy="shared", memories_per_s=200.0), run(clients=1, memories_per_s=900.0)
-
-    assert fastest_of_groups([slow, fast, alone]) == {fast.run_id}
-    assert fastest_of_groups([slow, alone]) == frozenset()

@@ -174,7 +174,7 @@ def markers(markers: Mapping[str, str]) -> Column:
 
 
 def rate(fastest: Collection[str]) -> Column:
-    """Return the column of throughput, with a star for the fastest of comparable runs, given by run ID."""
+    """Return the column of throughput, with a star for the clearly fastest of comparable runs, given by run ID."""
     return replace(RATE, cell=lambda run: f"★ {_rate(run)}" if run.run_id in fastest else _rate(run))
 
 

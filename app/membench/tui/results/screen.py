@@ -12,7 +12,7 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
 
-from membench.analysis.groups import fastest_of_groups
+from membench.analysis.comparison import clearly_fastest
 from membench.report.headline import headline
 from membench.report.published import published_line, published_rows
 from membench.report.scaling import ScalingGroup, scaling_group_of, scaling_groups
@@ -42,9 +42,10 @@ class ResultsScreen(Place):
 
     NAME = "results"
     HELP = (
-        "Every run that has finished since the dashboard was started, and runs opened from History. A star marks the "
-        "fastest of comparable runs. Below the table: why the selected run is as fast as it is. Mark runs with space "
-        "to compare them; c switches between the selected run and charts. t tries the advice for the selected run."
+        "Every run that has finished since the dashboard was started, and runs opened from History. A star marks a run "
+        "that is faster than each comparable run by more than chance. Below the table: why the selected run is as fast "
+        "as it is. Mark runs with space to compare them; c switches between the selected run and charts. t tries the "
+        "advice for the selected run."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", tooltip="Mark the selected run for comparison, or unmark it",
@@ -286,7 +287,7 @@ class ResultsScreen(Place):
 
 def _columns_of(runs: Sequence[RunView], markers: Mapping[str, str]) -> tuple[Column, ...]:
     """Return the columns for some runs; `markers` are the characters of those in the charts, by run ID."""
-    fastest = fastest_of_groups([record for record in records_of(runs) if record.is_sound])
+    fastest = clearly_fastest([record for record in records_of(runs) if record.is_sound])
     precisions = {columns.precision(run) for run in runs}
     return (
         *(columns.markers(markers), columns.MARK, columns.SCENARIO, columns.BACKEND),

@@ -1,4 +1,4 @@
-"""Whether each planted cause is diagnosed correctly: alone, next to two busy processes, and on one core.
+"""Whether each planted cause is diagnosed correctly: alone, next to two busy processes, on one core, under a CPU quota.
 
 python benchmarks/planted_causes.py
 python benchmarks/planted_causes.py --case waiting --case nested --times 3 --only busy
@@ -13,20 +13,30 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "app" / "planted"))
 
-from cases import CASES, Case, busy_processes, install, is_correct, one_core
+from cases import CASES, Case, busy_processes, install, is_correct, one_core, quota_of_one_core
 from common.runs import run_headless
 from membench.plan.matrix import Plan, make_plan
 from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
 from membench.report.wording import COMMAND_LINE
 
-CONDITIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
-    "alone": nullcontext,
-    "busy": busy_processes,
-    "one_core": one_core,
+class Condition(NamedTuple):
+    """What the runs meet."""
+
+    meet: Callable[[], AbstractContextManager[None]]
+    expected: Callable[[Case], tuple[str, ...]]
+    """Returns the correct verdicts of a case."""
+
+
+CONDITIONS = {
+    "alone": Condition(nullcontext, lambda case: case.alone),
+    "busy": Condition(busy_processes, lambda case: case.busy),
+    "one_core": Condition(one_core, lambda case: case.one_core),
+    "quota": Condition(quota_of_one_core, lambda case: case.one_core),
 }
 
 
@@ -57,10 +67,10 @@ def _provide(folder: str) -> None:
 
 def _correct(case: Case, condition: str, folder: Path, options: argparse.Namespace) -> int:
     outcomes: Counter[bool] = Counter()
-    with CONDITIONS[condition]():
+    with CONDITIONS[condition].meet():
         for _ in range(options.times):
             record = run_headless(_plan(case, folder))
-            is_right = is_correct(case, getattr(case, condition), record)
+            is_right = is_correct(case, CONDITIONS[condition].expected(case), record)
             outcomes[is_right] += 1
             if not is_right or options.verbose:
                 print(f"  {case.backend}, {condition}: {record.verdict or record.error}", file=sys.stderr)

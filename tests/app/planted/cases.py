@@ -45,6 +45,9 @@ class Case(NamedTuple):
     clients: int = 8
 
 
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+CPU_CONTROLLER = CONTROL_GROUPS / "cpu"
+"""The CPU controller of control groups version 1, where it has a hierarchy of its own."""
 LOCK, COMPUTE, GIL, STORE, UNCLEAR = ("lock-bound",), ("compute-bound",), ("gil-bound",), ("store-bound",), ("unclear",)
 SYMPTOM = ("compute-bound holders_fill_cores", "compute-bound convoy_cores")
 CASES = (
@@ -141,3 +144,26 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+@contextmanager
+def quota_of_one_core() -> Iterator[None]:
+    """Give this process and those that it starts a CPU quota of one core meanwhile, as a container's limit does.
+
+    Raises:
+        OSError: The control group cannot be created; this takes Linux, and usually root.
+    """
+    root = CPU_CONTROLLER if CPU_CONTROLLER.is_dir() else CONTROL_GROUPS
+    group = root / f"membench-planted-{os.getpid()}"
+    group.mkdir()
+    try:
+        if root is CPU_CONTROLLER:
+            (group / "cpu.cfs_quota_us").write_text("100000")
+            (group / "cpu.cfs_period_us").write_text("100000")
+        else:
+            (group / "cpu.max").write_text("100000 100000")
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+        yield
+    finally:
+        (root / "cgroup.procs").write_text(str(os.getpid()))
+        group.rmdir()

@@ -24,6 +24,7 @@ from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
 from membench.report.wording import COMMAND_LINE
 
+
 class Condition(NamedTuple):
     """What the runs meet."""
 

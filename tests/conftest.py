@@ -39,6 +39,10 @@ unreadable = faulty_backends:UNREADABLE
 prints = faulty_backends:PRINTS
 system-exit = faulty_backends:SYSTEM_EXIT
 slow = faulty_backends:SLOW
+daemonises = faulty_backends:DAEMONISES
+holds-gil = faulty_backends:HOLDS_GIL
+slow-start = faulty_backends:SLOW_START
+floods = faulty_backends:FLOODS
 late-import = faulty_backends:LATE_IMPORT
 broken-import = faulty_broken:INFO
 """

@@ -49,9 +49,11 @@ def _dashboard(scenarios: Path | None = None, **settings: Any) -> int:
 def _command() -> int:
     """Run the command line, and return the exit code."""
     from membench.cli.main import run_command
+    from membench.session.folders import remove_abandoned
 
     gc.freeze()
     gc.enable()
+    remove_abandoned()
     return run_command(_dashboard)
 
 

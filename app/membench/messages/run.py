@@ -27,9 +27,11 @@ class Loading(msgspec.Struct, frozen=True, tag=True):
 
 
 class WarmingUp(msgspec.Struct, frozen=True, tag=True):
-    """The warm-up of `items` memories has started."""
+    """The warm-up of `items` memories is in progress. Repeated until all operations have ended."""
 
     items: int
+    done: int = 0
+    """Memories whose operations have ended. When all have, the clients start."""
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
@@ -225,7 +227,12 @@ class RepeatEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Auditing(msgspec.Struct, frozen=True, tag=True):
-    """The clients have finished, and the runner reads the store back."""
+    """The clients have finished, and the runner reads the store back. Repeated until it is done."""
+
+    acknowledged: int = 0
+    """Memories to check."""
+    checked: int = 0
+    """Memories read back so far, from the store and from the history."""
 
 
 class Audit(msgspec.Struct, frozen=True):

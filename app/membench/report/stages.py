@@ -14,12 +14,13 @@ def stage_of(message: Message, measurement: Measurement) -> str | None:
     match message:
         case Loading(stage=stage):
             return stage
-        case WarmingUp(items=items):
-            return f"warming up with {format_count(items)}"
+        case WarmingUp(items=items, done=done):
+            return f"warming up with {format_count(items)}" + f", {format_count(done)} done" * bool(done)
         case Tick():
             return f"{format_rate(measurement.memories_per_s)} memories/s"
-        case Auditing():
-            return "reading the store back"
+        case Auditing(acknowledged=acknowledged, checked=checked):
+            progress = f": {format_count(checked)} of {format_count(acknowledged)}" if checked else ""
+            return f"reading the store back{progress}"
         case Progress(done=done, total=total):
             return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
         case _:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from membench_backends.base import KeepsHistory, Reopens, in_one_line
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from membench_backends.base import MemoryBackend
+    from membench_backends.base import MemoryBackend, StoredMemory
 
 SAMPLE_SIZE = 32
 """Stored vectors that are compared with an embedding of their text alone."""
@@ -36,7 +36,22 @@ of its batch: by about 1e-4 on a speed twin, and by more on real weights. Each a
 the sample as one batch. A fixed tolerance wide enough for every model would accept wrong vectors.
 """
 
+Memory = TypeVar("Memory")
 Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
+
+
+@dataclass
+class Progress:
+    """How far an audit is."""
+
+    checked: int = 0
+    """Memories read back so far, from the store and from the history."""
+
+    def count(self, memories: Iterable[Memory]) -> Iterator[Memory]:
+        """Yield each memory, and count it."""
+        for memory in memories:
+            yield memory
+            self.checked += 1
 
 
 def audit(
@@ -46,6 +61,7 @@ def audit(
     embed: Embed | None,
     embed_batch: Embed | None = None,
     parts: Sequence[object] = (),
+    progress: Progress | None = None,
 ) -> Audit:
     """Compare the memories that were acknowledged to the clients with those in the store.
 
@@ -56,36 +72,37 @@ def audit(
         embed: Embeds each text alone, to check that a sample of vectors matches its texts; None skips the check.
         embed_batch: Embeds the texts as one batch, if that can change their vectors; None if it cannot.
         parts: The store and the backend: what of them is on disk is closed and opened again before it is read back.
+        progress: Counts what has been read back, for other threads to see.
 
     Returns:
         Counts of memories. `stored` and the counts derived from it are None if the store cannot be read.
     """
+    progress = progress or Progress()
     attempts = _Attempts.of(clients)
     acknowledged = sum(log.acknowledged for log in clients.logs)
     try:
         reopened = [part.reopen() for part in parts if isinstance(part, Reopens)]
-        contents = _read_back(backend, attempts, ignored=set(warmup), stride=max(acknowledged // SAMPLE_SIZE, 1))
+        stored = progress.count(backend.stored())
+        contents = _read_back(stored, attempts, ignored=set(warmup), stride=max(acknowledged // SAMPLE_SIZE, 1))
     except Exception as error:
         return _unreadable(acknowledged, error)
-    stored, texts = contents.texts, attempts.texts
-    lost = attempts.missing_from(stored)
-    duplicated = sum(count - texts[text] for text, count in stored.items() if 0 < texts[text] < count)
-    foreign = sum(count for text, count in stored.items() if text not in texts)
-    corrupted = foreign + contents.invalid_vectors
+    found = contents.texts
+    lost, duplicated = attempts.missing_from(found), attempts.duplicated_in(found)
+    corrupted = attempts.foreign_in(found) + contents.invalid_vectors
     if embed and not corrupted:
         corrupted = _count_mismatches(contents.suspects(), embed, embed_batch)
-    history_missing, history_problem = _check_history(backend, attempts)
-    problems = [_describe_problem(acknowledged, lost, duplicated, corrupted, contents.misplaced, history_missing)]
+    missing, history_problem = _check_history(backend, attempts, progress)
+    problem = _describe_problem(acknowledged, lost, duplicated, corrupted, contents.misplaced, missing)
     return Audit(
         acknowledged=acknowledged,
-        stored=stored.total(),
+        stored=found.total(),
         lost=lost,
         duplicated=duplicated,
         corrupted=corrupted,
         misplaced=contents.misplaced,
-        history_missing=history_missing,
+        history_missing=missing,
         reopened=any(reopened),
-        problem=", ".join(filter(None, [*problems, history_problem])) or None,
+        problem=", ".join(filter(None, (problem, history_problem))) or None,
     )
 
 
@@ -127,6 +144,14 @@ class _Attempts:
         """Return how many acknowledged texts were not found."""
         return (self.texts - self.failed - found).total()
 
+    def duplicated_in(self, found: Counter[str]) -> int:
+        """Return how many texts were found more often than they were added."""
+        return sum(count - self.texts[text] for text, count in found.items() if 0 < self.texts[text] < count)
+
+    def foreign_in(self, found: Counter[str]) -> int:
+        """Return how many texts were found that nobody added."""
+        return sum(count for text, count in found.items() if text not in self.texts)
+
 
 @dataclass
 class _Contents:
@@ -154,11 +179,11 @@ class _Contents:
         return list({**self.sharing, **self.sample}.items())
 
 
-def _read_back(backend: MemoryBackend, attempts: _Attempts, ignored: set[str], stride: int) -> _Contents:
+def _read_back(stored: Iterable[StoredMemory], attempts: _Attempts, ignored: set[str], stride: int) -> _Contents:
     """Read all memories of the store, and take every `stride`-th of them as the sample, up to its size."""
     contents = _Contents()
     text_of_vector: dict[int, str] = {}
-    measured = (memory for memory in backend.stored() if memory[0] not in ignored)
+    measured = (memory for memory in stored if memory[0] not in ignored)
     for number, (text, vector, *user) in enumerate(measured):
         if number % stride == 0 and len(contents.sample) < SAMPLE_SIZE:
             contents.sample[text] = vector
@@ -174,12 +199,12 @@ def _read_back(backend: MemoryBackend, attempts: _Attempts, ignored: set[str], s
     return contents
 
 
-def _check_history(backend: MemoryBackend, attempts: _Attempts) -> tuple[int | None, str | None]:
+def _check_history(backend: MemoryBackend, attempts: _Attempts, progress: Progress) -> tuple[int | None, str | None]:
     """Return how many acknowledged memories the history lacks, and why that is unknown if it cannot be read."""
     if not isinstance(backend, KeepsHistory):
         return None, None
     try:
-        return attempts.missing_from(Counter(backend.history())), None
+        return attempts.missing_from(Counter(progress.count(backend.history()))), None
     except Exception as error:
         logging.getLogger(__name__).exception("the history cannot be read back")
         return None, f"the history cannot be read back: {in_one_line(error)}"

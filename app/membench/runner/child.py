@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +19,9 @@ from membench.runner.channel import Channel
 from membench.spec.corpus import CorpusError
 from membench_backends.base import UnavailableError, in_one_line
 
+PR_SET_PDEATHSIG = 1
+"""Of `prctl(2)`."""
+
 
 def run_process(work: Callable[[Channel, Path], None]) -> NoReturn:
     """Run `work`, report a failure of it to the console, and end the process.
@@ -26,12 +31,22 @@ def run_process(work: Callable[[Channel, Path], None]) -> NoReturn:
     Args:
         work: Called with the channel to the console and the process's own folder, the first command-line argument.
     """
+    _end_with_parent()
     folder = Path(sys.argv[1])
     with _console_channel(folder) as channel:
         work(channel, folder)
     logging.shutdown()
     sys.stderr.flush()
     os._exit(0)  # without waiting for threads that a library left running
+
+
+def _end_with_parent() -> None:
+    """Let the system end this process when its supervisor ends. Linux only."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before this call
+            os._exit(1)
 
 
 @contextmanager
@@ -59,7 +74,7 @@ def _console_channel(folder: Path) -> Iterator[Channel]:
 
 
 def watch_console(folder: Path) -> None:
-    """End this process as soon as the console has gone, for whatever reason.
+    """End this process as soon as the console has gone, for whatever reason, also where its supervisor has gone too.
 
     The console keeps its end of our standard input open, so end of file there means that the console has ended.
     """

@@ -53,7 +53,8 @@ class Repeat:
         self._schedule = iter(planned_starts_ns(spec, repeat)) if spec.loop == "open" else None
         self._missed_ns: list[int] = []
         """Planned starts that a client took only after the deadline."""
-        self._crash: BaseException | None = None
+        self.crash: BaseException | None = None
+        """What ended a client, if that was no ordinary exception: `SystemExit`, for example."""
         self._logs = logs
         self.start_ns = 0
         self._barrier = threading.Barrier(spec.clients + 1, action=self._start_clock)
@@ -66,18 +67,7 @@ class Repeat:
         self._barrier.wait()
 
     def wait(self, until_ns: int) -> bool:
-        """Wait for the clients, at most until a moment of the clock. Return whether all have finished.
-
-        Raises:
-            RuntimeError: Something other than an ordinary exception ended a client.
-        """
-        finished = self._join(until_ns)
-        if self._crash is not None:
-            kind = type(self._crash).__name__
-            raise RuntimeError(f"{kind} ended a client: {self._crash}") from self._crash
-        return finished
-
-    def _join(self, until_ns: int) -> bool:
+        """Wait for the clients, at most until a moment of the clock. Return whether all have finished."""
         for thread in self._threads:
             remaining_s = (until_ns - time.perf_counter_ns()) / NS_PER_S
             thread.join(max(remaining_s, 0))
@@ -117,7 +107,7 @@ class Repeat:
         try:
             self._operate(user_of(client), backend, log, self._share_of(client, texts))
         except BaseException as error:  # SystemExit and the like, raised inside a backend: the run has failed
-            self._crash = error
+            self.crash = error
         log.ended_ns = time.perf_counter_ns()
         log.clock.stop()
 

@@ -12,15 +12,16 @@ import logging
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from membench.machine.facts import environment
 from membench.messages.encoding import Frames, decode_spec
 from membench.messages.run import Auditing, Component, Finished, Loading, RepeatEnded, Started, WarmingUp
 from membench.runner import meters
-from membench.runner.audit import Embed, audit
+from membench.runner.audit import Embed, Progress, audit
 from membench.runner.channel import Channel
 from membench.runner.child import prepare_environment, run_process, watch_console
 from membench.runner.load import Clients
@@ -43,6 +44,10 @@ from membench_backends.stores.table import STORES
 
 if TYPE_CHECKING:
     from membench_backends.embedding.engines.onnxruntime import FastEmbedModel
+
+REPORT_S = 0.25
+"""How often the console hears of a warm-up or an audit, also without progress."""
+Result = TypeVar("Result")
 
 DIMENSIONS_WITHOUT_MODEL = 384
 """Length of vectors where no model is loaded: that of the default model."""
@@ -94,10 +99,13 @@ def _run(spec: RunSpec, repeat: int, channel: Channel, folder: Path) -> None:
     _measure(clients, repeat, channel)
     outcome = None
     if info.capabilities.stores:
-        channel.send(Auditing())
         together = model.embed if model and spec.precision != "fp32" else None
         expected = _expected_vectors(spec, backend, model, strategy)
-        outcome = audit(backend, clients, warmup, expected, together, (store, backend))
+        progress, acknowledged = Progress(), sum(log.acknowledged for log in clients.logs)
+        outcome = _reporting(
+            lambda: audit(backend, clients, warmup, expected, together, (store, backend), progress),
+            lambda: channel.send(Auditing(acknowledged=acknowledged, checked=progress.checked)),
+        )
     channel.send(Finished(audit=outcome, bm25=backend.writes_bm25() if isinstance(backend, IndexesKeywords) else None))
     for part in (backend, strategy, store):
         if part is not None:
@@ -136,16 +144,33 @@ def _warm_up(spec: RunSpec, channel: Channel, backend: MemoryBackend) -> list[st
     texts = warmup_texts(spec.warmup_items or 0)
     if not texts:
         return texts
-    channel.send(WarmingUp(items=len(texts)))
     with ThreadPoolExecutor(min(spec.clients, len(texts))) as pool:
         if spec.operation == "add_batch":
             outcomes = [pool.submit(backend.add_batch, texts, "warm-up")]
         else:
             outcomes = [pool.submit(backend.add, text, "warm-up") for text in texts]
+        _wait_for(outcomes, lambda done: channel.send(WarmingUp(items=len(texts), done=round(done * len(texts)))))
     for outcome in outcomes:
         if error := outcome.exception():
             logging.warning("a warm-up operation failed: %r", error)
     return texts
+
+
+def _reporting(work: Callable[[], Result], report: Callable[[], None]) -> Result:
+    """Return the result of some work, and report meanwhile that this process still runs."""
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(work)
+        _wait_for([outcome], lambda done: report())
+        return outcome.result()
+
+
+def _wait_for(outcomes: Sequence[Future[Any]], report: Callable[[float], None]) -> None:
+    """Wait for outcomes, and report regularly which share of them is there: the GIL is not held while this runs."""
+    pending: Collection[Future[Any]] = outcomes
+    while pending:
+        report(1 - len(pending) / len(outcomes))
+        pending = wait(pending, REPORT_S).not_done
+    report(1.0)
 
 
 def _measure(clients: Clients, repeat: int, channel: Channel) -> None:
@@ -157,12 +182,14 @@ def _measure(clients: Clients, repeat: int, channel: Channel) -> None:
     operations = 0
     finished = False
     while not finished:
-        finished = running.wait(next_ns)
+        finished = running.wait(next_ns) or running.crash is not None
         tick = sampler.tick(time.perf_counter_ns(), last=finished)
         operations += tick.operations
         channel.offer(tick)
         next_ns = max(next_ns + INTERVAL_NS, time.perf_counter_ns())
     metered.stop()
+    if running.crash is not None:
+        raise RuntimeError(f"{type(running.crash).__name__} ended a client: {running.crash}") from running.crash
     items = sum(log.acknowledged for log in clients.logs)
     unstarted_ns, unstarted_counts = bucket_counts([running.drain_unstarted()])
     channel.send(

@@ -57,9 +57,11 @@ def _idle_s(times: object) -> float:
 
 
 def _processes() -> dict[tuple[int, float], _Process]:
-    """Return the processes by identifier and start, without this one, its parents and its children."""
+    """Return the processes by identifier and start, without this one, its parents, and what its supervisor adopted."""
     me = psutil.Process()
-    own = {me.pid, *(parent.pid for parent in me.parents()), *(child.pid for child in me.children(recursive=True))}
+    parents = me.parents()
+    supervisor = parents[0] if parents else me
+    own = {*(parent.pid for parent in parents), me.pid, *(child.pid for child in supervisor.children(recursive=True))}
     processes = {}
     for process in psutil.process_iter():
         if process.pid in own:

@@ -12,20 +12,19 @@ from dataclasses import dataclass, field
 import msgspec
 
 from membench.messages.encoding import Message, frame
-from membench.messages.run import Failed, Finished, Loading, Tick, WarmingUp
+from membench.messages.run import Failed, Finished
 from membench.plan.matrix import Plan
 from membench.results.record import Record
 from membench.results.summary import Status
 from membench.session.events import Event, RepeatStarted, RunEnded, RunMessage, RunPaused
 from membench.session.measurement import Measurement
 from membench.session.process import MeasuredProcess
+from membench.session.watchdog import Watchdog
 from membench.spec.run import RunSpec
-from membench.units import format_duration, format_share
+from membench.units import format_share
 
 TIMEOUT_S = 60.0
 """How long a run may make no progress, unless the user says otherwise."""
-LOADING_TIMEOUT_S = 120.0
-"""The least time for loading: imports and the first build of a twin are slow on a slow disk."""
 ERROR_SHARE_MAX = 0.01
 """The share of failed operations above which a run is not `ok`."""
 HEADLESS = "headless"
@@ -110,7 +109,7 @@ class Session:
                 run.measurement.feed(message)
                 yield RunMessage(run.index, message, run.measurement)
         finally:
-            runner.end()
+            runner.end(may_close=run.status in ("ok", "failed"))
         if run.status == "crashed":
             run.error = runner.exit_text()
         yield run.end_repeat(self._drawn())
@@ -119,18 +118,20 @@ class Session:
         """Yield the runner's messages until it is finished, dead, stuck or cancelled; `run` then says which."""
         # An open loop may have nothing due for a while; ten times the mean gap is hardly ever exceeded.
         target = run.spec.target_operations_per_s
-        watchdog = _Watchdog(max(self._timeout_s, 10 / target) if target else self._timeout_s)
+        watchdog = Watchdog(max(self._timeout_s, 10 / target) if target else self._timeout_s)
         with selectors.DefaultSelector() as selector:
-            selector.register(runner, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
+            for source in (*runner.sources, self._wake_read):
+                selector.register(source, selectors.EVENT_READ)
             while True:
-                ready = {key.fd for key, _ in selector.select(min(watchdog.remaining_s(), SELECT_MAX_S))}
-                if self._wake_read.fileno() in ready:
+                ready = selector.select(min(watchdog.remaining_s(), SELECT_MAX_S))
+                # If this process was stopped meanwhile, the time is up, and the messages are still to be read.
+                ready = ready or selector.select(0)
+                if any(key.fileobj is self._wake_read for key, _ in ready):
                     self._wake_read.read(4096)
                 if self._stopped or self._skipped:
                     run.cancel()
                     return
-                if runner.fileno() not in ready:
+                if not ready:
                     if watchdog.remaining_s() <= 0:
                         run.status, run.error = "timeout", watchdog.error()
                         return
@@ -223,41 +224,3 @@ def _judged(measurement: Measurement) -> tuple[Status, str | None]:
     if measurement.error_share > ERROR_SHARE_MAX:
         return "errors", f"{format_share(measurement.error_share)} of the operations failed"
     return "ok", None
-
-
-@dataclass
-class _Watchdog:
-    """The time until a run counts as stuck, because no operation has returned for too long."""
-
-    timeout_s: float
-    _activity: str = "starting"
-    _allowed_s: float = field(init=False)
-    _since: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self._allowed_s = max(self.timeout_s, LOADING_TIMEOUT_S)
-
-    def see(self, message: Message) -> None:
-        """Take a message of the runner into account."""
-        match message:
-            case Tick() if self._activity == "measuring" and not (message.operations or message.errors):
-                pass
-            case Loading(stage=stage):
-                self._restart(stage, max(self.timeout_s, LOADING_TIMEOUT_S))
-            case WarmingUp():
-                self._restart("warming up", self.timeout_s)
-            case Tick():
-                self._restart("measuring", self.timeout_s)
-            case _:
-                self._restart("auditing", max(self.timeout_s, LOADING_TIMEOUT_S))
-
-    def remaining_s(self) -> float:
-        """Return the seconds until the run counts as stuck."""
-        return max(self._since + self._allowed_s - time.monotonic(), 0)
-
-    def error(self) -> str:
-        """Return what to tell the user about a stuck run."""
-        return f"no operation returned for {format_duration(self._allowed_s)} while {self._activity}; see --timeout"
-
-    def _restart(self, activity: str, allowed_s: float) -> None:
-        self._activity, self._allowed_s, self._since = activity, allowed_s, time.monotonic()

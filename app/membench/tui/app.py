@@ -70,12 +70,17 @@ def _history() -> Place:
     return HistoryScreen()
 
 
-def _import_other_places() -> None:
-    """Import what the other places need, after the first paint and before a run could be disturbed by it."""
+def _prepare_in_background() -> None:
+    """Do what the first paint does not need, before a run could be disturbed by it.
+
+    Import what the other places need, and remove what earlier consoles left.
+    """
+    from membench.session.folders import remove_abandoned
     from membench.tui.common import plot
     from membench.tui.results import screen as results  # noqa: F401
 
     plot.load()
+    remove_abandoned()
 
 
 def _new_session(drawing: Drawing, plan: Plan) -> SessionLike:
@@ -169,7 +174,7 @@ class Dashboard(DashboardApp):
         if not self.is_headless:
             gc.freeze()  # these objects live as long as the dashboard: no collection during a run visits them
         gc.enable()
-        threading.Thread(target=_import_other_places, daemon=True).start()
+        threading.Thread(target=_prepare_in_background, daemon=True).start()
 
     def on_plan_screen_run(self, message: PlanScreen.Run) -> None:
         """Run the plan of the form."""

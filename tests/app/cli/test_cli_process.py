@@ -24,6 +24,6 @@ def test_an_interrupt_while_the_process_starts_ends_it(temporary):
     with pytest.raises(KeyboardInterrupt):
         wait_for_result(start_interrupted, Prepared, print)
     with pytest.raises(ProcessLookupError):
-        os.kill(started[0]._process.pid, 0)
+        os.kill(started[0]._supervisor.pid, 0)
     assert list(temporary.glob("membench-*/")) == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -220,6 +220,48 @@ class Slow(Faithful):
         self.keep(text)
 
 
+class Daemonises(Faithful):
+    """Starts a process that leaves its session and its parent, keeps all pipes open, and hangs; then it hangs too."""
+
+    def measured(self, call: int, text: str) -> None:
+        if call == 5:
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    while True:
+                        time.sleep(60)
+                os._exit(0)
+            os.wait()
+        if call > SIGNPOST_AT:
+            threading.Event().wait()
+        self.keep(text)
+
+
+class HoldsGil(Faithful):
+    def measured(self, call: int, text: str) -> None:
+        if call > 5:
+            time.sleep(0.5)  # long enough for the runner to report the first operations
+            ctypes.PyDLL(None).sleep(1000)
+        self.keep(text)
+
+
+class SlowStart(Faithful):
+    """A backend whose warm-up takes longer than the tests let an operation take, but progresses."""
+
+    def add(self, text: str, user_id: str) -> None:
+        if user_id == "warm-up":
+            time.sleep(0.8)
+        super().add(text, user_id)
+
+
+class Floods(Faithful):
+    """A backend that prints some 10 MB."""
+
+    def measured(self, call: int, text: str) -> None:
+        print(f"call {call}: " + "x" * 400_000, flush=True)
+        self.keep(text)
+
+
 class LateImport(Faithful):
     def __init__(self, parts: Parts) -> None:
         import no_such_module_of_theirs  # noqa: F401
@@ -249,4 +291,8 @@ UNREADABLE = _info("unreadable", Unreadable)
 PRINTS = _info("prints", Prints)
 SYSTEM_EXIT = _info("system-exit", SystemExits)
 SLOW = _info("slow", Slow)
+DAEMONISES = _info("daemonises", Daemonises)
+HOLDS_GIL = _info("holds-gil", HoldsGil)
+SLOW_START = _info("slow-start", SlowStart)
+FLOODS = _info("floods", Floods)
 LATE_IMPORT = _info("late-import", LateImport)

@@ -19,7 +19,14 @@ MAX_S = 60.0
 
 
 def runners():
-    return [child for child in psutil.Process().children() if "membench.runner.main" in " ".join(child.cmdline())]
+    """Return the measured processes."""
+    return [child for child in processes() if child.cmdline()[2:4] == ["-m", "membench.runner.main"]]
+
+
+def processes():
+    """Return all processes that a session has started."""
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "membench.runner" in " ".join(child.cmdline())]
 
 
 @pytest.fixture
@@ -32,7 +39,7 @@ def run(plan_of, temporary):
         for event in session.events():
             events.append(event)
             during(session, event)
-        assert runners() == []
+        assert processes() == []
         assert list(temporary.glob("membench-*")) == []
         return events
 
@@ -322,7 +329,7 @@ def test_closing_the_events_ends_the_runner(plan_of, plugins, temporary):
     assert next(event for event in events if has_measured(event))
     events.close()
 
-    assert runners() == []
+    assert processes() == []
     assert list(temporary.glob("membench-*")) == []
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from membench_backends.privacy import turn_off_telemetry
+
 PATIENCE_S = 60.0
 """How long a test waits for something that ought to happen, before it fails."""
 
@@ -47,6 +49,8 @@ late-import = faulty_backends:LATE_IMPORT
 broken-import = faulty_broken:INFO
 """
 
+
+turn_off_telemetry()  # in this process, before a test imports the libraries; and in those it starts
 
 # A shell that starts the tests in the background, or with nohup, ignores these for them and for what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

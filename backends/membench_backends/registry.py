@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from membench_backends.base import BackendInfo, Capabilities, MemoryBackend, Parts, UnavailableError, in_one_line
 from membench_backends.options import changed_options, option_fields
+from membench_backends.privacy import turn_off_telemetry
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -105,6 +106,7 @@ def _entry_points() -> Iterable[EntryPoint]:
 
 
 def _plugin(entry: EntryPoint) -> BackendInfo:
+    turn_off_telemetry()  # a plug-in may import what it measures at once, also in the console
     try:
         info = entry.load()
     except (Exception, SystemExit) as error:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 os.environ |= {
     "MEM0_DIR": tempfile.mkdtemp(prefix="membench-tests-mem0-"),
-    "MEM0_TELEMETRY": "False",
     "HF_HUB_OFFLINE": "1",
 }
 

@@ -18,6 +18,8 @@ from membench.messages.run import Failed
 from membench.runner.channel import Channel
 from membench.spec.corpus import CorpusError
 from membench_backends.base import UnavailableError, in_one_line
+from membench_backends.embedding.models.cache import fastembed_cache
+from membench_backends.privacy import turn_off_telemetry
 
 PR_SET_PDEATHSIG = 1
 """Of `prctl(2)`."""
@@ -95,13 +97,14 @@ def prepare_environment(folder: Path, offline: bool = True) -> None:
         folder: The process's own folder.
         offline: False lets Hugging Face Hub download files.
     """
+    turn_off_telemetry()
     os.environ |= {
-        "HF_HUB_DISABLE_TELEMETRY": "1",  # Hugging Face Hub sends no usage statistics
-        "MEM0_TELEMETRY": "False",  # Mem0 sends no usage statistics
         "MEM0_DIR": str(folder / "mem0"),  # Mem0 writes its configuration here, not into the home folder
         "TOKENIZERS_PARALLELISM": "false",  # text is tokenized in the calling thread, not in a pool
     }
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # Hugging Face Hub reads its cache only
+        if not fastembed_cache().exists():  # FastEmbed would create its cache, empty
+            os.environ["FASTEMBED_CACHE_PATH"] = str(folder / "fastembed")
     else:
         os.environ.pop("HF_HUB_OFFLINE", None)

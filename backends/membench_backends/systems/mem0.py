@@ -42,7 +42,7 @@ class Mem0Backend:
     with a slot for BM25 vectors. It fills the slot only if FastEmbed finds its model `Qdrant/bm25` on this machine; a
     run never downloads it. On any other store, an adapter replaces Mem0's vector store, and there is no BM25. The
     history is Mem0's own, or, with `history=together`, a subclass of it (see `_history_in_groups`). The environment
-    variables `MEM0_DIR`, `MEM0_TELEMETRY=False` and `HF_HUB_OFFLINE=1` must be set before this is built.
+    variables `MEM0_DIR` and `HF_HUB_OFFLINE=1` must be set, and telemetry turned off, before this is built.
 
     Attributes:
         memory: The `mem0.Memory`.

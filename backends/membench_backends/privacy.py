@@ -44,7 +44,7 @@ SWITCHES = (
     Switch("Qdrant's server", "QDRANT__TELEMETRY_DISABLED", "true", "usage statistics"),
     Switch("others", "DO_NOT_TRACK", "1", "the telemetry of every library that follows this convention"),
 )  # fmt: skip
-"""The settings, in the order of the README's table."""
+"""The settings; the README lists them."""
 BLOCKED = (
     BlockedModule("OpenVINO", "openvino_telemetry", "a client ID in the home folder; an event with every import"),
 )

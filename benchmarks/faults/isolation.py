@@ -133,13 +133,15 @@ def outspoken(environment: Mapping[str, str], cache: Path) -> dict[str, str]:
     """Return an environment in which libraries report whatever they ever would, if the program lets them.
 
     Args:
-        environment: What to start from. Libraries are silent where its variables say that this is a CI build.
+        environment: What to start from. Where it says that this is a CI build, libraries are silent; where it names a
+            proxy, what they send would look like traffic to that.
         cache: The folder for caches, which libraries would use for their own as well.
     """
     opposites = {"1": "0", "0": "1", "true": "false", "false": "true", "True": "False", "False": "True"}
-    dropped = {*_CI, "FASTEMBED_CACHE_PATH", "HF_HUB_OFFLINE", "MEM0_DIR"}
+    dropped = {*_CI, "FASTEMBED_CACHE_PATH", "HF_ENDPOINT", "HF_HUB_OFFLINE", "MEM0_DIR"}
+    kept = (name for name in environment if name not in dropped and not name.lower().endswith("_proxy"))
     return {
-        **{name: value for name, value in environment.items() if name not in dropped},
+        **{name: environment[name] for name in kept},
         **{switch.variable: opposites[switch.value] for switch in SWITCHES},
         "XDG_CACHE_HOME": str(cache),
     }

@@ -88,8 +88,10 @@ def _cases(model: str, seconds: float) -> Iterator[Case]:
     """Yield every backend with each of its stores, every strategy, both precisions, and all other commands."""
     for backend, info in built_in().items():
         can = info.capabilities
-        for store in STORES if can.stores and backend != "null" else (None,):
-            yield _run(seconds, backend=backend, store=store, model=model if can.embeds else None)
+        for store in STORES.values() if can.stores else (None,):
+            clients = None if store is None or store.thread_safe else "1"
+            name = store.name if store else None
+            yield _run(seconds, backend=backend, store=name, model=model if can.embeds else None, clients=clients)
     for strategy in STRATEGIES:
         yield _run(seconds, backend="fastembed", strategy=strategy, model=model)
     for backend in ("mem0", "agentmem"):

@@ -34,10 +34,10 @@ def isolated():
         pytest.skip(reason)
     with Sandbox() as sandbox:
 
-        def run(*command):
+        def run(*command, code=0):
             environment = outspoken(sandbox.environment, sandbox.root / "cache")
             done = run_isolated(command, environment, TIMEOUT_S, sandbox.work)
-            assert done.returncode == 0, done.output
+            assert done.returncode == code, done.output
             return done.traffic, [str(path) for path in strays(sandbox.root)]
 
         yield run
@@ -69,3 +69,11 @@ def test_a_command_uses_no_network_and_leaves_only_its_own_files(isolated, tiny_
     words = command.split()
 
     assert isolated(COMMAND, *words, *([tiny_twin] if words[-1] == "--model" else [])) == (((), ()), [])
+
+
+def test_only_a_download_uses_the_network_and_only_that_of_the_hub(isolated):
+    (look_ups, packets), left = isolated(COMMAND, "models", "pull", code=1)
+
+    assert set(look_ups) == {"huggingface.co"}
+    assert set(packets) == {"192.0.2.1 port 443"}
+    assert left == []

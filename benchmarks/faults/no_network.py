@@ -3,7 +3,7 @@
 Each command runs in a fresh home and in a network namespace that nothing gets out of (see `isolation.py`). The row of a
 command counts the names it looked up, the addresses other than loopback it sent something to, and the stray files. The
 environment asks every library to report, as a user's settings might. A run of each kind lasts longer than ten seconds,
-after which ONNX Runtime would upload. The first row is a check of the check: it uses the network. About six minutes.
+after which ONNX Runtime would upload. The first row checks the check: it uses the network. Takes about 13 minutes.
 
 python benchmarks/faults/no_network.py
 python benchmarks/faults/no_network.py --cases 5 --seconds 2
@@ -32,7 +32,8 @@ from membench_backends.stores.table import STORES
 
 PROBE = "import socket; socket.socket().connect_ex((socket.gethostbyname('looked-up.example'), 80))"
 FAILURES_SHOWN = 5
-DASHBOARD_S, STARTUP_S = 4.0, 8.0
+DASHBOARD_S = 4.0
+RATES = "rates.json"
 DASHBOARD_RUN = Path(__file__).parents[1] / "dashboard_run.py"
 ENV = "/usr/bin/env"
 
@@ -42,8 +43,8 @@ class Case(NamedTuple):
 
     name: str
     command: tuple[str | Path, ...]
-    at_terminal_s: float = 0.0
-    """How long to leave it running in a terminal, for the dashboard, which ends only with the terminal."""
+    keys: bytes | None = None
+    """What to press after a moment, in a terminal; None for a command without one."""
 
 
 class Outcome(NamedTuple):
@@ -92,8 +93,9 @@ def _cases(model: str, seconds: float) -> Iterator[Case]:
             clients = None if store is None or store.thread_safe else "1"
             name = store.name if store else None
             yield _run(seconds, backend=backend, store=name, model=model if can.embeds else None, clients=clients)
-    for strategy in STRATEGIES:
-        yield _run(seconds, backend="fastembed", strategy=strategy, model=model)
+    for strategy, of_strategy in STRATEGIES.items():
+        scenario = "batch-add" if of_strategy.needs_list else "steady-add"
+        yield _run(seconds, scenario, backend="agentmem", strategy=strategy, model=model)
     for backend in ("mem0", "agentmem"):
         yield _run(seconds, backend=backend, precision="int8", model=model)
         yield _run(seconds, backend=backend, backend_option="history=together", model=model)
@@ -104,15 +106,15 @@ def _cases(model: str, seconds: float) -> Iterator[Case]:
     yield _command("models", "twin")
     for words in ("models", "list", "doctor", "history", "limit --list", "--version"):
         yield _command(*words.split())
-    yield Case("the dashboard, left after a moment", (COMMAND,), DASHBOARD_S)
-    in_dashboard = (sys.executable, DASHBOARD_RUN, "--backend", "mem0", "--clients", "2")
-    yield Case("the dashboard, with a run of mem0", (*in_dashboard, "--duration", f"{seconds:g}"), seconds + STARTUP_S)
+    yield Case("the dashboard, left after a moment", (COMMAND,), keys=b"q")
+    run_of_mem0 = ("--backend", "mem0", "--duration", f"{seconds:g}", "--rates", RATES)
+    yield Case("the dashboard, with a run of mem0", (sys.executable, DASHBOARD_RUN, *run_of_mem0), keys=b"")
 
 
-def _run(seconds: float, **options: str | None) -> Case:
-    """Return a run of `steady-add`; an option without a value is left out."""
+def _run(seconds: float, scenario: str = "steady-add", **options: str | None) -> Case:
+    """Return a run; an option without a value is left out."""
     pairs = ((f"--{name.replace('_', '-')}", value) for name, value in options.items() if value is not None)
-    return _command("run", "steady-add", *(word for pair in pairs for word in pair), "--duration", f"{seconds:g}s")
+    return _command("run", scenario, *(word for pair in pairs for word in pair), "--duration", f"{seconds:g}s")
 
 
 def _command(*words: str) -> Case:
@@ -123,20 +125,27 @@ def _command(*words: str) -> Case:
 def _outcome(case: Case) -> Outcome:
     with Sandbox() as sandbox:
         environment = outspoken(sandbox.environment, sandbox.root / "cache")
-        if case.at_terminal_s:
-            return _outcome_at_terminal(case, sandbox, environment)
+        if case.keys is not None:
+            return _outcome_at_terminal(case, case.keys, sandbox, environment)
         done = run_isolated(case.command, environment, PATIENCE_S, sandbox.work)
         return Outcome(done.traffic, strays(sandbox.root), done.output[-500:] if done.returncode else "")
 
 
-def _outcome_at_terminal(case: Case, sandbox: Sandbox, environment: Mapping[str, str]) -> Outcome:
-    log = sandbox.work / "traffic"
+def _outcome_at_terminal(case: Case, keys: bytes, sandbox: Sandbox, environment: Mapping[str, str]) -> Outcome:
+    log, problem = sandbox.work / "traffic", ""
     variables = (f"{name}={value}" for name, value in environment.items())
-    with Terminal([ENV, *isolated_command(log, ["env", "-i", *variables, *case.command])]) as terminal:
-        terminal.read_for(case.at_terminal_s)
+    command = (ENV, "-i", "-C", sandbox.work, *variables, *case.command)
+    with Terminal([ENV, *isolated_command(log, command)]) as terminal:
+        try:
+            terminal.read_for(DASHBOARD_S)
+            terminal.press(keys)
+            terminal.read_until_exit()
+        except SystemExit as error:
+            problem = str(error)
     traffic = traffic_in(log)
-    log.unlink(missing_ok=True)
-    return Outcome(traffic, strays(sandbox.root), "")
+    for own in (log, sandbox.work / RATES):
+        own.unlink(missing_ok=True)
+    return Outcome(traffic, strays(sandbox.root), problem)
 
 
 def _print_row(name: str, outcome: Outcome, width: int) -> None:

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-os.environ |= {
-    "MEM0_DIR": tempfile.mkdtemp(prefix="membench-tests-mem0-"),
-    "HF_HUB_OFFLINE": "1",
-}
+_MEM0_FOLDER = tempfile.TemporaryDirectory(prefix="membench-tests-mem0-")  # removed when the tests end
+os.environ |= {"MEM0_DIR": _MEM0_FOLDER.name, "HF_HUB_OFFLINE": "1"}
 
 DIMENSIONS = 32
 

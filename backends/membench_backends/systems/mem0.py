@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _UNUSED = {"provider": "openai", "config": {"api_key": "unused"}}
 """Mem0 always builds an LLM and an embedder. These need no network and no model, and are never called."""
+_SPACY_MODEL = "en_core_web_sm"
 
 
 class Mem0Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,6 +98,7 @@ def _memory(store: VectorStore, dimensions: int, history: Path) -> Memory:
     from mem0 import Memory
     from qdrant_client import QdrantClient
 
+    _keep_spacy_offline()
     client = getattr(store, "client", None)
     if isinstance(client, QdrantClient):
         return Memory.from_config(_config(client, dimensions, history))
@@ -104,6 +106,22 @@ def _memory(store: VectorStore, dimensions: int, history: Path) -> Memory:
     memory = Memory.from_config(_config(QdrantClient(":memory:"), dimensions, history))
     memory.vector_store = store_for_mem0(store, dimensions)
     return memory
+
+
+def _keep_spacy_offline() -> None:
+    """Let Mem0 do without spaCy's English model where that is missing, as it does without spaCy.
+
+    If spaCy is installed, Mem0's first add would download the model and install it with pip.
+    """
+    from mem0.utils import spacy_models
+
+    def check_model() -> None:
+        import spacy  # type: ignore[import-not-found]
+
+        if not spacy.util.is_package(_SPACY_MODEL):
+            raise RuntimeError(f"{_SPACY_MODEL} is not installed, and a run downloads nothing")
+
+    spacy_models._ensure_model_available = check_model
 
 
 def _config(client: QdrantClient, dimensions: int, history: Path) -> dict[str, Any]:

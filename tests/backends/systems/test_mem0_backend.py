@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -216,3 +217,16 @@ def test_the_history_file_is_in_the_folder_of_the_run(open_store, strategy, tmp_
 
     with sqlite3.connect(tmp_path / "history.db") as connection:
         assert connection.execute("SELECT count(*) FROM history").fetchone() == (1,)
+
+
+def test_a_missing_model_of_spacy_is_not_downloaded(build, strategy, monkeypatch):
+    downloads = []
+    spacy = SimpleNamespace(util=SimpleNamespace(is_package=lambda name: False), load=lambda *_, **__: 1 / 0)
+    monkeypatch.setitem(sys.modules, "spacy", spacy)
+    monkeypatch.setitem(sys.modules, "spacy.cli", SimpleNamespace(download=downloads.append))
+    monkeypatch.setattr("mem0.utils.spacy_models._load_failed_lemma", False)
+    backend = build("local")
+    backend.add("likes tea", "ada")
+
+    assert downloads == []
+    assert_stored(backend, strategy, ["likes tea"])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
 import platformdirs
 
 from membench.files import FileError, MissingFileError, read_errors, read_toml, write_atomically
 from membench.units import abbreviate_home, suggest
+
+if TYPE_CHECKING:
+    from tomlkit.items import String
 
 ThemeName = Literal["dark", "light", "high-contrast", "colour-blind-safe"]
 THEME_NAMES: tuple[str, ...] = get_args(ThemeName)
@@ -73,7 +76,7 @@ def save_theme(theme: str, path: Path | None = None) -> None:
     """
     path = path or config_path()
     try:
-        write_atomically(path, _with_theme(_read_text(path), theme).encode(), make_folder=True)
+        write_atomically(path, _with_theme(path, _read_bytes(path), theme), make_folder=True)
     except FileError as error:
         raise _config_error(path, error.reason) from error
 
@@ -92,24 +95,50 @@ def _read(path: Path) -> dict[str, Any]:
         raise _config_error(path, error.reason) from error
 
 
-def _read_text(path: Path) -> str:
-    """Return the text of the file with its own line ends."""
+def _read_bytes(path: Path) -> bytes:
     try:
         with read_errors(path):
-            return path.read_bytes().decode("utf-8-sig")
+            return path.read_bytes()
     except MissingFileError:
-        return ""
+        return b""
 
 
-def _with_theme(text: str, theme: str) -> str:
-    table = re.search(r"(?m)^[ \t]*\[", text)
-    # Below the first table header, a line `theme = ...` would belong to that table.
-    top, tables = (text[: table.start()], text[table.start() :]) if table else (text, "")
-    top, replaced = _THEME_ENTRY.subn(rf'\g<1>"{theme}"', top, count=1)
-    return top + tables if replaced else f'theme = "{theme}"\n{text}'
+def _with_theme(path: Path, content: bytes, theme: str) -> bytes:
+    """Return the content of a settings file with another theme; every other byte stays."""
+    import tomlkit  # only to save: the first paint does without it
+    from tomlkit.exceptions import TOMLKitError
+    from tomlkit.items import String
+
+    with read_errors(path):
+        text = content.decode()
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise FileError(path, f"is not valid TOML: {error}") from error
+    current = document.get("theme")
+    if current == theme:
+        return content
+    if current is None:  # below the first table header, the line would belong to that table
+        line_end = "\r\n" if "\r\n" in text else "\n"
+        return f'{mark}theme = "{theme}"{line_end}{text}'.encode()
+    if isinstance(current, String):
+        document["theme"] = _quoted_like(current, theme)
+    else:
+        document["theme"] = theme
+    return f"{mark}{tomlkit.dumps(document)}".encode()
 
 
-_THEME_ENTRY = re.compile(r"""(?m)^([ \t]*["']?theme["']?[ \t]*=[ \t]*)(?:"[^"\r\n]*"|'[^'\r\n]*')""")
+def _quoted_like(current: String, value: str) -> String:
+    """Return a string in the kind of quotes that another one has."""
+    import tomlkit
+
+    written = current.as_string()
+    is_multiline = written.startswith(("'''", '"""'))
+    return tomlkit.string(value, literal=written.startswith("'"), multiline=is_multiline)
+
+
 _REQUIREMENTS = {
     "theme": f"must be one of {', '.join(THEME_NAMES)}",
     "fps": f"must be a number of redraws per second from {FPS_MIN:g} to {FPS_MAX:g}",

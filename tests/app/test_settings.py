@@ -73,9 +73,12 @@ def test_a_saved_theme_leaves_other_settings_unchanged(path: Path) -> None:
     ("before", "after"),
     [
         ('theme = "light"  # bright\n', 'theme = "dark"  # bright\n'),
-        ("fps = 2\n\n  theme='light'\n", 'fps = 2\n\n  theme="dark"\n'),
+        ("fps = 2\n\n  theme='light'\n", "fps = 2\n\n  theme='dark'\n"),
         ('"theme" = "light"\r\nfps = 2\r\n', '"theme" = "dark"\r\nfps = 2\r\n'),
-        ('\ufefftheme = "light"\n', 'theme = "dark"\n'),
+        ('\ufefftheme = "light"\n', '\ufefftheme = "dark"\n'),
+        ("\ufefffps = 2\r\n", '\ufefftheme = "dark"\r\nfps = 2\r\n'),
+        ('theme = """light"""\n', 'theme = """dark"""\n'),
+        ('[keys]\n"a" = """\ntheme = "x"\n"""\n', 'theme = "dark"\n[keys]\n"a" = """\ntheme = "x"\n"""\n'),
         ('# theme = "light"\n', 'theme = "dark"\n# theme = "light"\n'),
         ('[keys]\ntheme = "x"\n', 'theme = "dark"\n[keys]\ntheme = "x"\n'),
     ],
@@ -104,3 +107,39 @@ def test_a_theme_that_cannot_be_saved_is_an_error(path: Path, tmp_path: Path) ->
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"config\.toml: cannot be (read|written): Not a directory"):
         save_theme("dark", tmp_path / "file" / "config.toml")
+
+
+HAND_WRITTEN = (
+    b"\xef\xbb\xbf# M\xc3\xbc\xc3\x9fig, by hand\r\n"
+    b"'theme'\t=  'dark'   # by day: light\r\n"
+    b"fps=2.50\r\n\r\n"
+    b'# theme = "light"\n'
+    b"[ keys ]   # quoted, and over two lines\r\n"
+    b'"live.skip"   = "ctrl+n"\r\n'
+    b"'live.stop' = '''\r\nctrl+x'''\r\n"
+    b"\t# the end, without a line end"
+)
+
+
+def test_twenty_themes_change_nothing_else_in_a_file_written_by_hand(tmp_path: Path) -> None:
+    target, path = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
+    target.write_bytes(HAND_WRITTEN)
+    target.chmod(0o640)
+    path.symlink_to(target.name)
+    themes = [name for _ in range(5) for name in ("light", "high-contrast", "colour-blind-safe", "dark")]
+
+    for theme in themes:
+        save_theme(theme, path)
+        assert target.read_bytes() == HAND_WRITTEN.replace(b"'dark'", f"'{theme}'".encode())
+        assert load_config(path).theme == theme
+    assert len(themes) == 20 and target.read_bytes() == HAND_WRITTEN
+    assert path.is_symlink() and stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert sorted(tmp_path.iterdir()) == [path, target]
+
+
+@pytest.mark.parametrize("content", [b"theme = ", b"\xff", b"[keys\n", b"a = 1\na = 2\n"])
+def test_a_file_that_is_not_valid_is_never_written(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"config\.toml: is not (valid TOML|UTF-8)"):
+        save_theme("light", path)
+    assert path.read_bytes() == content

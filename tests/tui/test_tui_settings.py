@@ -91,6 +91,24 @@ async def test_a_theme_recolours_the_widgets_and_is_saved(
         await until(pilot, lambda: dark <= colours_of(stage) | dark)
 
 
+async def test_f2_twenty_times_changes_only_the_theme(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    content = b"\xef\xbb\xbf# mine\r\n\"theme\"  = 'dark' # by night\r\n[keys]\r\n'live.skip' = \"ctrl+n\"\r\n"
+    target, path = tmp_path / "dotfiles.toml", config_path()
+    target.write_bytes(content)
+    path.parent.mkdir()
+    path.symlink_to(target)
+    async with stage.app.run_test(size=WIDE) as pilot:
+        for number in range(1, 21):
+            await pilot.press("f2")
+            theme = list(PALETTES)[number % len(PALETTES)].encode()
+            await until(pilot, lambda: stage.app.theme == theme.decode())  # noqa: B023 - is called at once
+            assert target.read_bytes() == content.replace(b"dark", theme)
+    assert path.is_symlink() and target.read_bytes() == content
+
+
 @pytest.mark.parametrize("name", [name for name in PALETTES if name != "dark"])
 def test_a_theme_replaces_every_colour_of_the_dark_theme(name: str) -> None:
     colours = PALETTES[name].colours

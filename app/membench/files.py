@@ -27,6 +27,10 @@ class MissingFileError(FileError):
     """A file that does not exist."""
 
 
+class ExistingFileError(FileError):
+    """A file that exists, and that may not be replaced."""
+
+
 @contextmanager
 def read_errors(path: Path) -> Iterator[None]:
     """Turn what goes wrong while a UTF-8 file is read into a `FileError`.
@@ -60,7 +64,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FileError(path, f"is not valid TOML: {error}") from error
 
 
-def write_atomically(path: Path, content: bytes, *, make_folder: bool = False) -> None:
+def write_atomically(path: Path, content: bytes, *, make_folder: bool = False, only_new: bool = False) -> None:
     """Replace the content of a file in one step.
 
     The file keeps its permissions; a new file gets those that the umask allows. A symbolic link is followed. A device,
@@ -70,8 +74,10 @@ def write_atomically(path: Path, content: bytes, *, make_folder: bool = False) -
         path: The file.
         content: The whole content.
         make_folder: Create the folder of the file if it does not exist.
+        only_new: Never replace a file, also not one that appears while the content is written.
 
     Raises:
+        ExistingFileError: The file exists, and only a new one may be written.
         FileError: The file cannot be written; its old content is still there.
     """
     try:
@@ -81,8 +87,10 @@ def write_atomically(path: Path, content: bytes, *, make_folder: bool = False) -
         target = _target(path)
         if make_folder:
             target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, content)
+        _replace(target, content, only_new)
     except OSError as error:
+        if only_new and isinstance(error, FileExistsError):
+            raise ExistingFileError(path, "exists already; choose another file") from error
         raise FileError(path, f"cannot be written: {_reason(error)}") from error
 
 
@@ -116,12 +124,20 @@ def is_stream(path: Path) -> bool:
     return path.exists() and not path.is_dir() and (not path.is_file() or _own_descriptor(path) is not None)
 
 
+def is_same_file(path: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file, under any name, also if it does not exist yet."""
+    try:
+        return path.samefile(other)
+    except OSError:
+        return os.path.realpath(path) == os.path.realpath(other)
+
+
 def is_own_stdout(path: Path) -> bool:
     """Return whether a path leads to the standard output of this process."""
     return path.exists() and _own_descriptor(path) == 1
 
 
-def _replace(target: Path, content: bytes) -> None:
+def _replace(target: Path, content: bytes, only_new: bool) -> None:
     temporary, descriptor = _open_temporary(target)
     try:
         with open(descriptor, "wb") as file:
@@ -130,11 +146,27 @@ def _replace(target: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        os.replace(temporary, target)
+        if only_new:
+            _claim(temporary, target)
+        else:
+            os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _claim(temporary: Path, target: Path) -> None:
+    """Move a file to a name that no file has; in one step, because a check before a rename could be outdated."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
+        os.replace(temporary, target)
+    else:
+        temporary.unlink()
 
 
 def _open_temporary(target: Path) -> tuple[Path, int]:

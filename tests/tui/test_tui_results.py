@@ -17,6 +17,7 @@ from membench.plan.options import Choice
 from membench.plan.scenarios import load_catalogue
 from membench.results.history import History
 from membench.results.record import SCHEMA
+from membench.settings import config_path
 from membench.tui.common.dialogs import Export, Help
 from membench.tui.common.keys import keys_of
 from membench.tui.common.table import RunTable
@@ -391,6 +392,19 @@ async def test_an_existing_file_is_replaced_only_after_a_second_enter(stage: Sta
         assert path.read_text() == "mine" and isinstance(stage.app.screen, Export)
         await pilot.press("enter")
         await until(pilot, lambda: path.read_text() != "mine")
+
+
+async def test_the_export_never_replaces_a_file_that_is_read(stage: Stage, tmp_path: Path) -> None:
+    config_path().parent.mkdir(parents=True, exist_ok=True)
+    config_path().write_text("fps = 2\n")
+    (tmp_path / "out.csv").symlink_to(config_path())
+    async with stage.app.run_test(size=WIDE) as pilot:
+        await two_results(pilot, stage)
+        await to_export(pilot, stage, tmp_path / "out.csv")
+        await pilot.press("enter")
+        assert isinstance(stage.app.screen, Export)
+        assert "is the settings file, which results never replace" in " ".join(text_of(stage.app).split())
+    assert config_path().read_text() == "fps = 2\n"
 
 
 async def test_exporting_nothing_shows_a_warning(stage: Stage) -> None:

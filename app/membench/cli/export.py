@@ -7,7 +7,8 @@ import click
 from membench.cli.console import Exit, print_error, print_status
 from membench.cli.options import takes_files
 from membench.cli.records import read_records
-from membench.report.exports import ExportError, ResultFiles
+from membench.report.exports import ExportError
+from membench.report.outputs import ResultFiles
 from membench.units import plural
 
 
@@ -20,7 +21,7 @@ def export(runs: tuple[str, ...], files: ResultFiles | None) -> int:
         raise click.UsageError("no file is named; use --json, --csv, --markdown or --hgrm")
     records = read_records(runs)
     try:
-        files.check(len(records))
+        files.check(records)
     except ExportError as error:
         raise click.UsageError(str(error)) from error
     try:

@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 from membench.analysis.facts import Fact
 from membench.plan.options import run_options
 from membench.plan.own_options import Declarations
-from membench.report.exports import ResultFiles
+from membench.report.outputs import ResultFiles
 from membench.report.wording import COMMAND_LINE
 from membench.units import parse_duration
 from membench_backends.embedding.strategies.catalogue import STRATEGIES
@@ -224,10 +224,12 @@ def takes_files(command: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(command)
     def with_files(**values: Any) -> int:
-        paths = {kind: values.pop(kind) for kind in _FILES}
-        return command(files=ResultFiles(**paths) if any(paths.values()) else None, **values)
+        paths, force = {kind: values.pop(kind) for kind in _FILES}, values.pop("force")
+        return command(files=ResultFiles(**paths, force=force) if any(paths.values()) else None, **values)
 
-    decorated: Callable[..., int] = with_files
+    decorated: Callable[..., int] = click.option(
+        "--force", is_flag=True, help="Replace files that exist. Without it, they stay, and nothing is measured."
+    )(with_files)
     for kind, description in reversed(_FILES.items()):
         decorated = click.option(f"--{kind}", type=click.Path(path_type=Path), metavar="FILE|-", help=description)(
             decorated

@@ -27,7 +27,8 @@ from membench.plan.options import Choice
 from membench.plan.scenarios import CatalogueError, Scenario, load_catalogue
 from membench.report.comparison import choice_ratios
 from membench.report.explanation import explain_run
-from membench.report.exports import ExportError, ResultFiles, rescue
+from membench.report.exports import ExportError
+from membench.report.outputs import ResultFiles, rescue
 from membench.report.published import CAUTION, TITLE, published_cells, published_rows
 from membench.report.remarks import remarks
 from membench.report.scaling import scaling_text
@@ -168,7 +169,7 @@ def _make_plan(choice: Choice, catalogue: Mapping[str, Scenario], files: ResultF
     """Return the plan, after checking that its results can be written."""
     try:
         plan = make_plan(choice, catalogue)
-        files.check(len(plan.runs), catalogue)
+        files.check(plan.runs, catalogue)
     except PlanError as error:
         raise click.UsageError(COMMAND_LINE.plan_error(error)) from error
     except ExportError as error:

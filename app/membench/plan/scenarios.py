@@ -69,6 +69,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A workload as the catalogue states it. The options of a plan replace its numbers."""
 
     name: str = ""
+    file: str = ""
+    """The file that states it."""
     summary: str
     """One sentence for lists."""
     shows: str = ""
@@ -187,16 +189,20 @@ def _with_current_names(table: Any) -> Any:
     return {**table, "references": references}
 
 
+_NOT_KEYS = ("name", "file")
+"""Fields of a scenario that its table does not state."""
+
+
 def _scenario(name: str, table: Any, path: Path) -> Scenario:
     where = f"{path}: [scenario.{name}]"
     if not isinstance(table, dict):
         raise CatalogueError(f"{where} must be a table, not {_KINDS.get(type(table).__name__, 'a value')}")
     for key in table:
-        if key not in Scenario.__struct_fields__ or key == "name":
-            known = [field for field in Scenario.__struct_fields__ if field != "name"]
+        if key not in Scenario.__struct_fields__ or key in _NOT_KEYS:
+            known = [field for field in Scenario.__struct_fields__ if field not in _NOT_KEYS]
             raise CatalogueError(f"{where} has an unknown key {key!r}; {suggest(key, known)}")
     try:
-        scenario = msgspec.convert({**table, "name": name}, Scenario)
+        scenario = msgspec.convert({**table, "name": name, "file": str(path)}, Scenario)
         if Path(scenario.corpus).suffix:
             scenario = msgspec.structs.replace(scenario, corpus=str(path.parent / Path(scenario.corpus).expanduser()))
         scenario.workload()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 from membench.analysis.groups import threads_text
-from membench.files import FileError, check_writable, is_own_stdout, is_stream, write_atomically
 from membench.plan.scenarios import Scenario
 from membench.report.published import CAUTION, TITLE, published_cells, published_rows
 from membench.report.remarks import latency_text, rate_text, remarks
@@ -176,105 +174,9 @@ def render_files(
     return [(numbered_path(path, number) if len(tables) > 1 else path, table) for number, table in enumerate(tables, 1)]
 
 
-class ResultFiles:
-    """The files of one plan's results, rewritten after every run so that no result is lost."""
-
-    def __init__(
-        self, json: Path | None = None, csv: Path | None = None, hgrm: Path | None = None, markdown: Path | None = None
-    ) -> None:
-        """Name the files; `-` is standard output."""
-        renders = ((json, to_json), (csv, to_csv), (markdown, self._to_markdown))
-        self._renders: dict[Path, Render] = {_real_path(path): render for path, render in renders if path}
-        self._hgrm = _real_path(hgrm) if hgrm else None
-        self._is_numbered = False
-        self._catalogue: Mapping[str, Scenario] | None = None
-        self._paths = [_real_path(path) for path in (json, csv, markdown, hgrm) if path]
-
-    @property
-    def use_stdout(self) -> bool:
-        """Whether one of the files is standard output, which then must carry nothing else."""
-        return any(map(is_own_stdout, self._paths))
-
-    def check(self, runs: int = 1, catalogue: Mapping[str, Scenario] | None = None) -> None:
-        """Check that all files can be written.
-
-        Args:
-            runs: Runs in the plan; the percentile tables of more than one are numbered.
-            catalogue: The scenarios of the plan, with their published figures; by default the built-in ones.
-
-        Raises:
-            ExportError: A file cannot be written, or two are the same.
-        """
-        self._is_numbered, self._catalogue = runs > 1, catalogue
-        for path in self._paths:
-            if self._paths.count(path) > 1:
-                raise ExportError(f"{path}: is named twice; use a different file for each format")
-            try:
-                check_writable(path)
-            except FileError as error:
-                raise ExportError(str(error)) from error
-
-    def write(self, records: Sequence[Record], more_to_come: bool = False) -> list[Path]:
-        """Write all files. A file that cannot be written does not prevent the others.
-
-        Args:
-            records: The runs finished so far.
-            more_to_come: More runs follow. Skip pipes and devices, which cannot be rewritten.
-
-        Returns:
-            The files written.
-
-        Raises:
-            ExportError: At least one file could not be written.
-        """
-        problems, written = [], []
-        for path, content in self._contents(records):
-            if more_to_come and is_stream(path):
-                continue
-            try:
-                write_atomically(path, content)
-                written.append(path)
-            except FileError as error:
-                problems.append(str(error))
-        if problems:
-            raise ExportError("; ".join(problems))
-        return written
-
-    def _contents(self, records: Sequence[Record]) -> list[tuple[Path, bytes]]:
-        contents = [(path, render(records)) for path, render in self._renders.items()]
-        if self._hgrm:
-            contents += [(self._table_path(number), to_hgrm(record)) for number, record in enumerate(records, 1)]
-        return contents
-
-    def _to_markdown(self, records: Sequence[Record]) -> bytes:
-        return to_markdown(records, self._catalogue)
-
-    def _table_path(self, number: int) -> Path:
-        assert self._hgrm
-        return numbered_path(self._hgrm, number) if self._is_numbered and not is_stream(self._hgrm) else self._hgrm
-
-
 def numbered_path(path: Path, number: int) -> Path:
     """Return `out-3.hgrm` for `out.hgrm`: a percentile table holds only one run."""
     return path.with_name(f"{path.stem}-{number}{path.suffix}")
-
-
-def rescue(records: Sequence[Record]) -> Path:
-    """Write results as JSON to the temporary folder, because their own file could not be written.
-
-    Raises:
-        ExportError: This file cannot be written either.
-    """
-    path = Path(tempfile.gettempdir()) / f"membench-{records[0].plan_id}.json"
-    try:
-        write_atomically(path, to_json(records))
-    except FileError as error:
-        raise ExportError(str(error)) from error
-    return path
-
-
-def _real_path(path: Path) -> Path:
-    return Path("/dev/stdout") if str(path) == "-" else path
 
 
 def _cell(value: Any) -> Any:

@@ -150,6 +150,12 @@ def history_path() -> Path:
     return platformdirs.user_data_path("membench-tui") / "history.sqlite3"
 
 
+def history_files() -> tuple[Path, ...]:
+    """Return the paths of the history and of the files that SQLite keeps beside it, whether or not they exist."""
+    path = history_path()
+    return tuple(path.with_name(f"{path.name}{suffix}") for suffix in ("", "-wal", "-shm", "-journal"))
+
+
 class History:
     """The open history. An object belongs to one thread; several programs may open the file."""
 

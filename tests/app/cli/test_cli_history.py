@@ -163,12 +163,32 @@ def test_deleted_runs_can_be_restored(membench, two_runs):
     assert "bbb222" in membench("history").out
 
 
+def test_an_export_never_replaces_the_history(membench, two_runs):
+    before = history_path().read_bytes()
+    output = membench("export", "last", "--csv", history_path(), "--force", code=2)
+
+    assert "history.sqlite3: is a file of the history, which results never replace" in output.err
+    assert history_path().read_bytes() == before
+
+
+def test_an_export_replaces_a_file_only_with_force(membench, two_runs, tmp_path):
+    (tmp_path / "o.csv").write_text("mine")
+    output = membench("export", "last", "--csv", tmp_path / "o.csv", code=2)
+    assert output.err.splitlines() == [
+        f"membench-tui: {tmp_path / 'o.csv'}: exists already; choose another file, or replace it with --force"
+    ]
+    assert (tmp_path / "o.csv").read_text() == "mine"
+    membench("export", "last", "--csv", tmp_path / "o.csv", "--force")
+    assert (tmp_path / "o.csv").read_text().startswith("run_id,")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         (("show", "zzz"), "no run 'zzz' in the history"),
         (("compare", "last", "last~9"), "no run 'last~9'"),
         (("export", "last"), "no file is named; use --json, --csv, --markdown or --hgrm"),
+        (("export", "last", "--csv", __file__), "test_cli_history.py: exists already; choose another file, or"),
         (("export", "last", "--csv", "/no/such/folder/o.csv"), "there is no folder"),
         (("forget",), "name the runs to delete"),
     ],

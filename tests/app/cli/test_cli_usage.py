@@ -70,7 +70,7 @@ HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "te
         (["list", "--scenarios", "broken.toml"], "broken.toml: is not valid TOML"),
         (["run", "--json", "no/such/r.json"], "no/such/r.json: there is no folder no/such; create it first"),
         (["run", "--csv", "."], ".: is a folder; name a file in it"),
-        (["run", "--hgrm", "/proc/r.hgrm"], "/proc/r.hgrm: cannot be written: "),
+        (["run", "--hgrm", "/proc/r.hgrm"], "/proc/r-1.hgrm: cannot be written: "),
         (["run", "--json", "r", "--csv", "r"], "r: is named twice"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

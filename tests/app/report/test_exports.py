@@ -15,9 +15,7 @@ from hdrh.histogram import HdrHistogram
 from membench.report.exports import (
     FIRST_COLUMNS,
     ExportError,
-    ResultFiles,
     render_files,
-    rescue,
     to_csv,
     to_hgrm,
     to_json,
@@ -187,50 +185,3 @@ def test_the_histogram_in_a_record_can_be_read(record):
     histogram = HdrHistogram.decode(record.latency_hdr)
 
     assert histogram.get_value_at_percentile(50) / 1e6 == record.latency_p50_ms
-
-
-def test_a_plan_is_written_in_every_format(tmp_path, record):
-    paths = {kind: tmp_path / f"a.{kind}" for kind in ("json", "csv", "markdown", "hgrm")}
-    files = ResultFiles(**paths)
-    files.check()
-
-    assert files.write([record]) == list(paths.values())
-    assert (tmp_path / "a.markdown").read_bytes() == to_markdown([record])
-    assert (tmp_path / "a.json").read_bytes() == to_json([record])
-    assert (tmp_path / "a.csv").read_bytes() == to_csv([record])
-    assert (tmp_path / "a.hgrm").read_bytes() == to_hgrm(record)
-
-
-def test_several_runs_have_numbered_percentile_tables(tmp_path, record):
-    files = ResultFiles(hgrm=tmp_path / "a.hgrm")
-    files.check(runs=3)
-
-    assert files.write([record], more_to_come=True) == [tmp_path / "a-1.hgrm"]
-    assert files.write([record, record, record]) == [tmp_path / f"a-{number}.hgrm" for number in (1, 2, 3)]
-    assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_a_file_that_cannot_be_written_does_not_prevent_the_others(tmp_path, record):
-    files = ResultFiles(json=Path("/dev/full"), csv=tmp_path / "a.csv")
-    with pytest.raises(ExportError, match="/dev/full"):
-        files.write([record])
-
-    assert (tmp_path / "a.csv").read_bytes() == to_csv([record])
-
-
-def test_pipes_and_devices_are_written_only_once(tmp_path, record):
-    files = ResultFiles(json=Path("/dev/full"), csv=tmp_path / "a.csv")
-
-    assert files.write([record], more_to_come=True) == [tmp_path / "a.csv"]
-
-
-def test_one_file_for_two_formats_is_refused(tmp_path):
-    with pytest.raises(ExportError, match=r"a\.json: is named twice"):
-        ResultFiles(json=tmp_path / "a.json", csv=tmp_path / "a.json").check()
-
-
-def test_rescued_results_are_json_in_the_temporary_folder(temporary, record):
-    path = rescue([record])
-
-    assert path.parent == temporary
-    assert json.loads(path.read_bytes())["runs"][0]["run_id"] == "run-1"

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from membench.files import FileError, check_writable, write_atomically
+from membench.files import FileError
 from membench.plan.scenarios import Scenario
 from membench.results.record import Record
 from membench.settings import config_path
@@ -106,19 +106,19 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
     @on(Input.Submitted)
     def _write(self, event: Input.Submitted) -> None:
         from membench.report.exports import ExportError, render_files
+        from membench.report.outputs import Output, check_outputs
 
         path = Path(event.value.strip()).expanduser()
         try:
             files = render_files(path, self._records, self._picture, self._catalogue)
-            for each, _ in files:
-                check_writable(each)
+            check_outputs([each for each, _ in files], self._records, self._catalogue)
             existing = [str(each) for each, _ in files if each.is_file()]
             if existing and path != self._path_to_replace:
                 self._path_to_replace = path
                 self._show_error(f"{', '.join(existing)} exists; press enter again to replace it")
                 return
             for each, content in files:
-                write_atomically(each, content)
+                Output(each, may_replace=bool(existing)).write(content)
         except (ExportError, FileError) as error:
             self._show_error(str(error))
         else:

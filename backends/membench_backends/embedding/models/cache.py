@@ -79,6 +79,19 @@ def files_key(model: str) -> str | None:
     return hashlib.sha256(repr(keys).encode()).hexdigest()[:16]
 
 
+def files_of(model: str) -> list[Path]:
+    """Return the files in the folder of the weights that a run of a model would use."""
+    weights = weights_on_disk(model)
+    if weights.weights is None or weights.folder is None:
+        return []
+    return [path for pattern in ("*", "*/*") for path in weights.folder.glob(pattern) if path.is_file()]
+
+
+def cached_files() -> list[Path]:
+    """Return the files of the models that were built on this machine."""
+    return [path for pattern in ("*/*/*", "*/*/*/*") for path in cache_folder().glob(pattern) if path.is_file()]
+
+
 def real_weights(model_name: str) -> Path | None:
     """Return the folder in FastEmbed's cache that contains all files of a model; None if there is none."""
     source = source_of(model_name)

@@ -198,7 +198,7 @@ async def test_a_run_that_cannot_be_stored_is_displayed(stage: Stage) -> None:
             stage.session.tick(10)
             stage.session.finish()
         await until(pilot, lambda: len(stage.app.finished) == 2)
-        assert notes_of(stage.app).count("results are not kept") == 1
+        assert notes_of(stage.app).count("results are missing from it") == 1
         stage.session.over()
 
 

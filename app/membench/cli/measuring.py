@@ -39,16 +39,16 @@ def measure(plan: Plan, timeout_s: float, on_record: Callable[[Sequence[Record]]
     """
     session = Session(plan, timeout_s)
     records: dict[int, Record] = {}
-    history, history_problem = HistoryWriter(), ""
+    history = HistoryWriter()
     with _stop_on_signal(session.stop) as signals, plan_progress(plan) as show:
         for event in session.events():
             show(event)
             if isinstance(event, RunPaused | RunEnded):
-                history_problem = history.add(event.record) or history_problem
+                history.add(event.record)
             if isinstance(event, RunEnded):
                 records[event.index] = event.record
                 on_record(_in_order(records))
-    return Measured(_in_order(records), bool(signals), history_problem)
+    return Measured(_in_order(records), bool(signals), history.problem)
 
 
 def try_advice(records: Sequence[Record], timeout_s: float) -> Measured:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from membench.cli.console import print_status
 from membench.results.history import History, HistoryError, UnknownRunError
 from membench.results.record import Record
 
@@ -16,6 +17,8 @@ def open_history() -> Iterator[History]:
     """Open the history, and turn its errors into errors of usage."""
     try:
         with History() as history:
+            if history.notice:
+                print_status(f"! {history.notice}")
             yield history
     except (HistoryError, UnknownRunError) as error:
         raise click.UsageError(str(error)) from error

@@ -119,10 +119,10 @@ def run_choice(
     write_problem = _write(files, records)
     print_results(records, explain=explain, to_stderr=files.use_stdout)
     _print_published(records, catalogue, to_stderr=files.use_stdout)
-    if measured.history_problem:
+    if problem := write_problem or (measured.history_problem if not files.has_all else ""):
+        _rescue(records, problem)
+    if measured.history_problem and problem != measured.history_problem:
         print_status(f"! {measured.history_problem}")
-    if write_problem:
-        _rescue(records, write_problem)
     if measured.was_interrupted:
         return Exit.INTERRUPTED
     return Exit.FAILED if write_problem or any(record.status != "ok" for record in records) else Exit.SUCCESS
@@ -187,12 +187,15 @@ def _write(files: ResultFiles, records: Sequence[Record], more_to_come: bool = F
     return ""
 
 
-def _rescue(records: Sequence[Record], write_problem: str) -> None:
-    """Write results whose file cannot be written to the folder for temporary files."""
+def _rescue(records: Sequence[Record], problem: str) -> None:
+    """Write results that cannot be written where they belong to the folder for temporary files."""
+    if not records:
+        print_error(problem)
+        return
     try:
-        print_error(f"{write_problem}; the results are in {rescue(records)}")
+        print_error(f"{problem}; the results are in {rescue(records)}")
     except ExportError as error:
-        print_error(f"{write_problem}; and {error}")
+        print_error(f"{problem}; and {error}")
 
 
 def _alternatives(options: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -76,11 +76,11 @@ _SYSTEM_CELLS: Mapping[str, Cell] = {
     "precision": lambda run: run.figures.precision or "–",
     "threads": lambda run: threads_text(run.figures),
     "store": lambda run: run.figures.store or "–",
-    "clients": lambda run: str(run.figures.clients),
+    "clients": lambda run: run.clients_text,
 }
 _OUTCOME_CELLS: Mapping[str, Cell] = {
     "status": lambda run: run.state,
-    "verdict": lambda run: run.verdict or "–",
+    "verdict": lambda run: run.error if run.state == "damaged" and run.error else run.verdict or "–",
 }
 _PLAN_CELLS: Mapping[str, Cell] = {
     **_SYSTEM_CELLS,

@@ -129,6 +129,11 @@ class ResultFiles:
         """Whether one of the files is standard output, which then must carry nothing else."""
         return any(map(is_own_stdout, self._paths(runs=1)))
 
+    @property
+    def has_all(self) -> bool:
+        """Whether a file that stays has all that is known of the runs."""
+        return any(render is to_json and not is_stream(path) for path, render in self._renders)
+
     def check(self, specs: Sequence[RunSpec], catalogue: Mapping[str, Scenario] | None = None) -> None:
         """Check that all files can be written, and that none replaces another file.
 

@@ -18,8 +18,9 @@ STATUS_MARKS: Mapping[str, str] = {
     "partial": "◐",
     "timeout": "✗",
     "crashed": "✗",
+    "damaged": "✗",
 }
-"""The mark of each status that a run can end in."""
+"""The mark of each status that a run can end in, and of a row that cannot be read."""
 LITTLE_TOLERANCE = 0.03
 """How far throughput x latency of a closed loop may be from the clients at work (Little's law)."""
 
@@ -34,7 +35,8 @@ def remarks(records: Sequence[Record]) -> Iterator[str]:
         yield "embedder: fixed = each text gets a ready vector from a table, so embedding is in no figure"
     if any(record.bm25 is False for record in records):
         yield "keywords: no BM25 vectors were written: the store takes none, or their model is not on this machine"
-    environment = next((record.environment for record in records if record.environment), None)
+    machine = {"cpu", "cores", "python"}
+    environment = next((record.environment for record in records if machine <= record.environment.keys()), None)
     if environment:
         cores = environment["cores"]
         yield f"machine: {environment['cpu']}, {cores} core{'s' * (cores != '1')}, Python {environment['python']}"

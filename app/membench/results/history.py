@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +15,10 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 import platformdirs
 
-from membench.results.record import Record, decode_record
-from membench.results.summary import RunSummary
+from membench.results.record import Record
+from membench.results.rows import DAMAGED, HistoryRow, read_row, repeated_row, row_name, unpack_record
 from membench.spec.run import RunSpec
 from membench.units import abbreviate_home
-from membench_backends.options import options_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,32 +39,6 @@ class HistoryError(Exception):
 
 class UnknownRunError(Exception):
     """A name matches no run, or several; one line that says so."""
-
-
-class HistoryRow(RunSummary, frozen=True, kw_only=True):
-    """One row of the history. Large parts of its record (histogram, locks, windows) are left out."""
-
-    reference: bool
-    """Whether the user marked the run as one to compare others with."""
-
-    def matches(self, words: Iterable[str]) -> bool:
-        """Return whether each word occurs in one of the row's texts."""
-        run = self.figures
-        texts = (self.run_id, self.when, run.scenario, run.backend, run.strategy, run.store, f"{run.clients} clients")
-        system = (options_text(run.backend_options), run.precision, run.weights)
-        more = (self.state, self.verdict, "reference" if self.reference else "")
-        text = "\n".join(part or "" for part in (*texts, *system, *more)).lower()
-        return all(word.lower() in text for word in words)
-
-    @property
-    def when(self) -> str:
-        """The start in local time, `2026-03-01 14:05`."""
-        return f"{self.began:%Y-%m-%d %H:%M}"
-
-    @property
-    def began(self) -> datetime:
-        """The start, in local time."""
-        return datetime.fromisoformat(self.started_at or "").astimezone()
 
 
 _LEFT_OUT = (
@@ -109,8 +83,8 @@ def _store_summaries(database: sqlite3.Connection) -> None:
     rows = database.execute("SELECT run_id, record, wall_s, reference, deleted_at FROM runs_1 ORDER BY rowid")
     for run_id, content, *rest in rows.fetchall():
         try:
-            record = decode_record(zlib.decompress(content))
-        except (zlib.error, msgspec.MsgspecError):
+            record = unpack_record(content)
+        except msgspec.MsgspecError:
             continue  # damaged: it stays where it is
         _insert(database, record, *rest)
         database.execute("DELETE FROM runs_1 WHERE run_id = ?", [run_id])
@@ -152,7 +126,10 @@ def history_path() -> Path:
 
 def history_files() -> tuple[Path, ...]:
     """Return the paths of the history and of the files that SQLite keeps beside it, whether or not they exist."""
-    path = history_path()
+    return _files_of(history_path())
+
+
+def _files_of(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(f"{path.name}{suffix}") for suffix in ("", "-wal", "-shm", "-journal"))
 
 
@@ -167,16 +144,20 @@ class History:
             create: Create the file if it does not exist. Otherwise a missing history is an empty one in memory.
 
         Raises:
-            HistoryError: The file cannot be opened, is not a history, or comes from a newer version of this program.
+            HistoryError: The file cannot be opened, or is not a history.
         """
         import sqlite3  # the first paint of the dashboard does without it
 
         self.path = path or history_path()
+        self.notice = ""
+        """Why the file is only read: a newer version of this program wrote it. Empty otherwise."""
         with self._reporting_errors():
             if create:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+            _make_private(self.path, create)
             place = self.path if create or self.path.exists() else ":memory:"
             self._database = sqlite3.connect(place, timeout=LOCKED_S, isolation_level=None)
+            self._database.text_factory = lambda text: text.decode(errors="replace")
             try:
                 self._migrate()
             except BaseException:
@@ -198,17 +179,28 @@ class History:
             HistoryError: The file cannot be written.
         """
         with self._writing() as database:
-            database.execute("DELETE FROM runs WHERE deleted_at < ?", [(datetime.now(UTC) - UNDO).isoformat()])
+            database.execute(
+                "DELETE FROM runs WHERE deleted_at BETWEEN '2' AND ?", [(datetime.now(UTC) - UNDO).isoformat()]
+            )
             _insert(database, record, record.took_s)
 
     def runs(self, words: Sequence[str] = ()) -> list[HistoryRow]:
-        """Return the runs that contain every word, the newest first, without reading whole records."""
+        """Return the runs that contain every word, the newest first, without reading whole records.
+
+        A row that cannot be read has the state `damaged`.
+        """
+        found: dict[str, HistoryRow] = {}
         with self._reporting_errors():
             rows = self._database.execute(
-                "SELECT summary, reference FROM runs WHERE deleted_at IS NULL ORDER BY started_at DESC, rowid DESC"
+                "SELECT rowid, run_id, started_at, summary, reference FROM runs WHERE deleted_at IS NULL "
+                "ORDER BY started_at DESC, rowid DESC"
             )
-            found = [_row(*columns) for columns in rows]
-        return [row for row in found if row.matches(words)] if words else found
+            for number, run_id, *columns in rows:
+                row = read_row(row_name(number, run_id), run_id, *columns)
+                if row.run_id in found:
+                    row = repeated_row(row, number)
+                found[row.run_id] = row
+        return [row for row in found.values() if row.matches(words)]
 
     def resolve(self, word: str) -> str:
         """Return the full name of a run, given its first letters, `last` or `last~1`.
@@ -216,11 +208,14 @@ class History:
         Raises:
             UnknownRunError: No run matches, or several do.
         """
+        found: list[str] = []
         with self._reporting_errors():
             if word == "last" or (word.startswith("last~") and word[5:].isdecimal()):
                 found = self._names("ORDER BY started_at DESC, rowid DESC LIMIT 1 OFFSET ?", int(word[5:] or 0))
-            else:
-                found = self._names("AND (run_id = ?1 OR substr(run_id, 1, length(?1)) = ?1) LIMIT 9", word)
+            elif word.isprintable():
+                column, value = _place(word)
+                match = f"{column} = ?1 OR substr({column}, 1, length(?1)) = ?1" if column == "run_id" else "rowid = ?1"
+                found = self._names(f"AND ({match}) LIMIT 9", value)
         if len(found) == 1 or word in found:
             return word if word in found else found[0]
         if found:
@@ -232,24 +227,30 @@ class History:
 
         Raises:
             UnknownRunError: There is no such run.
-            HistoryError: The file cannot be read.
+            HistoryError: The file cannot be read, or the run is damaged.
         """
+        column, value = _place(run_id)
         with self._reporting_errors():
-            row = self._database.execute("SELECT record FROM runs WHERE run_id = ?", [run_id]).fetchone()
-            if row is None:
-                raise UnknownRunError(f"no run {run_id!r} in the history")
-            return decode_record(zlib.decompress(row[0]))
+            row = self._database.execute(f"SELECT record FROM runs WHERE {column} = ?", [value]).fetchone()
+        if row is None:
+            raise UnknownRunError(f"no run {run_id!r} in the history")
+        try:
+            return unpack_record(row[0])
+        except msgspec.MsgspecError as error:
+            raise HistoryError(f"{abbreviate_home(self.path)}: run {run_id} is damaged: {error}") from error
 
     def set_reference(self, run_id: str, reference: bool) -> None:
         """Mark a run as one to compare others with, or remove the mark."""
+        column, value = _place(run_id)
         with self._writing() as database:
-            database.execute("UPDATE runs SET reference = ? WHERE run_id = ?", [reference, run_id])
+            database.execute(f"UPDATE runs SET reference = ? WHERE {column} = ?", [reference, value])
 
     def delete(self, run_ids: Sequence[str]) -> None:
         """Delete runs in one step; `undo` restores them for some days."""
         now = datetime.now(UTC).isoformat()
         with self._writing() as database:
-            database.executemany("UPDATE runs SET deleted_at = ? WHERE run_id = ?", [(now, name) for name in run_ids])
+            for column, value in map(_place, run_ids):
+                database.execute(f"UPDATE runs SET deleted_at = ? WHERE {column} = ?", [now, value])
 
     def undo(self) -> int:
         """Restore the runs that were deleted last, and return how many they are."""
@@ -263,7 +264,8 @@ class History:
 
         with self._reporting_errors():
             rows = self._database.execute(
-                "SELECT wall_s FROM runs WHERE task = ? AND status = 'ok' AND wall_s IS NOT NULL "
+                "SELECT wall_s FROM runs WHERE task = ? AND status = 'ok' "
+                "AND typeof(wall_s) IN ('real', 'integer') AND wall_s BETWEEN 0 AND 1e9 "
                 "ORDER BY started_at DESC LIMIT ?",
                 [_task_of(spec), SIMILAR_MAX],
             )
@@ -271,8 +273,8 @@ class History:
         return statistics.median(walls) if walls else None
 
     def _names(self, condition: str, value: str | int) -> list[str]:
-        rows = self._database.execute(f"SELECT run_id FROM runs WHERE deleted_at IS NULL {condition}", [value])
-        return [name for (name,) in rows]
+        rows = self._database.execute(f"SELECT rowid, run_id FROM runs WHERE deleted_at IS NULL {condition}", [value])
+        return [row_name(*columns) for columns in rows]
 
     def _migrate(self) -> None:
         if self._version() < len(MIGRATIONS):
@@ -282,7 +284,10 @@ class History:
                     migration(database)
                 database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         elif self._version() > len(MIGRATIONS):
-            raise HistoryError(f"{abbreviate_home(self.path)}: was written by a newer membench-tui; update this one")
+            self.notice = (
+                f"{abbreviate_home(self.path)}: was written by a newer membench-tui, so this one only reads it"
+            )
+            self._database.execute("PRAGMA query_only = ON")
 
     def _version(self) -> int:
         version: int = self._database.execute("PRAGMA user_version").fetchone()[0]
@@ -291,14 +296,17 @@ class History:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Open a transaction: everything in it takes effect, or nothing."""
+        if self.notice:
+            raise HistoryError(f"{self.notice}; update this one to change it")
         with self._reporting_errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # a full disk ends it already
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
 
     @contextmanager
     def _reporting_errors(self) -> Iterator[None]:
@@ -307,8 +315,8 @@ class History:
 
         try:
             yield
-        except (sqlite3.Error, OSError, zlib.error, msgspec.MsgspecError) as error:
-            raise HistoryError(f"{abbreviate_home(self.path)}: {error}") from error
+        except (sqlite3.Error, OSError, OverflowError) as error:
+            raise HistoryError(f"{self.notice or abbreviate_home(self.path)}: {error}") from error
 
 
 class HistoryWriter:
@@ -318,6 +326,8 @@ class HistoryWriter:
         self._path = path
         self._pending: deque[Record] = deque(maxlen=PENDING_MAX)
         self._has_failed = False
+        self.problem = ""
+        """Why runs are missing from the history now; empty if none are."""
 
     def add(self, record: Record) -> str:
         """Add what is known of a run. Return a line for the user when that fails for the first time."""
@@ -328,8 +338,10 @@ class HistoryWriter:
                     history.add(self._pending[0])
                     self._pending.popleft()
         except HistoryError as error:
+            self.problem = f"the history cannot be written: {error}; results are missing from it"
             is_first, self._has_failed = not self._has_failed, True
-            return f"the history cannot be written: {error}; results are not kept" if is_first else ""
+            return self.problem if is_first else ""
+        self.problem = ""
         return ""
 
 
@@ -342,10 +354,24 @@ def earlier_times(runs: Sequence[RunSpec]) -> list[float | None]:
         return [None] * len(runs)
 
 
-def _row(summary: bytes, reference: int) -> HistoryRow:
-    record = decode_record(summary)
-    fields = msgspec.structs.asdict(record.summary())
-    return HistoryRow(**fields, reference=bool(reference))
+def _place(name: str) -> tuple[str, str | int]:
+    """Return the column that finds the row with a name, and its value there."""
+    number = name.removeprefix(DAMAGED)
+    return ("rowid", int(number)) if number != name and number.isdecimal() else ("run_id", name)
+
+
+def _make_private(path: Path, create: bool) -> None:
+    """Create the file if asked to. Only its user can read it: SQLite gives the files beside it the same permissions.
+
+    A file that others opened for their locks is not opened here: closing it would release the locks of this process.
+    """
+    if create:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for file in _files_of(path):
+        with suppress(OSError):  # somebody else's file, or a read-only file system
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
 
 
 def _task_of(run: RunSpec) -> str:

@@ -10,6 +10,7 @@ from membench.analysis.diagnosis import Advice
 from membench.analysis.facts import Fact
 from membench.analysis.figures import Figures
 from membench.messages.run import LockUse
+from membench.results.checks import check_figures, check_timestamp
 from membench.results.summary import RunSummary, Status
 from membench.results.trial import Trial
 
@@ -67,21 +68,31 @@ class Record(Figures, frozen=True, kw_only=True):
         )
 
 
-def decode_record(content: bytes) -> Record:
+def decode_record(content: object) -> Record:
     """Read a record of this schema or an older one.
 
     Raises:
         msgspec.DecodeError: The content is not a record, or a newer version of this program wrote it.
     """
-    document = msgspec.json.decode(content, type=dict[str, Any])
+    if not isinstance(content, bytes):
+        raise msgspec.ValidationError("the record is missing")
+    try:
+        document = msgspec.json.decode(content, type=dict[str, Any])
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise msgspec.ValidationError("the record is not valid JSON") from error
     schema = document.get("schema", 1)
+    if not isinstance(schema, int) or schema < 1:
+        raise msgspec.ValidationError(f"the record has no valid schema, but {str(schema)[:40]!r}")
     if schema > SCHEMA:
         raise msgspec.ValidationError(f"the record has schema {schema}, and this version reads up to {SCHEMA}")
     if schema == 1:
         document = _from_schema_1(document)
     if schema < 3:  # the intervals of repeats that shared a process say nothing about the next process
         document |= {"memories_per_s_low": None, "memories_per_s_high": None, "schema": SCHEMA}
-    return msgspec.convert(document, Record)
+    record = msgspec.convert(document, Record)
+    check_timestamp(record.started_at)
+    check_figures(record, document)
+    return record
 
 
 _RENAMED = {

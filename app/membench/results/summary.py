@@ -10,8 +10,8 @@ from membench.analysis.figures import Figures
 
 Status = Literal["ok", "errors", "failed", "partial", "timeout", "crashed"]
 """How a run ended. `errors`: more than one operation in a hundred failed, so its rate is not that of the work."""
-State = Literal["waiting", "running", "paused"] | Status
-"""`paused`: between two of its repeats, while other runs of the plan have their turn."""
+State = Literal["waiting", "running", "paused", "damaged"] | Status
+"""`paused`: between two of its repeats, while other runs of the plan have their turn. `damaged`: it cannot be read."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +31,11 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     def has_ended(self) -> bool:
         """Whether nothing more is measured."""
         return self.state not in ("waiting", "running", "paused")
+
+    @property
+    def clients_text(self) -> str:
+        """The number of clients; a dash where it is damaged."""
+        return "–" if self.state == "damaged" else str(self.figures.clients)
 
     @property
     def run_id(self) -> str:

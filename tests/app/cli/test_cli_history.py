@@ -72,7 +72,7 @@ def test_a_plan_continues_without_a_history(membench, quick_file):
     history_path().write_text("not a database " * 100)
     output = membench("run", "--scenarios", quick_file, "quick", "lists")
 
-    assert output.err.count("results are not kept") == 1
+    assert output.err.count("results are missing from it") == 1
     assert len([line for line in output.out.splitlines() if line.startswith("✓")]) == 2
 
 

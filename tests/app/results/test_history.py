@@ -274,7 +274,7 @@ class TestHistoryWriter:
         first, second = writer.add(record("a")), writer.add(record("b", 1))
         (tmp_path / "file").unlink()
 
-        assert "cannot be written" in first and first.endswith("results are not kept")
+        assert "cannot be written" in first and first.endswith("results are missing from it")
         assert second == writer.add(record("c", 2)) == ""
         with History(path) as history:
             assert names(history) == ["c", "b", "a"]

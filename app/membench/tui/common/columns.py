@@ -102,7 +102,7 @@ OPTIONS = Column("options", lambda run: options_text(run.figures.backend_options
 STORE = Column("store", lambda run: run.figures.store or "–", priority=11, least=5, letter="e")
 CLIENTS = Column(
     "clients",
-    lambda run: str(run.figures.clients),
+    lambda run: run.clients_text,
     number=True,
     order=lambda run: run.figures.clients,
     letter="c",

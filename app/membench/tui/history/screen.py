@@ -59,6 +59,8 @@ class HistoryScreen(Place):
         super().__init__()
         self._rows: dict[str, HistoryRow] = {}
         """All runs by ID, the newest first."""
+        self._notice = ""
+        """Why the history is only read; empty if it can be changed."""
 
     def body(self) -> Iterable[Widget]:
         """Return the filter, which is hidden until it is used, and the table."""
@@ -153,9 +155,9 @@ class HistoryScreen(Place):
         table = self.query_one(RunTable)
         try:
             with History() as history:
-                self._rows = {row.run_id: row for row in history.runs()}
+                self._rows, self._notice = {row.run_id: row for row in history.runs()}, history.notice
         except HistoryError as error:
-            self._rows, table.empty = {}, f"The history cannot be read: {error}"
+            self._rows, self._notice, table.empty = {}, "", f"The history cannot be read: {error}"
         else:
             table.empty = NO_RUNS
         self.marked &= self._rows.keys()
@@ -178,16 +180,22 @@ class HistoryScreen(Place):
         shown, total = len(self.query_one(RunTable).rows), len(self._rows)
         count = plural(total, "run") if shown == total else f"{shown:,} of {plural(total, 'run')}"
         marked = f" · {len(self.marked):,} marked" if self.marked else ""
-        self.query_one("#history-panel").border_subtitle = f"{count}{marked}"
+        read_only = " · only read: a newer membench-tui wrote it" if self._notice else ""
+        self.query_one("#history-panel").border_subtitle = f"{count}{marked}{read_only}"
 
     def _records(self, names: Iterable[str]) -> tuple[Record, ...]:
-        """Return whole records. If they cannot be read, notify the user and return none."""
+        """Return whole records, and notify the user of those that cannot be read."""
+        records: list[Record] = []
         try:
             with History() as history:
-                return tuple(history.record(name) for name in names)
-        except (HistoryError, UnknownRunError) as error:
-            self.notify(str(error), severity="error")
-            return ()
+                for name in names:
+                    try:
+                        records.append(history.record(name))
+                    except (HistoryError, UnknownRunError) as error:
+                        self.notify(str(error), severity="error", markup=False)
+        except HistoryError as error:
+            self.notify(str(error), severity="error", markup=False)
+        return tuple(records)
 
     def _change(self, change: Callable[[History], object]) -> bool:
         """Change the history and display it again. If that fails, notify the user and return False."""
@@ -211,8 +219,10 @@ class HistoryScreen(Place):
         )
 
     def _started(self, run: RunView) -> str:
-        """Return `21 Nov 14:05`, or `2025-11-21` for another year."""
+        """Return `21 Nov 14:05`, or `2025-11-21` for another year; a dash where it is damaged."""
         began, now = self._rows[run.run_id].began, datetime.now()
+        if began is None:
+            return "–"
         return began.strftime("%d %b %H:%M" if began.year == now.year else "%Y-%m-%d")
 
     def _marks(self, run: RunView) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from membench.analysis.groups import threads_text
 from membench.report.remarks import STATUS_MARKS, latency_text, marked_rate, rate_text
-from membench.results.history import HistoryRow
+from membench.results.rows import HistoryRow
 from membench.results.summary import RunSummary
 from membench.units import format_count, format_rate, format_share
 from membench_backends.options import options_text

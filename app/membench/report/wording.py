@@ -239,7 +239,7 @@ class Wording(Formatter):
     def _sentence(self, templates: Mapping[str, str], name: str, values: Mapping[str, Value]) -> str:
         try:
             return self.vformat(templates[name], (), values)
-        except KeyError:
+        except (KeyError, ValueError, TypeError):  # another version's fact, or a damaged one
             return " ".join([name.replace("_", " "), *(f"{key}={value}" for key, value in values.items())])
 
     def _option(self, flag: str) -> str:

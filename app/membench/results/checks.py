@@ -15,6 +15,9 @@ from membench.results.latency import decode_latencies
 NUMBER_MAX = 1e18
 """Larger than every figure of a run: its numbers are times in nanoseconds at most."""
 _MAY_BE_NEGATIVE = {"precision_cosine"}
+_SHARE_MAX = 2.0
+"""More than a share of client time can be, whatever was rounded."""
+_SHARES = ("time_cpu", "time_runqueue", "time_lock", "time_result", "time_other", "time_sleep")
 
 
 def check_figures(figures: Figures, document: Mapping[str, Any]) -> None:
@@ -33,6 +36,13 @@ def check_figures(figures: Figures, document: Mapping[str, Any]) -> None:
             raise msgspec.ValidationError(f"{field} is {value}, which is less than 0")
     for time in filter(None, figures.repeats_started_at):  # empty where the start is unknown
         check_timestamp(time, "repeats_started_at")
+    for field in _SHARES:
+        if (getattr(figures, field) or 0.0) > _SHARE_MAX:
+            raise msgspec.ValidationError(f"{field} is more than the whole")
+    if any(len(of or ()) not in (0, figures.clients) for of in (figures.client_items, figures.client_longest_ms)):
+        raise msgspec.ValidationError("the figures of clients are not those of its clients")
+    if figures.memories_per_s_windows is not None and len(figures.memories_per_s_windows) < 2:
+        raise msgspec.ValidationError("memories_per_s_windows has too few windows")
     for field in ("latency_hdr", "error_latency_hdr"):
         _check_histogram(field, getattr(figures, field))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import zlib
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +18,7 @@ from membench.results.history import (
     HistoryError,
     HistoryWriter,
     UnknownRunError,
+    history_files,
     history_path,
 )
 from membench.results.record import SCHEMA
@@ -239,9 +242,98 @@ def test_a_newer_history_is_left_alone(record):
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     database.close()
 
-    with pytest.raises(HistoryError, match="written by a newer membench-tui"):
-        History()
-    assert "newer" in HistoryWriter().add(record("b"))
+    with History() as history:
+        assert "was written by a newer membench-tui, so this one only reads it" in history.notice
+        assert names(history) == ["a"] and history.record("a") == record("a")
+        with pytest.raises(HistoryError, match="newer membench-tui"):
+            history.delete(["a"])
+    writer = HistoryWriter()
+    assert "newer" in writer.add(record("b")) and "newer" in writer.problem
+    with History() as history:
+        assert names(history) == ["a"]
+
+
+def test_the_history_and_the_files_beside_it_are_private(record):
+    history_path().parent.mkdir(parents=True)
+    umask = os.umask(0)
+    try:
+        with History(create=True) as history:
+            history.add(record("a"))
+            assert {stat.S_IMODE(path.stat().st_mode) for path in history_files() if path.exists()} == {0o600}
+            for path in history_files()[:3]:
+                path.chmod(0o666)
+        with History() as history:
+            history.runs()
+            assert {stat.S_IMODE(path.stat().st_mode) for path in history_files() if path.exists()} == {0o600}
+    finally:
+        os.umask(umask)
+
+
+def packed(record, **changes):
+    return zlib.compress(msgspec.json.encode(msgspec.to_builtins(record) | changes))
+
+
+DAMAGE = {
+    "a record that is not compressed": ("record = x'00'", ""),
+    "a record that ends early": ("record = substr(record, 1, length(record) - 20)", "end of its record is missing"),
+    "no record": ("record = 7", "its record is missing"),
+    "a summary of another type": ("summary = 7", "damaged"),
+    "a summary that is not UTF-8": ("summary = x'ff7b7d'", "damaged"),
+    "a name that is not UTF-8": ("run_id = CAST(x'ff41' AS TEXT)", "damaged-1"),
+    "no name": ("run_id = NULL", "damaged-1"),
+    "a time of another type": ("started_at = 7, summary = '7'", "damaged"),
+    "a nested summary": (f"summary = CAST('{'[' * 5000}' AS BLOB)", "damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_row_is_shown_as_damaged_and_hides_no_other(history, record, kind):
+    history.add(record("a"))
+    history.add(record("b", 1))
+    change, _ = DAMAGE[kind]
+    with sqlite3.connect(history_path(), isolation_level=None) as database:
+        database.execute(f"UPDATE runs SET {change} WHERE rowid = 1")
+    database.close()
+    rows = {row.run_id: row for row in history.runs()}
+    (name,) = rows.keys() - {"b"}
+
+    assert rows["b"].state == "ok" and history.record("b") == record("b", 1)
+    assert history.resolve(name) == name
+    if rows[name].state == "damaged":
+        assert rows[name].error.startswith("damaged: ") and rows[name].clients_text == "–"
+    else:
+        with pytest.raises(HistoryError, match=f"run {name} is damaged"):
+            history.record(name)
+    history.delete([name])
+    assert names(history) == ["b"] and history.undo() == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clients": -1}, {"memories_per_s": -1.0}, {"latency_p99_ms": 1e300}, {"time_lock": 1e17}, {"started_at": "x"},
+        {"started_at": "0001-01-01"}, {"schema": "3"}, {"schema": 9}, {"latency_hdr": "HISTnot"}, {"locks": 7},
+        {"client_longest_ms": [1.0] * 3}, {"repeats_started_at": ["x"]}, {"error_kinds": [1]}, {"status": "fine"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_record_with_an_impossible_field_is_damaged(history, record, changes):
+    history.add(record("a"))
+    with sqlite3.connect(history_path(), isolation_level=None) as database:
+        database.execute("UPDATE runs SET record = ?", [packed(record("a"), **changes)])
+    database.close()
+
+    with pytest.raises(HistoryError, match="run a is damaged: "):
+        history.record("a")
+
+
+def test_odd_times_do_not_predict_how_long_a_run_takes(history, record, spec):
+    for run_id, wall_s in (("a", 10.0), ("b", "long"), ("c", -5.0), ("d", 1e300), ("e", b"")):
+        history.add(record(run_id))
+        with sqlite3.connect(history_path(), isolation_level=None) as database:
+            database.execute("UPDATE runs SET wall_s = ? WHERE run_id = ?", [wall_s, run_id])
+        database.close()
+    assert history.expected_s(spec(clients=2)) == 10.0
 
 
 def test_another_file_is_not_a_history(record):

@@ -13,8 +13,9 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Input
 
-from membench.results.history import History, HistoryError, HistoryRow, UnknownRunError
+from membench.results.history import History, HistoryError, UnknownRunError
 from membench.results.record import Record
+from membench.results.rows import HistoryRow
 from membench.tui.common import columns
 from membench.tui.common.panel import panel
 from membench.tui.common.place import Place

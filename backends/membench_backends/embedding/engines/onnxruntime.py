@@ -12,7 +12,15 @@ from fastembed.common.onnx_model import OnnxOutputContext
 
 from membench_backends.base import UnavailableError
 from membench_backends.cores import physical_cores, usable_cores
-from membench_backends.embedding.models.cache import MODEL_FILES, Weights, twin_of, twins_folder, weights_on_disk
+from membench_backends.embedding.models.cache import (
+    MODEL_FILES,
+    Weights,
+    is_damaged,
+    twin_folder,
+    twin_of,
+    twins_folder,
+    weights_on_disk,
+)
 from membench_backends.embedding.models.sources import source_of
 from membench_backends.stages import gauge, mark, now_ns
 
@@ -167,7 +175,9 @@ def _weights(model: str, progress: Callable[[str], None]) -> tuple[Path, Weights
         return on_disk.folder, on_disk.weights
     from membench_backends.embedding.models.twin import build_twin
 
-    progress(f"building the speed twin of {model}, once")
+    damaged = is_damaged(twin_folder(architecture))
+    twin = f"the speed twin of {model}"
+    progress(f"{twin} is damaged; building it again" if damaged else f"building {twin}, once")
     return build_twin(architecture, twins_folder()), "twin"
 
 

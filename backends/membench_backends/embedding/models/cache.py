@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,9 @@ from membench_backends.embedding.models.sources import SOURCES, Source, source_o
 Weights = Literal["real", "twin"]
 
 MANIFEST = "membench.json"
-"""File in a model's folder that states the kind of weights and the size of each file."""
+"""File in a model's folder that states the kind of weights, and the size and the digest of each file."""
+VERIFIED = ".verified"
+"""File in a cached folder that states which files were hashed and found intact."""
 MODEL_FILES = ("model_optimized.onnx", "model.onnx")
 """Names of the graph file, in order of preference."""
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -126,12 +129,63 @@ def fastembed_cache() -> Path:
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether a folder has a manifest and every file that it lists, with the right size."""
+    """Return whether a cached folder has a manifest and every file that it lists, with the right size and content."""
+    return _has_listed_files(folder) and verify(folder, list(_manifest(folder).get("sha256", ())))
+
+
+def is_damaged(folder: Path) -> bool:
+    """Return whether a cached folder exists whose files are not those that were built."""
+    return folder.is_dir() and not is_complete(folder)
+
+
+def verify(folder: Path, names: list[str]) -> bool:
+    """Return whether files have the content that the manifest states by their digests; False if it states none.
+
+    Hashing a model takes half a second, so files that were found intact are hashed again only once they have changed.
+    """
+    try:
+        digests = _manifest(folder)["sha256"]
+        found = {name: _identity(folder / name) for name in names}
+        if found == _verified(folder):
+            return True
+        if not names or any(_sha256(folder / name) != digests[name] for name in names):
+            return False
+    except (OSError, TypeError, KeyError, AttributeError):
+        return False
+    with suppress(OSError):  # a folder that cannot be written to is hashed each time
+        (folder / VERIFIED).write_text(json.dumps(found))
+    return True
+
+
+def _has_listed_files(folder: Path) -> bool:
     try:
         files = json.loads((folder / MANIFEST).read_bytes())["files"]
         return bool(files) and all((folder / name).stat().st_size == size for name, size in files.items())
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
+
+
+def _verified(folder: Path) -> Any:
+    try:
+        return json.loads((folder / VERIFIED).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _identity(path: Path) -> list[int]:
+    """Return what changes whenever a file is written to; the time of its last change cannot be set back."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digests_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the digests of files for a manifest."""
+    return {name: _sha256(folder / name) for name in names}
 
 
 @lru_cache(maxsize=64)
@@ -149,8 +203,9 @@ def _twin(architecture: Architecture) -> WeightsOnDisk:
     folder = twin_folder(architecture)
     if is_complete(folder):
         return WeightsOnDisk("twin", folder, True, "speed twin, cached")
+    again = "is damaged and will be built again" if folder.is_dir() else "will be built once"
     expected_mb = architecture.parameters * 4 * len(MODEL_FILES) / 1e6
-    note = f"speed twin, will be built once: {expected_mb:.0f} MB, a few seconds"
+    note = f"speed twin, {again}: {expected_mb:.0f} MB, a few seconds"
     return WeightsOnDisk("twin", folder, False, note)
 
 
@@ -166,7 +221,7 @@ def _in_folder(folder: Path) -> WeightsOnDisk:
     if graph is None or missing:
         return _unavailable(f"the model folder {folder} lacks {', '.join(missing)}", folder)
     manifest = _manifest(folder)
-    if manifest and not is_complete(folder):
+    if manifest and not (is_complete(folder) if "sha256" in manifest else _has_listed_files(folder)):
         return _unavailable(f"the files in {folder} are not those that its {MANIFEST} lists", folder)
     weights: Weights = "twin" if manifest.get("weights") == "twin" else "real"
     words = "speed twin" if weights == "twin" else "real weights"

@@ -14,9 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
-from membench_backends.embedding.models.cache import MANIFEST, is_complete
+from membench_backends.embedding.models.cache import MANIFEST, digests_of, is_complete, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +36,7 @@ def publish(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
     _remove_leftovers(folder.parent)
     if is_complete(folder):
         return
-    building = _new_building_folder(folder.parent)
+    building, owner = _new_building_folder(folder.parent)
     try:
         manifest = write(building)
         manifest["files"] = {
@@ -46,15 +44,29 @@ def publish(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
             for path in sorted(building.rglob("*"))
             if path.is_file()
         }
+        manifest["sha256"] = digests_of(building, manifest["files"])
         (building / MANIFEST).write_text(json.dumps(manifest, indent=2))
+        verify(building, list(manifest["files"]))
         _move_into_place(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+        os.close(owner)
 
 
-def _new_building_folder(cache: Path) -> Path:
-    """Create an empty folder named after this process, inside the cache so that it can be renamed into place."""
-    return cache / tempfile.mkdtemp(prefix=f"{_BUILDING}{os.getpid()}-", dir=cache)
+def _new_building_folder(cache: Path) -> tuple[Path, int]:
+    """Create an empty folder inside the cache, so that it can be renamed into place, and lock it.
+
+    The system releases the lock when this process ends, which tells others that nobody builds there any more. A process
+    ID would not: in another container it is unknown, and later another process has it.
+
+    Returns:
+        The folder, and the descriptor that holds its lock.
+    """
+    with _locked(cache):
+        building = cache / tempfile.mkdtemp(prefix=_BUILDING, dir=cache)
+        owner = os.open(building, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(owner, fcntl.LOCK_EX)
+    return building, owner
 
 
 def _move_into_place(building: Path, folder: Path) -> None:
@@ -63,7 +75,7 @@ def _move_into_place(building: Path, folder: Path) -> None:
         if is_complete(folder):
             return
         if folder.exists():
-            aside = _new_building_folder(folder.parent)
+            aside = folder.parent / tempfile.mkdtemp(prefix=_BUILDING, dir=folder.parent)
             folder.rename(aside / "damaged")
             shutil.rmtree(aside, ignore_errors=True)
         building.rename(folder)
@@ -71,15 +83,46 @@ def _move_into_place(building: Path, folder: Path) -> None:
 
 @contextmanager
 def _locked(cache: Path) -> Iterator[None]:
-    """Hold the lock of the cache; the system releases it when the process ends, even if it is killed."""
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    """Hold the lock of the cache; the system releases it when the process ends, even if it is killed.
+
+    The file is removed with the lock held, so whoever waited for a file that is gone takes the next one.
+    """
+    path = cache / ".lock"
+    while True:
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                is_current = os.path.samestat(os.fstat(lock.fileno()), path.stat())
+            except FileNotFoundError:
+                is_current = False
+            if is_current:
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
 
 
 def _remove_leftovers(cache: Path) -> None:
-    """Remove the folders of processes that were killed while building; those of running processes stay."""
-    for path in cache.glob(f"{_BUILDING}*"):
-        owner = path.name.removeprefix(_BUILDING).partition("-")[0]
-        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(path, ignore_errors=True)
+    """Remove the folders and the lock of processes that were killed while building; those in use stay."""
+    if not any(cache.glob(f"{_BUILDING}*")) and not (cache / ".lock").exists():
+        return
+    with _locked(cache):
+        for path in cache.glob(f"{_BUILDING}*"):
+            if not _is_locked(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_locked(folder: Path) -> bool:
+    """Return whether a process builds in a folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -20,7 +20,7 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from membench_backends.base import UnavailableError
-from membench_backends.embedding.models.cache import MANIFEST, Weights, cache_folder, is_complete
+from membench_backends.embedding.models.cache import MANIFEST, Weights, cache_folder, is_complete, is_damaged
 from membench_backends.embedding.models.graph import optimise
 from membench_backends.embedding.models.publish import publish
 
@@ -94,7 +94,8 @@ def quantise(
     source = graph.with_name(_UNFUSED) if graph.with_name(_UNFUSED).is_file() else graph
     int8 = int8_folder(source)
     if not is_complete(int8):
-        progress(f"quantising {model} to int8, once")
+        damaged = is_damaged(int8)
+        progress(f"{model} in int8 is damaged; quantising it again" if damaged else f"quantising {model} to int8, once")
 
         def write(building: Path) -> dict[str, Any]:
             _copy_tokenizer(folder, building)
@@ -111,7 +112,8 @@ def quantise(
             }
 
         _publish(model, int8, source, write)
-    return QuantisedModel(int8, json.loads((int8 / MANIFEST).read_bytes())["cosine"])
+    cosine = json.loads((int8 / MANIFEST).read_bytes()).get("cosine")
+    return QuantisedModel(int8, cosine if isinstance(cosine, float) else None)
 
 
 def int8_folder(source: Path) -> Path:

@@ -73,11 +73,14 @@ def test_a_model_is_quantised_once_and_reports_it(tiny_model_folder: Path) -> No
 def test_a_damaged_model_is_quantised_again(tiny_model_folder: Path) -> None:
     load(tiny_model_folder)
     (folder,) = cached_folders()
-    (folder / "model_optimized.onnx").write_bytes(b"")
+    graph = folder / "model_optimized.onnx"
+    content = graph.read_bytes()
+    graph.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    progress: list[str] = []
+    load(tiny_model_folder, progress=progress)
 
-    load(tiny_model_folder)
-
-    assert is_complete(folder)
+    assert is_complete(folder) and graph.read_bytes() == content
+    assert progress.count(f"{tiny_model_folder} in int8 is damaged; quantising it again") == 1
 
 
 def test_a_changed_graph_of_the_same_name_is_quantised_again(real_folder: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -13,8 +14,9 @@ import pytest
 
 from membench_backends.base import UnavailableError
 from membench_backends.embedding.engines.onnxruntime import load_model
+from membench_backends.embedding.models import cache
 from membench_backends.embedding.models.architecture import BGE_SMALL, TINY
-from membench_backends.embedding.models.cache import is_complete
+from membench_backends.embedding.models.cache import is_complete, is_damaged
 from membench_backends.embedding.models.twin import build_twin
 
 BUILD = """
@@ -156,6 +158,42 @@ def test_a_damaged_twin_is_rebuilt(tmp_path: Path, name: str) -> None:
     assert is_complete(build_twin(TINY, tmp_path))
     assert load_model(str(folder), 1, lambda _: None).dimensions == TINY.hidden
     assert not list(tmp_path.glob(".building-*"))
+
+
+def flip(path: Path) -> None:
+    """Change one bit of a file, and set its size and time back."""
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_flipped_bit_is_found_and_the_twin_is_rebuilt(tmp_path: Path) -> None:
+    folder = build_twin(TINY, tmp_path)
+    content = (folder / "model_optimized.onnx").read_bytes()
+    flip(folder / "model_optimized.onnx")
+    assert not is_complete(folder) and is_damaged(folder)
+    assert (build_twin(TINY, tmp_path) / "model_optimized.onnx").read_bytes() == content
+
+
+def test_intact_files_are_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, hashed = build_twin(TINY, tmp_path), []
+    sha256 = cache._sha256
+    monkeypatch.setattr(cache, "_sha256", lambda path: (hashed.append(path.name), sha256(path))[1])
+    assert is_complete(folder) and hashed == []
+    (folder / "tokenizer.json").touch()
+    assert is_complete(folder) and len(hashed) > 0
+    hashed.clear()
+    assert is_complete(folder) and hashed == []
+
+
+def test_what_dead_builders_left_is_removed(tmp_path: Path) -> None:
+    build_twin(TINY, tmp_path)
+    reused = tmp_path / f".building-{os.getpid()}-x"  # its number belongs to another process now
+    reused.mkdir()
+    (tmp_path / ".lock").touch()
+    build_twin(TINY, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [TINY.key]
 
 
 def test_a_cache_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:

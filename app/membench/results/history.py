@@ -315,6 +315,8 @@ class History:
 
         try:
             yield
+        except UnicodeDecodeError as error:  # SQLite's own message quotes the damaged bytes
+            raise HistoryError(f"{self.notice or abbreviate_home(self.path)}: the file is damaged") from error
         except (sqlite3.Error, OSError, OverflowError) as error:
             raise HistoryError(f"{self.notice or abbreviate_home(self.path)}: {error}") from error
 

@@ -345,6 +345,17 @@ def test_another_file_is_not_a_history(record):
     assert history_path().read_text().startswith("not a database")
 
 
+def test_a_damaged_layout_is_a_damaged_file(record):
+    with History(create=True) as history:
+        history.add(record("a"))
+    content = history_path().read_bytes()
+    history_path().write_bytes(content.replace(b"started_at TEXT NOT NULL", b"started_at TEXT NOT \x9cULL", 1))
+
+    with pytest.raises(HistoryError, match=r"history\.sqlite3: the file is damaged"), History() as history:
+        history.runs()
+    assert "the file is damaged" in HistoryWriter().add(record("b"))
+
+
 class TestHistoryWriter:
     def test_runs_are_added_with_the_time_they_took(self, record, spec):
         assert HistoryWriter().add(record("a", took_s=30.0)) == ""

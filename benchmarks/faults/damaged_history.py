@@ -16,13 +16,17 @@ import random
 import re
 import shutil
 import sqlite3
+import sys
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sandbox import Sandbox
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from faults.sandbox import Sandbox
 
 RUN = ["run", "concurrent-add", "--backend", "null", "--items", "40", "--clients", "2", "--repeats", "1"]
 LAST = "(SELECT max(rowid) FROM runs)"

@@ -19,10 +19,13 @@ def main() -> NoReturn:
     """
     gc.disable()  # imports create no garbage, and looking for it takes an eighth of the start
     try:
-        from membench.cli.console import at_terminal
+        from membench.cli.console import at_terminal, open_closed_streams
 
-        opens_dashboard = len(sys.argv) == 1 and at_terminal() and COMPLETION not in os.environ
-        code = _dashboard() if opens_dashboard else _command()
+        if open_closed_streams():
+            opens_dashboard = len(sys.argv) == 1 and at_terminal() and COMPLETION not in os.environ
+            code = _dashboard() if opens_dashboard else _command()
+        else:
+            code = _refuse_closed_output()
     except KeyboardInterrupt:
         from membench.cli.console import Exit
 
@@ -55,6 +58,14 @@ def _command() -> int:
     gc.enable()
     remove_abandoned()
     return run_command(_dashboard)
+
+
+def _refuse_closed_output() -> int:
+    """Refuse to measure what could not be printed."""
+    from membench.cli.console import Exit, print_error
+
+    print_error("standard output is closed; redirect it to a file, or to /dev/null")
+    return Exit.USAGE
 
 
 def _report_crash(error: Exception) -> int:

@@ -1,8 +1,9 @@
-"""Reading files, and writing them atomically: a reader finds the old content or the new, never a part."""
+"""Reading files up to a maximum, and writing them atomically: readers find the old content or the new, never a part."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 import sys
@@ -11,6 +12,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+MIB = 1 << 20
+SETTINGS_BYTES_MAX = MIB
+"""Most bytes of a file of scenarios, settings or presets, which people write: the built-in scenarios take 5,000."""
+_DIGITS_MAX = 4300
+"""Most digits of a whole number that Python reads."""
+_NESTED = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){100}""")
+"""A dotted key of many parts. The time that the parser takes for one grows with the square of their number."""
+_KINDS = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+"""What is not read, because it may have no end, or may never begin."""
 
 
 class FileError(Exception):
@@ -49,19 +65,55 @@ def read_errors(path: Path) -> Iterator[None]:
         raise FileError(path, f"is not UTF-8 (byte {error.start}); save it as UTF-8") from error
 
 
+def read_bytes(path: Path, at_most: int) -> bytes:
+    """Return the content of a regular file. Never waits, and never takes more memory than the maximum.
+
+    Args:
+        path: The file.
+        at_most: The maximum in bytes.
+
+    Raises:
+        MissingFileError: The file does not exist.
+        FileError: The file cannot be read, is larger than the maximum, or is a folder, a pipe, a socket or a device.
+    """
+    if "\0" in str(path):
+        raise FileError(path, "cannot be read: no file has a NUL in its name")
+    with read_errors(path):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise FileError(path, "is a folder; name a file in it")
+        for is_kind, name in _KINDS:
+            if is_kind(mode):
+                raise FileError(path, f"is {name}; save what it holds in a file, and name that")
+        # A file that was replaced by a pipe in the meantime must not block either.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            # The size may be wrong: a file can grow while it is read, and those in /proc state none.
+            if os.fstat(descriptor).st_size <= at_most and len(content := file.read(at_most + 1)) <= at_most:
+                return content
+    raise FileError(path, f"is larger than {at_most // MIB} MiB, the most that is read; shorten or split it")
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file, with or without a byte order mark.
 
     Raises:
         MissingFileError: The file does not exist.
-        FileError: The file cannot be read, is not UTF-8, or is not valid TOML.
+        FileError: The file cannot be read, is too large, is not UTF-8, or is not valid TOML.
     """
     with read_errors(path):
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_bytes(path, SETTINGS_BYTES_MAX).decode("utf-8-sig")
     try:
+        if _NESTED.search(text):
+            raise RecursionError
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(path, f"is not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(path, f"is not valid TOML: {_toml_problem(error, text)}") from error
+
+
+def expand_home(text: str) -> Path:
+    """Return a path with `~` replaced by the home folder; `~` of an unknown user stays, and names no file."""
+    return Path(os.path.expanduser(text))
 
 
 def write_atomically(path: Path, content: bytes, *, make_folder: bool = False, only_new: bool = False) -> None:
@@ -135,6 +187,17 @@ def is_same_file(path: Path, other: Path) -> bool:
 def is_own_stdout(path: Path) -> bool:
     """Return whether a path leads to the standard output of this process."""
     return path.exists() and _own_descriptor(path) == 1
+
+
+def _toml_problem(error: Exception, text: str) -> str:
+    """Return why a text is not valid TOML, with the line where the parser does not name it."""
+    if isinstance(error, RecursionError):
+        return "its tables or lists are nested too deeply; nest them less"
+    if isinstance(error, tomllib.TOMLDecodeError):
+        return str(error)
+    number = re.search(rf"[\d_]{{{_DIGITS_MAX},}}", text)
+    place = f" (at line {text.count(chr(10), 0, number.start()) + 1})" if number else ""
+    return f"a number has more than {_DIGITS_MAX:,} digits{place}; shorten it"
 
 
 def _replace(target: Path, content: bytes, only_new: bool) -> None:

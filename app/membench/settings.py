@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import msgspec
 import platformdirs
 
-from membench.files import FileError, MissingFileError, read_errors, read_toml, write_atomically
+from membench.files import (
+    SETTINGS_BYTES_MAX,
+    FileError,
+    MissingFileError,
+    read_bytes,
+    read_errors,
+    read_toml,
+    write_atomically,
+)
 from membench.units import abbreviate_home, suggest
 
 if TYPE_CHECKING:
@@ -98,7 +106,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _read_bytes(path: Path) -> bytes:
     try:
         with read_errors(path):
-            return path.read_bytes()
+            return read_bytes(path, SETTINGS_BYTES_MAX)
     except MissingFileError:
         return b""
 

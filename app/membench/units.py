@@ -1,4 +1,4 @@
-"""Durations, latencies, rates, shares and counts as text."""
+"""Durations, latencies, rates, shares, counts and bytes as text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h)")
+DURATION_MAX_S = 30 * 24 * 3600.0
+"""The longest duration that can be chosen."""
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -15,7 +17,7 @@ def parse_duration(text: str) -> float:
     """Return the seconds of a duration such as `500ms`, `5s` or `1.5m`.
 
     Raises:
-        ValueError: The text has no number or no unit, or the duration is zero.
+        ValueError: The text has no number or no unit, or the duration is zero or longer than 30 days.
     """
     match = _DURATION.fullmatch(text.strip())
     if match is None:
@@ -24,6 +26,8 @@ def parse_duration(text: str) -> float:
     seconds = float(number) * _SECONDS[unit]
     if seconds <= 0:
         raise ValueError(f"{text!r} is zero; write a duration above 0")
+    if seconds > DURATION_MAX_S:
+        raise ValueError(f"{text!r} is longer than 30 days; write a shorter duration")
     return seconds
 
 
@@ -69,6 +73,14 @@ def format_rates(low: float, high: float) -> str:
 def format_count(count: int | None) -> str:
     """Return a count with thousands separators, `–` for None."""
     return "–" if count is None else f"{count:,}"
+
+
+def format_bytes(count: int) -> str:
+    """Return a number of bytes with three digits, in decimal units: `850 B`, `4.80 kB`, `21.3 GB`."""
+    for limit, unit in ((1e3, "B"), (1e6, "kB"), (1e9, "MB")):
+        if count < 0.9995 * limit:  # anything above rounds to 1 of the next unit
+            return f"{count} B" if unit == "B" else f"{_three_digits(count / limit * 1e3)} {unit}"
+    return f"{_three_digits(count / 1e9)} GB"
 
 
 def plural(count: int, singular: str, plural_form: str | None = None) -> str:

@@ -35,7 +35,7 @@ def cpu_quota() -> float | None:
 
     Reads `cpu.max` (control groups version 2), or else `cpu.cfs_quota_us` (version 1).
     """
-    quotas = [quota for folder in _own_cgroups() if (quota := _quota_in(folder)) is not None]
+    quotas = [quota for folder in own_cgroups() if (quota := _quota_in(folder)) is not None]
     return min(quotas, default=None)
 
 
@@ -51,8 +51,12 @@ def _cores_of(processors: set[int]) -> int:
     return len(cores) or 1
 
 
-def _own_cgroups() -> list[Path]:
-    """Return the folders of the control groups that limit this process: its own, and those above it."""
+def own_cgroups(controller: str = "cpu") -> list[Path]:
+    """Return the folders of the control groups that limit this process: its own, and those above it.
+
+    Args:
+        controller: What they limit: `cpu`, `memory`.
+    """
     try:
         lines = OWN_CGROUP.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -61,7 +65,7 @@ def _own_cgroups() -> list[Path]:
     for line in lines:
         _, controllers, name = line.split(":", 2)
         # Version 2 has one hierarchy, without names of controllers; version 1 has one for each set of controllers.
-        root = CGROUPS / "cpu" if "cpu" in controllers.split(",") else CGROUPS if not controllers else None
+        root = CGROUPS / controller if controller in controllers.split(",") else CGROUPS if not controllers else None
         if root:
             own = PurePosixPath(name)
             folders += [root / folder.relative_to("/") for folder in (own, *own.parents)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -11,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from membench import files
-from membench.files import FileError, MissingFileError, check_writable, is_stream, read_toml, write_atomically
+from membench.files import (
+    FileError,
+    MissingFileError,
+    check_writable,
+    is_stream,
+    read_bytes,
+    read_toml,
+    write_atomically,
+)
 
 NO_SPACE = OSError(28, "No space left on device")
 
@@ -35,6 +44,16 @@ def test_toml_is_read_with_and_without_a_byte_order_mark(tmp_path: Path) -> None
     ("content", "reason"),
     [
         (b"a = \n", "is not valid TOML: Invalid value (at line 1, column 5)"),
+        pytest.param(
+            b"a = " + b"[" * 20_000, "is not valid TOML: its tables or lists are nested too deeply", id="deep"
+        ),
+        pytest.param(b"a" + b".a" * 20_000, "is not valid TOML: its tables or lists are nested too deeply", id="dots"),
+        pytest.param(
+            b"a = 1\nb = " + b"1" * 5000,
+            "is not valid TOML: a number has more than 4,300 digits (at line 2)",
+            id="digits",
+        ),
+        pytest.param(b"#" * 1_048_577, "is larger than 1 MiB, the most that is read; shorten or split it", id="large"),
         ('a = "Müßig"\n'.encode("latin-1"), "is not UTF-8 (byte 6); save it as UTF-8"),
     ],
 )
@@ -43,13 +62,39 @@ def test_bad_toml_is_refused_with_the_reason(tmp_path: Path, content: bytes, rea
     path.write_bytes(content)
     with pytest.raises(FileError) as caught:
         read_toml(path)
-    assert (str(caught.value), caught.value.path, caught.value.reason) == (f"{path}: {reason}", path, reason)
+    assert str(caught.value) == f"{path}: {caught.value.reason}"
+    assert caught.value.path == path
+    assert caught.value.reason.startswith(reason)
+
+
+def test_nothing_is_read_that_may_have_no_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(10 << 30)
+    for path, reason in (
+        (tmp_path / "pipe", "is a pipe; save what it holds in a file, and name that"),
+        (tmp_path / "socket", "is a socket; save what it holds in a file, and name that"),
+        (Path("/dev/zero"), "is a device; save what it holds in a file, and name that"),
+        (tmp_path / "sparse", "is larger than 3 MiB, the most that is read; shorten or split it"),
+        (tmp_path / "nul\0", "cannot be read: no file has a NUL in its name"),
+    ):
+        with pytest.raises(FileError) as caught:
+            read_bytes(path, 3 << 20)
+        assert caught.value.reason == reason
+
+
+def test_a_file_that_states_no_size_is_read_up_to_the_maximum() -> None:
+    assert read_bytes(Path("/proc/self/status"), 1 << 20).startswith(b"Name:")
+    with pytest.raises(FileError, match="is larger than 0 MiB"):
+        read_bytes(Path("/proc/self/status"), 5)
 
 
 def test_a_missing_file_is_an_error_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"none\.toml: cannot be read: No such file or directory"):
         read_toml(tmp_path / "none.toml")
-    with pytest.raises(FileError, match="cannot be read: Is a directory") as caught:
+    with pytest.raises(FileError, match="is a folder; name a file in it") as caught:
         read_toml(tmp_path)
     assert not isinstance(caught.value, MissingFileError)
 

@@ -102,7 +102,7 @@ def test_a_saved_theme_keeps_the_permissions_and_the_link_of_the_file(tmp_path: 
 
 def test_a_theme_that_cannot_be_saved_is_an_error(path: Path, tmp_path: Path) -> None:
     path.mkdir()
-    with pytest.raises(ConfigError, match=r"config\.toml: cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match=r"config\.toml: is a folder; name a file in it"):
         save_theme("dark", path)
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"config\.toml: cannot be (read|written): Not a directory"):

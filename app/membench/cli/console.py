@@ -5,8 +5,12 @@ Nothing else on the command line prints.
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import IntEnum
+
+LINE_MAX = 300
+"""Most characters of an error message: a name or a value in it may be as long as the system allows."""
 
 
 class Exit(IntEnum):
@@ -18,6 +22,23 @@ class Exit(IntEnum):
     USAGE = 2
     """The command line or a file that it names is wrong."""
     INTERRUPTED = 130
+
+
+def open_closed_streams() -> bool:
+    """Open the null device in place of each standard stream that is closed. Return whether standard output was open.
+
+    Otherwise the next file or pipe would take the stream's descriptor, and get what is meant for the stream.
+    """
+    is_open = sys.stdout is not None
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # takes the lowest free descriptor: this one
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    return is_open
 
 
 def at_terminal() -> bool:
@@ -37,4 +58,6 @@ def print_status(text: str) -> None:
 
 def print_error(text: str) -> None:
     """Print one line to standard error that says what went wrong and what to do."""
-    print_status(f"membench-tui: {text}")
+    line = f"membench-tui: {text}"
+    # What is wrong stands at the beginning, and what to do at the end.
+    print_status(line if len(line) <= LINE_MAX else f"{line[: LINE_MAX // 2]}…{line[1 - LINE_MAX // 2 :]}")

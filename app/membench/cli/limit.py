@@ -18,7 +18,7 @@ from membench.files import FileError
 from membench.messages.preparation import LimitFound, LimitSpec
 from membench.results.limits import Limit, UnreadableLimit, limit_key, save_limit, saved_limits
 from membench.session.process import MeasuredProcess
-from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
+from membench.spec.corpus import CorpusError, corpus_extent, parse_corpus
 from membench.spec.options import Precision
 from membench.spec.run import Corpus
 from membench.units import abbreviate_home, format_rate, format_rates, format_share, plural
@@ -98,7 +98,7 @@ def _checked_corpus(corpus: str, corpus_column: str) -> Corpus:
     try:
         parsed = parse_corpus(corpus, corpus_column)
         if parsed.kind == "file":
-            read_corpus(parsed)
+            corpus_extent(parsed)
     except (ValueError, CorpusError) as error:
         raise click.UsageError(f"--corpus: {str(error).removeprefix('corpus: ')}") from error
     return parsed

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-DURATION_ALLOWED = "a time above 0 with its unit, such as 500ms, 5s or 2m"
+DURATION_ALLOWED = "a time above 0 with its unit, such as 500ms, 5s or 2m, and at most 30 days"
 _METAVARS = {"int": "N", "float": "NUMBER", "str": "NAME"}
 _FILES = {
     "json": "Write the records as JSON.",

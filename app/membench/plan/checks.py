@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from membench.analysis.facts import Fact, Value
+from membench.plan.memory import memory_fact
 from membench.plan.options import SHIPPED, Choice, allowed_values, run_options
 from membench.plan.own_options import (
     Declarations,
@@ -16,6 +17,7 @@ from membench.plan.own_options import (
 )
 from membench.plan.scenarios import Scenario
 from membench.spec.options import ARRIVALS_MAX
+from membench.spec.run import RunSpec
 from membench.units import suggest
 from membench_backends.embedding.models.cache import weights_on_disk
 from membench_backends.embedding.strategies.catalogue import STRATEGIES
@@ -61,6 +63,18 @@ def check_model(model: str) -> None:
     weights = weights_on_disk(model)
     if weights.weights is None:
         raise plan_error("model_unavailable", model=model, reason=weights.note)
+
+
+def check_memory(runs: tuple[RunSpec, ...]) -> Fact | None:
+    """Check that the memory of this machine suffices. Return a note if a run needs much of it.
+
+    Raises:
+        PlanError: A run needs more than there is.
+    """
+    fact = memory_fact(runs)
+    if fact and fact.name == "too_little_memory":
+        raise PlanError(fact)
+    return fact
 
 
 def backend_options(backend: str, scenario: Scenario, choice: Choice) -> list[OptionValues]:

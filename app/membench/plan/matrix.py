@@ -10,10 +10,18 @@ from typing import Any
 import msgspec
 
 from membench.analysis.facts import Fact
-from membench.plan.checks import PlanError, backend_options, check_choice, check_model, plan_error, strategy_options
+from membench.plan.checks import (
+    PlanError,
+    backend_options,
+    check_choice,
+    check_memory,
+    check_model,
+    plan_error,
+    strategy_options,
+)
 from membench.plan.options import SHIPPED, Choice
 from membench.plan.scenarios import Scenario, check_workload
-from membench.spec.corpus import CorpusError, parse_corpus, read_corpus
+from membench.spec.corpus import CorpusError, corpus_extent, parse_corpus
 from membench.spec.run import RunSpec
 from membench.units import format_duration, plural
 from membench_backends.base import BackendInfo
@@ -75,7 +83,8 @@ def make_plan(choice: Choice, catalogue: Mapping[str, Scenario]) -> Plan:
     for run in runs:
         if run.store and STORES[run.store].warning and run.clients > 1:
             matrix.note("store_warning", warning=STORES[run.store].warning)
-    return Plan(plan_id=matrix.plan_id, runs=runs, notes=tuple(matrix.notes))
+    memory = check_memory(runs)
+    return Plan(plan_id=matrix.plan_id, runs=runs, notes=(*matrix.notes, *([memory] if memory else ())))
 
 
 def expected_s(run: RunSpec) -> float:
@@ -186,7 +195,7 @@ class _Matrix:
                 workload["corpus"] = parse_corpus(choice.corpus or scenario.corpus, column)
             check_workload(workload)
             if workload["corpus"].kind == "file":
-                read_corpus(workload["corpus"])
+                corpus_extent(workload["corpus"])
         except (ValueError, CorpusError) as error:
             raise plan_error("bad_workload", scenario=scenario.name, reason=str(error)) from error
         return workload

@@ -9,7 +9,14 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from membench.files import FileError, MissingFileError, read_errors, write_atomically
+from membench.files import (
+    SETTINGS_BYTES_MAX,
+    FileError,
+    MissingFileError,
+    read_bytes,
+    read_errors,
+    write_atomically,
+)
 from membench.plan.options import SHIPPED, Choice
 from membench.units import abbreviate_home, suggest
 
@@ -134,12 +141,12 @@ def saved_presets() -> tuple[Preset, ...]:
     path = presets_path()
     try:
         with read_errors(path):
-            document = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+            document = msgspec.json.decode(read_bytes(path, SETTINGS_BYTES_MAX), type=dict[str, Any])
     except MissingFileError:
         return ()
     except FileError as error:
         raise _file_error(error.reason) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _damaged(f"is not a file of presets: {error}") from error
     schema, tables = document.get("schema"), document.get("presets")
     if schema not in (1, SCHEMA):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from membench.files import FileError, read_toml
+from membench.files import FileError, expand_home, read_toml
 from membench.spec.corpus import parse_corpus
 from membench.spec.options import (
     ARRIVALS_MAX,
@@ -130,6 +130,8 @@ def check_workload(workload: Mapping[str, Any]) -> None:
         raise ValueError("batch_size: only the operation add_batch takes a list; remove the key, or use add_batch")
     if rate and items and items % batch_size:
         raise ValueError(f"items: an open loop needs a multiple of the batch size, {batch_size}")
+    if rate and items and items / batch_size > ARRIVALS_MAX:
+        raise ValueError(f"items: an open loop schedules at most {ARRIVALS_MAX:,} operations; lower the number")
     if rate and duration_s and rate * duration_s > ARRIVALS_MAX:
         raise ValueError(f"rate: rate times duration exceeds {ARRIVALS_MAX:,} operations; lower one of them")
 
@@ -204,7 +206,7 @@ def _scenario(name: str, table: Any, path: Path) -> Scenario:
     try:
         scenario = msgspec.convert({**table, "name": name, "file": str(path)}, Scenario)
         if Path(scenario.corpus).suffix:
-            scenario = msgspec.structs.replace(scenario, corpus=str(path.parent / Path(scenario.corpus).expanduser()))
+            scenario = msgspec.structs.replace(scenario, corpus=str(path.parent / expand_home(scenario.corpus)))
         scenario.workload()
     except msgspec.ValidationError as error:
         raise CatalogueError(f"{where} {_explanation(str(error))}") from error

@@ -16,7 +16,7 @@ from membench.analysis.facts import Fact, Value
 from membench.plan.checks import PlanError
 from membench.results.record import Record
 from membench.results.trial import Trial
-from membench.units import format_latency, format_rate, format_rates, format_share, plural
+from membench.units import format_bytes, format_latency, format_rate, format_rates, format_share, plural
 
 _FACTS = {
     # Evidence of a verdict.
@@ -92,6 +92,14 @@ _FACTS = {
     "bad_option": "{flag:option}: {reason}",
     "model_unavailable": "{--model} {model}: {reason}",
     "too_many_runs": "the plan has more than {most:,} runs; choose fewer values",
+    "too_little_memory": (
+        "a run needs about {total:bytes} of memory ({memories:,} memories x {each:bytes} + {clients:,} clients x "
+        "{client:bytes} + {fixed:bytes}) of {available:bytes} available; lower {--items}, {--clients} or the corpus"
+    ),
+    "much_memory": (
+        "a run needs about {total:bytes} of memory ({memories:,} memories x {each:bytes} + {clients:,} clients x "
+        "{client:bytes} + {fixed:bytes}) of {available:bytes} available"
+    ),
     "nothing_left": "nothing is left to run",
     "bad_workload": "scenario {scenario}: {reason}",
     "backend_unavailable": "{backend} is left out: {reason}",
@@ -221,6 +229,8 @@ class Wording(Formatter):
                 return format_latency(_number(value))
             case "rate":
                 return format_rate(_number(value))
+            case "bytes":
+                return format_bytes(int(_number(value) or 0))
             case "padding":
                 return format_share((_number(value) or 1.0) - 1.0)
             case "sessions":

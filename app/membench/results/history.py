@@ -29,6 +29,8 @@ UNDO = timedelta(days=7)
 """How long deleted runs can be restored."""
 SIMILAR_MAX = 20
 """Most earlier runs that predict how long the next one takes: the newest."""
+LAST_LENGTH_MAX = 20
+"""Characters of `last~N`, so that SQLite can count to N."""
 PENDING_MAX = 100
 """Most runs that wait until the file can be written; older ones are dropped."""
 
@@ -210,7 +212,7 @@ class History:
         """
         found: list[str] = []
         with self._reporting_errors():
-            if word == "last" or (word.startswith("last~") and word[5:].isdecimal()):
+            if word == "last" or (word.startswith("last~") and word[5:].isdecimal() and len(word) < LAST_LENGTH_MAX):
                 found = self._names("ORDER BY started_at DESC, rowid DESC LIMIT 1 OFFSET ?", int(word[5:] or 0))
             elif word.isprintable():
                 column, value = _place(word)

@@ -12,9 +12,10 @@ from typing import Literal, NamedTuple
 import msgspec
 import platformdirs
 
-from membench.files import write_atomically
+from membench.files import MIB, FileError, read_bytes, write_atomically
 from membench.machine.facts import cpu_name, versions
 from membench.messages.preparation import LimitFound
+from membench.spec.corpus import CORPUS_BYTES_MAX
 from membench.spec.run import Corpus, RunSpec
 from membench_backends.cores import cpu_quota, usable_cores
 from membench_backends.embedding.models.cache import files_key, weights_on_disk
@@ -23,7 +24,7 @@ SCHEMA = 3
 """Raised when a name or a meaning changes. Files of an older schema do not state all conditions: measure again."""
 _DISTRIBUTIONS = ("fastembed", "numpy", "onnxruntime", "tokenizers")
 """The distributions that an embedding rate depends on."""
-_UNREADABLE = (OSError, UnicodeDecodeError, msgspec.DecodeError)
+_UNREADABLE = (OSError, FileError, UnicodeDecodeError, msgspec.DecodeError, RecursionError)
 """What reading a missing, damaged, older or newer file raises."""
 
 
@@ -166,7 +167,7 @@ def _read(path: Path) -> Limit | UnreadableLimit:
 @lru_cache(maxsize=64)
 def _decoded(path: Path, modified_ns: int) -> Limit:
     """Read a limit; the time of its last change is part of the cache's key."""
-    limit = msgspec.json.decode(path.read_bytes(), type=Limit)
+    limit = msgspec.json.decode(read_bytes(path, MIB), type=Limit)
     if limit.schema != SCHEMA:
         raise msgspec.DecodeError(f"its schema is {limit.schema!r}")
     return limit
@@ -192,7 +193,7 @@ def _texts_key(corpus: Corpus, seed: int) -> str | None:
         return corpus.kind
     try:
         return _content_key(Path(corpus.path), Path(corpus.path).stat().st_mtime_ns)
-    except OSError:
+    except (OSError, FileError):
         return None
 
 
@@ -204,8 +205,7 @@ def _seed_of(key: LimitKey) -> int:
 @lru_cache(maxsize=8)
 def _content_key(path: Path, modified_ns: int) -> str:
     """Return a key of a file's content; the time of its last change is for the cache."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return hashlib.sha256(read_bytes(path, CORPUS_BYTES_MAX)).hexdigest()[:16]
 
 
 def _word(value: object) -> str:

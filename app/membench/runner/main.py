@@ -28,7 +28,7 @@ from membench.runner.load import Clients
 from membench.runner.meters import Meters
 from membench.runner.recorder import bucket_counts
 from membench.runner.sampler import INTERVAL_NS, Sampler
-from membench.spec.corpus import Texts, warmup_texts
+from membench.spec.corpus import Texts
 from membench.spec.run import RunSpec
 from membench_backends.base import (
     IndexesKeywords,
@@ -94,7 +94,7 @@ def _run(spec: RunSpec, repeat: int, channel: Channel, folder: Path) -> None:
             session_threads=tuple(session.threads for session in sessions),
         )
     )
-    warmup = _warm_up(spec, channel, backend)
+    warmup = _warm_up(spec, channel, backend, texts.warmup(spec.warmup_items or 0))
     clients = Clients(spec, backend, texts)
     _measure(clients, repeat, channel)
     outcome = None
@@ -139,9 +139,8 @@ def _load_embedder(spec: RunSpec, channel: Channel) -> tuple[list[FastEmbedModel
     return sessions, catalogue.STRATEGIES[spec.strategy].build(load, options)
 
 
-def _warm_up(spec: RunSpec, channel: Channel, backend: MemoryBackend) -> list[str]:
+def _warm_up(spec: RunSpec, channel: Channel, backend: MemoryBackend, texts: list[str]) -> list[str]:
     """Fill caches, start pools and trigger lazy imports before the clock starts, with as many callers as will run."""
-    texts = warmup_texts(spec.warmup_items or 0)
     if not texts:
         return texts
     with ThreadPoolExecutor(min(spec.clients, len(texts))) as pool:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from membench.units import DURATION_MAX_S
+
 Operation = Literal["add", "add_batch"]
 Arrivals = Literal["constant", "poisson"]
 Precision = Literal["fp32", "int8"]
@@ -16,6 +18,8 @@ Embedder = Literal["model", "fixed"]
 
 ARRIVALS_MAX = 5_000_000
 """Most operations that an open loop may schedule."""
+RATE_MIN = 0.001
+"""Least operations per second of an open loop: the times of a slower one would exceed 64 bits of nanoseconds."""
 
 
 def _option(flag: str, description: str, **declared: Any) -> Meta:
@@ -41,10 +45,12 @@ CorpusName = Annotated[
     ),
 ]
 CorpusColumn = Annotated[str, _option("--corpus-column", "The column of a .csv corpus.", metavar="NAME")]
-DurationS = Annotated[float, _option("--duration", "Stop after this time, such as 5s.", unit="s", gt=0)]
+DurationS = Annotated[
+    float, _option("--duration", "Stop after this time, such as 5s.", unit="s", gt=0, le=DURATION_MAX_S)
+]
 Items = Annotated[int, _option("--items", "Stop after this many memories.", ge=1, le=10_000_000)]
 TargetRate = Annotated[
-    float, _option("--rate", "Operations per second of all clients together: an open loop.", gt=0, le=1e6)
+    float, _option("--rate", "Operations per second of all clients together: an open loop.", ge=RATE_MIN, le=1e6)
 ]
 ArrivalProcess = Annotated[Arrivals, _option("--arrivals", "Schedule of an open loop.")]
 Repeats = Annotated[int, _option("--repeats", "Measure each run this many times.", ge=1, le=100)]

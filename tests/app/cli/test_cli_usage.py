@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from membench.plan.options import run_options
 
 pytestmark = pytest.mark.xdist_group("measures")
 
+COMMAND = Path(sysconfig.get_path("scripts")) / "membench-tui"
 HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "textual"}
 
 
@@ -39,8 +42,17 @@ HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "te
         (["run", "--items", "ten"], "--items ten: must be a whole number from 1 to 10,000,000"),
         (["run", "--items", "auto"], "--items auto: must be a whole number from 1 to 10,000,000"),
         (["run", "--items", "0"], "--items 0: must be a whole number from 1 to 10,000,000"),
-        (["run", "--rate", "0"], "--rate 0: must be a number above 0 and at most 1,000,000"),
-        (["run", "--rate", "nan"], "--rate nan: must be a number above 0 and at most 1,000,000"),
+        (["run", "--rate", "0"], "--rate 0: must be a number from 0.001 to 1,000,000"),
+        (["run", "--rate", "nan"], "--rate nan: must be a number from 0.001 to 1,000,000"),
+        (["run", "--rate", "1e-10"], "--rate 1e-10: must be a number from 0.001 to 1,000,000"),
+        (["run", "--duration", "721h"], "and at most 30 days"),
+        (["run", "--duration", f"{'9' * 400}h"], "and at most 30 days"),
+        (["run", "--items", "9" * 5000], "must be a whole number from 1 to 10,000,000"),
+        (["show", f"last~{'9' * 30}"], f"no run 'last~{'9' * 30}' in the history"),
+        (["show", f"last~{'9' * 5000}"], "in the history; 'membench-tui history' lists them"),
+        (["run", "--corpus", "~no-such-user/a.txt"], "~no-such-user/a.txt: cannot be read: No such file or directory"),
+        (["run", "--model", "~no-such-user/a"], "~no-such-user/a is neither a folder nor a text model of FastEmbed"),
+        (["run", "--scenarios", "/dev/zero"], "/dev/zero: is a device; save what it holds in a file"),
         (["run", "--repeats", "0"], "--repeats 0: must be a whole number from 1 to 100"),
         (["run", "--seed=-1"], "--seed -1: must be a whole number from 0 to 4,294,967,295"),
         (["run", "--precision", "int9"], "--precision int9: must be one of fp32, int8"),
@@ -82,6 +94,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(membench, tmp_path, arguments, 
 
     assert message in done.error
     assert done.err.count("\n") == 1
+    assert len(done.err) <= 301
     assert done.out == ""
 
 
@@ -105,6 +118,25 @@ def test_a_reader_may_close_the_pipe_after_the_first_line(start):
 
     assert first.split() == [b"SCENARIOS"]
     assert "rror" not in command.end().err
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-", ">&-", "<&- >&-"])
+def test_a_closed_stream_does_not_disturb_a_run(quick_file, tmp_path, closed):
+    """Without the null device in its place, the pipe of a run would become the stream."""
+    (tmp_path / "log").touch()
+    arguments = f"run quick --scenarios {quick_file} --json {tmp_path / 'r.json'}"
+    shell = f"{COMMAND} {arguments} {closed if '2>' in closed else f'2>{tmp_path}/log {closed}'}"
+    done = subprocess.run(["sh", "-c", shell], stdout=subprocess.PIPE, text=True)
+
+    if ">&-" in closed.replace("2>&-", ""):
+        assert done.returncode == 2
+        assert (tmp_path / "log").read_text() == (
+            "membench-tui: standard output is closed; redirect it to a file, or to /dev/null\n"
+        )
+    else:
+        assert done.returncode == 0
+        assert "quick" in done.stdout
+        assert (tmp_path / "r.json").stat().st_size > 100
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"], ["models", "--help"], ["--version"]])
@@ -154,7 +186,7 @@ def test_every_run_option_is_in_the_help_with_its_default_and_bounds(membench):
     assert "Concurrent callers. [1<=x<=1024]" in text
     assert "[default: auto; 1<=x<=1024]" in text
     assert "Arithmetic of the model. [default: fp32]" in text
-    assert "an open loop. [0<x<=1000000]" in text
+    assert "an open loop. [0.001<=x<=1000000]" in text
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -136,8 +136,8 @@ def test_a_byte_order_mark_is_ignored(tmp_path):
         ({"clients": "100000"}, "clients: expected a whole number <= 1024"),
         ({"items": "0"}, "items: expected a whole number >= 1"),
         ({"warmup_items": "-1"}, "warmup_items: expected a whole number >= 0"),
-        ({"rate": "0"}, "rate: expected a number > 0"),
-        ({"rate": "-3.5"}, "rate: expected a number > 0"),
+        ({"rate": "0"}, "rate: expected a number >= 0.001"),
+        ({"rate": "-3.5"}, "rate: expected a number >= 0.001"),
         ({"operation": '"ad"'}, "operation: 'ad' is not one of the choices; did you mean 'add'?"),
         ({"arrivals": '"often"'}, "arrivals: 'often' is not one of the choices; choose from constant, poisson"),
         ({"summary": None}, "needs a key 'summary'"),
@@ -214,7 +214,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     assert error_of(tmp_path / "missing.toml") == "cannot be read: No such file or directory"
-    assert error_of(tmp_path) == "cannot be read: Is a directory"
+    assert error_of(tmp_path) == "is a folder; name a file in it"
 
 
 def test_a_relative_corpus_is_next_to_its_scenario_file(tmp_path, monkeypatch):

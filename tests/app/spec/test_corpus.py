@@ -13,13 +13,14 @@ from membench.spec.corpus import (
     CorpusError,
     Texts,
     benchmark_text,
+    corpus_extent,
     parse_corpus,
     read_corpus,
     turns,
-    warmup_texts,
 )
 from membench.spec.run import Corpus
 
+TOO_LONG = "more than 131,072 characters; shorten it"
 SIZES = (1, 2, 3, 7, 20, 64)
 
 
@@ -77,10 +78,27 @@ def test_the_benchmark_text_is_agentmems(tokens):
 
 
 def test_warm_up_texts_occur_in_no_corpus():
-    warmup = warmup_texts(50)
+    warmup = Texts(Corpus(kind="turns"), seed=1).warmup(50)
 
     assert len(set(warmup)) == 50
     assert not set(warmup) & {*turns(POOL_SIZE, seed=1), *map(benchmark_text, range(50))}
+
+
+def test_a_users_file_may_contain_the_texts_of_the_warm_up(write):
+    usual = Texts(Corpus(kind="benchmark"), seed=1).warmup(3)
+    texts = Texts(corpus_of(write("mine.txt", "\n".join([usual[0], "other", usual[2]]))), seed=1)
+    warmup = texts.warmup(3)
+
+    assert len(set(warmup)) == 3
+    assert warmup[0] == usual[1]
+    assert not set(warmup) & set(itertools.islice(texts.of_client(0, 1), 100))
+
+
+def test_the_extent_of_a_file_follows_its_changes(write):
+    path = write("mine.txt", "one\n\nthree\n")
+    assert corpus_extent(corpus_of(path)) == (2, 8)
+    write("mine.txt", "one\n\nthree\nfour\n")
+    assert corpus_extent(corpus_of(path)) == (3, 12)
 
 
 @pytest.mark.parametrize("clients", SIZES)
@@ -155,7 +173,12 @@ def test_a_byte_order_mark_is_not_part_of_a_text(write, name, content):
         ("a.txt", "Müßig".encode("latin-1"), "is not UTF-8 (byte 1); save it as UTF-8"),
         ("a.jsonl", b'{"text": "\xff"}', "is not UTF-8 (byte 10); save it as UTF-8"),
         ("a.csv", b"text\n\xff\n", "is not UTF-8 (byte 5); save it as UTF-8"),
-        pytest.param("a.csv", "text\n" + "x" * 200_000, "line 2 is not valid CSV: field larger", id="long"),
+        pytest.param("a.txt", b"a b c\n" * 5000 + b"\xff", "is not UTF-8 (byte 30000); save it as UTF-8", id="far"),
+        pytest.param("a.csv", "text\n" + "x" * 200_000, f"line 2 has a field of {TOO_LONG}", id="field"),
+        pytest.param("a.csv", "x" * 200_000 + ",text\n1,2", f"line 1 has a field of {TOO_LONG}", id="column"),
+        pytest.param("a.txt", "one\n" + "x" * 200_000, f"line 2 has a text of {TOO_LONG}", id="line"),
+        pytest.param("a.jsonl", '{"x": %s, "text": "a"}' % ("[" * 9999 + "]" * 9999), "line 1 is nested", id="deep"),
+        ("a.csv", "text,text\n1,2\n", "has several columns 'text'; rename all but one"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_name_and_the_reason(write, name, content, message):
@@ -169,10 +192,13 @@ def test_a_bad_file_is_refused_with_its_name_and_the_reason(write, name, content
 
 def test_a_missing_file_or_a_folder_is_refused(tmp_path):
     (tmp_path / "folder.txt").mkdir()
-    for name, reason in (("missing.txt", "No such file or directory"), ("folder.txt", "Is a directory")):
+    for name, reason in (
+        ("missing.txt", "cannot be read: No such file or directory"),
+        ("folder.txt", "is a folder; name a file in it"),
+    ):
         with pytest.raises(CorpusError) as caught:
             texts_of(tmp_path / name)
-        assert str(caught.value) == f"{tmp_path / name}: cannot be read: {reason}"
+        assert str(caught.value) == f"{tmp_path / name}: {reason}"
 
 
 def test_a_relative_path_becomes_an_absolute_one(tmp_path, monkeypatch, own_folders):
@@ -180,3 +206,4 @@ def test_a_relative_path_becomes_an_absolute_one(tmp_path, monkeypatch, own_fold
 
     assert parse_corpus("mine.txt").path == str(tmp_path / "mine.txt")
     assert parse_corpus("~/mine.txt").path == str(own_folders / "mine.txt")
+    assert parse_corpus("~no-such-user/mine.txt").path == str(tmp_path / "~no-such-user" / "mine.txt")

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from membench.files import FileError
+from membench.files import FileError, expand_home
 from membench.plan.scenarios import Scenario
 from membench.results.record import Record
 from membench.settings import config_path
@@ -108,7 +108,7 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
         from membench.report.exports import ExportError, render_files
         from membench.report.outputs import Output, check_outputs
 
-        path = Path(event.value.strip()).expanduser()
+        path = expand_home(event.value.strip())
         try:
             files = render_files(path, self._records, self._picture, self._catalogue)
             check_outputs([each for each, _ in files], self._records, self._catalogue)

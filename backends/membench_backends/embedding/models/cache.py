@@ -49,7 +49,7 @@ def weights_on_disk(model: str) -> WeightsOnDisk:
     """Return the weights for a model's name or folder on this machine, without using the network."""
     source = source_of(model)
     if source is None:
-        return _in_folder(Path(model).expanduser())
+        return _in_folder(Path(os.path.expanduser(model)))  # unlike Path's, it accepts unknown users
     real = real_weights(model)
     if real is not None:
         return WeightsOnDisk("real", real, True, "real weights, from FastEmbed's cache")

@@ -58,6 +58,6 @@ def print_status(text: str) -> None:
 
 def print_error(text: str) -> None:
     """Print one line to standard error that says what went wrong and what to do."""
-    line = f"membench-tui: {text}"
+    line = f"membench-tui: {' '.join(text.split())}"  # a name or a value in it may contain line ends
     # What is wrong stands at the beginning, and what to do at the end.
     print_status(line if len(line) <= LINE_MAX else f"{line[: LINE_MAX // 2]}…{line[1 - LINE_MAX // 2 :]}")

@@ -53,6 +53,7 @@ HEAVY = {"mem0", "fastembed", "onnxruntime", "qdrant_client", "qdrant_edge", "te
         (["run", "--corpus", "~no-such-user/a.txt"], "~no-such-user/a.txt: cannot be read: No such file or directory"),
         (["run", "--model", "~no-such-user/a"], "~no-such-user/a is neither a folder nor a text model of FastEmbed"),
         (["run", "--scenarios", "/dev/zero"], "/dev/zero: is a device; save what it holds in a file"),
+        (["doctor", "a\nb", "c"], "Got unexpected extra arguments (a b c)"),
         (["run", "--repeats", "0"], "--repeats 0: must be a whole number from 1 to 100"),
         (["run", "--seed=-1"], "--seed -1: must be a whole number from 0 to 4,294,967,295"),
         (["run", "--precision", "int9"], "--precision int9: must be one of fp32, int8"),

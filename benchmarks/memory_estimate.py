@@ -1,7 +1,7 @@
 """How the memory that a plan estimates for a run compares with the peak that its process reaches.
 
 Each line is a run of its own: of the harness alone with few and many clients, and of stores with few and many memories.
-An estimate should be above the peak, and below twice of it for large runs. Takes about two minutes.
+An estimate should be near the peak or above it. Takes a few minutes.
 
     python benchmarks/memory_estimate.py
     python benchmarks/memory_estimate.py --items 200000

@@ -59,6 +59,9 @@ def campaign(description: str, cases: int, run: Callable[[random.Random, int], I
         if problem := problem_of(outcome):
             failed += 1
             if failed <= SHOWN_MAX:
-                print(f"FAILED {problem}: {outcome.case[:300]}\n   exit code {outcome.code}: {outcome.err[-500:]!r}")
+                print(
+                    f"FAILED {problem}: {outcome.case[:300]}\n   exit code {outcome.code}: {outcome.err[-500:]!r}",
+                    flush=True,
+                )
     print(f"{done:,} cases, {refused:,} refused with exit code 2, {failed:,} failures (seed {options.seed})")
     sys.exit(failed > 0)

@@ -3,7 +3,7 @@
 Each case is a .txt, .jsonl or .csv file: of random texts, in several encodings, with or without a byte order mark, with
 NULs, duplicates, very long or deep lines, broken quotes, or only bytes. `run` reads it in a fork of a process that has
 loaded the command line; it names a folder that does not exist, so that nothing is measured. A file that is read must
-yield its texts to the clients as well. 5,000 cases take about four minutes.
+yield its texts to the clients as well. 5,000 cases take about fifteen minutes on two busy cores.
 
     python benchmarks/faults/corpora.py
     python benchmarks/faults/corpora.py --cases 300 --seed 7

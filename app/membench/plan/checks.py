@@ -105,7 +105,11 @@ def _check_names(choice: Choice, catalogue: Mapping[str, Scenario]) -> None:
     for scenario in scenarios:
         if not (choice.backends or catalogue[scenario].backends):
             raise plan_error("no_backends", scenario=scenario)
-        _check_known("backend", choice.backends or catalogue[scenario].backends, backends())
+        for name in catalogue[scenario].backends if not choice.backends else ():
+            if name not in backends():
+                reason = f"backends: unknown backend {name!r}; {suggest(name, backends())}"
+                raise plan_error("bad_workload", scenario=scenario, reason=reason)
+    _check_known("backend", choice.backends, backends())
     _check_known("strategy", choice.strategies, (SHIPPED, *STRATEGIES))
     _check_known("store", choice.stores, STORES)
 

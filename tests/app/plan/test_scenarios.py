@@ -241,3 +241,17 @@ def test_an_absolute_corpus_is_kept(tmp_path):
 
 def test_a_scenario_has_the_name_of_its_table():
     assert Counter(name == scenario.name for name, scenario in load_catalogue().items()) == {True: 5}
+
+
+def test_an_unknown_backend_of_a_scenario_is_named_with_the_scenario(tmp_path):
+    from membench.plan.checks import PlanError, check_choice
+    from membench.plan.options import Choice
+
+    catalogue = load_catalogue(write(tmp_path / "mine.toml", scenario(backends='["mem1"]')))
+    with pytest.raises(PlanError) as caught:
+        check_choice(Choice(scenarios=("mine",)), catalogue)
+
+    assert caught.value.fact.values == {
+        "scenario": "mine",
+        "reason": "backends: unknown backend 'mem1'; did you mean 'mem0'?",
+    }

@@ -74,12 +74,12 @@ def _report_crash(error: Exception) -> int:
 
     from membench.cli.console import Exit, print_error
     from membench.session.process import log_path
-    from membench_backends.base import in_one_line
+    from membench.text import error_line, mask_secrets
 
-    message = in_one_line(error)
+    message = error_line(error)
     try:
         log = log_path("membench-tui")
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        log.write_text(mask_secrets("".join(traceback.format_exception(error))), "utf-8", "backslashreplace")
     except OSError:
         print_error(message)
     else:

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float32]
 
 
-def in_one_line(error: BaseException, max_length: int = 300) -> str:
-    """Return an error's type and message as one line of at most `max_length` characters."""
-    message = " ".join(str(error).split())
-    line = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    return line if len(line) <= max_length else f"{line[: max_length - 1]}…"
+def in_one_line(error: BaseException) -> str:
+    """Return an error's type and message as one line. The instrument masks secrets in it before it cuts it."""
+    try:
+        message = " ".join(str(error).split())
+    except Exception:  # the error's own code is as foreign as what it reports
+        message = "its message cannot be read"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ import click
 from membench.analysis import comparison
 from membench.cli.console import Exit, print_result
 from membench.cli.records import read_records
-from membench.cli.tables import plain_table, print_table
+from membench.cli.tables import PlainTable, print_table
 from membench.report.comparison import INTERVAL_BASIS, differences, names_of, ratio_text
 from membench.report.remarks import is_void, latency_text, rate_text
 from membench.results.record import Record
@@ -46,7 +46,7 @@ def compare(run: str, other: str) -> int:
     records = read_records([run, other])
     a, b = records
     names = names_of(records)
-    table = plain_table("", names[a.run_id], names[b.run_id])
+    table = PlainTable("", names[a.run_id], names[b.run_id])
     for name, cell in _FIGURES.items():
         table.add_row(name, cell(a), cell(b))
     print_table(table)

@@ -9,8 +9,7 @@ import os
 import sys
 from enum import IntEnum
 
-LINE_MAX = 300
-"""Most characters of an error message: a name or a value in it may be as long as the system allows."""
+from membench.text import clean, mask_secrets, one_line
 
 
 class Exit(IntEnum):
@@ -47,17 +46,15 @@ def at_terminal() -> bool:
 
 
 def print_result(text: str) -> None:
-    """Print a result to standard output."""
-    print(text, flush=True)
+    """Print a result to standard output, as one line."""
+    print(clean(mask_secrets(text)), flush=True)
 
 
 def print_status(text: str) -> None:
     """Print a line to standard error that is not a result."""
-    print(text, file=sys.stderr, flush=True)
+    print(clean(mask_secrets(text)), file=sys.stderr, flush=True)
 
 
 def print_error(text: str) -> None:
     """Print one line to standard error that says what went wrong and what to do."""
-    line = f"membench-tui: {' '.join(text.split())}"  # a name or a value in it may contain line ends
-    # What is wrong stands at the beginning, and what to do at the end.
-    print_status(line if len(line) <= LINE_MAX else f"{line[: LINE_MAX // 2]}…{line[1 - LINE_MAX // 2 :]}")
+    print_status(one_line(f"membench-tui: {text}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from membench.cli.console import Exit
-from membench.cli.tables import plain_table, print_table
+from membench.cli.tables import PlainTable, print_table
 from membench.machine.doctor import examine
 
 
@@ -15,7 +15,7 @@ def doctor() -> int:
 
     An exclamation mark precedes each finding that can distort one.
     """
-    table = plain_table("", "check", "finding", "what to do")
+    table = PlainTable("", "check", "finding", "what to do")
     for finding in examine():
         table.add_row("!" if finding.advice else "✓", finding.check, finding.value, finding.advice)
     print_table(table)

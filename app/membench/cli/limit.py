@@ -13,7 +13,7 @@ from membench.cli.console import Exit, print_error, print_result, print_status
 from membench.cli.options import WholeNumber, declared_option
 from membench.cli.process import wait_for_result
 from membench.cli.progress import limit_progress
-from membench.cli.tables import plain_table, print_table
+from membench.cli.tables import PlainTable, print_table
 from membench.files import FileError
 from membench.messages.preparation import LimitFound, LimitSpec
 from membench.results.limits import Limit, UnreadableLimit, limit_key, save_limit, saved_limits
@@ -128,7 +128,7 @@ def _list_limits() -> int:
     stored = list(saved_limits())
     obstacles = [(limit, limit.obstacles()) for limit in stored if isinstance(limit, Limit)]
     numbers = ("texts/s", "of the ceiling", "batchers", "threads", "tokens per batch")
-    table = plain_table("model", "weights", "precision", "corpus", *numbers, "measured", numbers=numbers)
+    table = PlainTable("model", "weights", "precision", "corpus", *numbers, "measured", numbers=numbers)
     for limit, reasons in obstacles:
         if not reasons:
             table.add_row(*_cells(limit))

@@ -8,7 +8,7 @@ import click
 
 from membench.cli.console import Exit, print_result
 from membench.cli.options import scenarios_option
-from membench.cli.tables import plain_table, print_table
+from membench.cli.tables import PlainTable, print_table
 from membench.plan.inventory import inventory
 from membench.plan.scenarios import CatalogueError, load_catalogue
 
@@ -25,7 +25,7 @@ def list_(scenarios: Path | None) -> int:
     except CatalogueError as error:
         raise click.UsageError(str(error)) from error
     for heading, rows in inventory(catalogue).items():
-        table = plain_table(heading, "", "")
+        table = PlainTable(heading, "", "")
         for row in rows:
             table.add_row(*row)
         print_table(table)

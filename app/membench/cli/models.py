@@ -11,7 +11,7 @@ from membench.cli.groups import SuggestingGroup
 from membench.cli.options import declared_option
 from membench.cli.process import wait_for_result
 from membench.cli.progress import model_progress
-from membench.cli.tables import plain_table, print_table
+from membench.cli.tables import PlainTable, print_table
 from membench.machine.models import model_rows
 from membench.messages.preparation import Prepared
 from membench.session.process import MeasuredProcess
@@ -25,7 +25,7 @@ def models(context: click.Context) -> int:
     The commands build or download weights.
     """
     if context.invoked_subcommand is None:
-        table = plain_table("model", "weights", "where")
+        table = PlainTable("model", "weights", "where")
         for row in model_rows():
             table.add_row(*row)
         print_table(table)

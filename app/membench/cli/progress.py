@@ -14,6 +14,7 @@ from membench.messages.run import Loading
 from membench.report.remarks import STATUS_MARKS, latency_text
 from membench.report.stages import stage_of
 from membench.session.events import Event, RepeatStarted, RunEnded, RunMessage, RunPaused
+from membench.text import clean, mask_secrets
 from membench.units import format_rate, plural
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def limit_progress() -> Iterator[Callable[[Message], None]]:
             if isinstance(message, LimitTried):
                 bars.update(task, completed=message.done, total=message.total, description=_tried_text(message))
             elif isinstance(message, Loading):
-                bars.update(task, description=message.stage)
+                bars.update(task, description=clean(message.stage))
 
         yield show
 
@@ -60,15 +61,15 @@ def model_progress(model: str) -> Iterator[Callable[[Message], None]]:
         return
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(30), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(30), DownloadColumn(), TransferSpeedColumn())
     with _bars(*columns) as bars:
-        task = bars.add_task(model, total=None)
+        task = bars.add_task(clean(model), total=None)
 
         def show(message: Message) -> None:
             if isinstance(message, Progress):
                 bars.update(task, completed=message.done, total=message.total or None)
             elif isinstance(message, Loading):
-                bars.update(task, description=message.stage)
+                bars.update(task, description=clean(message.stage))
 
         yield show
 
@@ -83,7 +84,7 @@ def _bars(*columns: ProgressColumn) -> Bars:
 def _counting_columns() -> tuple[ProgressColumn, ...]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-    return BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    return BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
 
 
 class _Count:
@@ -141,7 +142,7 @@ class _PlanBar:
 
     def _describe(self, stage: str | None) -> None:
         if stage:
-            self._bars.update(self._task, description=f"{self._title}  {stage}")
+            self._bars.update(self._task, description=clean(mask_secrets(f"{self._title}  {stage}")))
 
 
 def _outcome(record: Record) -> str:

@@ -20,7 +20,7 @@ from membench.cli.options import (
     takes_files,
     takes_run_options,
 )
-from membench.cli.tables import plain_table, print_table, runs_table
+from membench.cli.tables import PlainTable, print_table, runs_table
 from membench.plan.checks import PlanError
 from membench.plan.matrix import Plan, make_plan
 from membench.plan.options import Choice
@@ -151,7 +151,7 @@ def _print_published(records: Sequence[Record], catalogue: Mapping[str, Scenario
     print_line = print_status if to_stderr else print_result
     print_line("")
     print_line(f"{TITLE}:")
-    table = plain_table(*rows[0], numbers=("published",))
+    table = PlainTable(*rows[0], numbers=("published",))
     for cells in rows:
         table.add_row(*cells.values())
     print_table(table, to_stderr=to_stderr)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from membench.analysis.groups import threads_text
 from membench.report.remarks import STATUS_MARKS, latency_text, marked_rate, rate_text
 from membench.results.rows import HistoryRow
 from membench.results.summary import RunSummary
+from membench.text import clean, secrets_masker
 from membench.units import format_count, format_rate, format_share
 from membench_backends.options import options_text
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 PIPED_WIDTH = 220
 """Columns of a table that goes to a file or a pipe, which has no width of its own."""
@@ -23,41 +21,53 @@ REFERENCE_MARK = "★"
 Cell = Callable[[RunSummary], str]
 
 
-def plain_table(*columns: str, numbers: Sequence[str] = ()) -> Table:
-    """Return an empty table without lines; the columns in `numbers` are aligned to the right."""
-    from rich.table import Table
+class PlainTable:
+    """A table without lines, whose cells are text and never markup."""
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    return table
+    def __init__(self, *columns: str, numbers: Sequence[str] = ()) -> None:
+        """Name the columns; those in `numbers` are aligned to the right."""
+        self.columns, self.numbers = columns, numbers
+        self.rows: list[tuple[str, ...]] = []
+
+    def add_row(self, *cells: str) -> None:
+        """Add a row, with a cell per column."""
+        self.rows.append(cells)
 
 
-def print_table(table: Table, *, to_stderr: bool = False) -> None:
+def print_table(table: PlainTable, *, to_stderr: bool = False) -> None:
     """Print a table, as wide as the terminal; in a pipe, as wide as it needs to be."""
     from rich.console import Console
+    from rich.table import Table
 
+    mask = secrets_masker()
+    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in table.columns:
+        justify: Literal["right", "left"] = "right" if column in table.numbers else "left"
+        drawn.add_column(clean(column), justify=justify, overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(clean(mask(cell)) for cell in row))
     stream = sys.stderr if to_stderr else sys.stdout
-    Console(width=None if stream.isatty() else PIPED_WIDTH, highlight=False, stderr=to_stderr).print(table)
+    width = None if stream.isatty() else PIPED_WIDTH
+    Console(width=width, highlight=False, markup=False, emoji=False, stderr=to_stderr).print(drawn)
 
 
-def runs_table(runs: Sequence[RunSummary]) -> Table:
+def runs_table(runs: Sequence[RunSummary]) -> PlainTable:
     """Return the runs of a plan, one per row, in the order in which they were measured."""
     # The table is wide already: a precision that all runs share is left to the titles of the remarks.
     has_precisions = len({run.figures.precision for run in runs} - {None}) > 1
     return _summary_table(runs, _PLAN_CELLS, without=() if has_precisions else ("precision",))
 
 
-def history_table(rows: Sequence[HistoryRow]) -> Table:
+def history_table(rows: Sequence[HistoryRow]) -> PlainTable:
     """Return rows of the history; a star marks references."""
     return _summary_table(rows, _HISTORY_CELLS)
 
 
-def _summary_table(runs: Sequence[RunSummary], columns: Mapping[str, Cell], without: Sequence[str] = ()) -> Table:
+def _summary_table(runs: Sequence[RunSummary], columns: Mapping[str, Cell], without: Sequence[str] = ()) -> PlainTable:
     if not any(run.figures.backend_note() for run in runs):
         without = (*without, "options")
     cells = {name: cell for name, cell in columns.items() if name not in without}
-    table = plain_table("", *cells, numbers=_NUMBERS)
+    table = PlainTable("", *cells, numbers=_NUMBERS)
     for run in runs:
         table.add_row(_mark(run), *(cell(run) for cell in cells.values()))
     return table

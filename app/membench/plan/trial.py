@@ -17,6 +17,7 @@ from membench.plan.matrix import Plan
 from membench.results.record import Record
 from membench.results.trial import Trial
 from membench.spec.run import RunSpec
+from membench.text import has_masked
 from membench_backends.stores.table import STORES
 
 _TRIED = ("strategy", "store", "threads")
@@ -26,10 +27,11 @@ _TRIED = ("strategy", "store", "threads")
 def trial_plan(run: Record) -> Plan | None:
     """Return the plan of a trial: the run again, and each alternative, repeated often enough for an interval.
 
-    None if there is nothing to try: the run did not go well, or its advice names no values.
+    None if there is nothing to try: the run did not go well, its advice names no values, or its options hold a secret,
+    which the record does not have.
     """
     changes = _alternatives(run)
-    if not changes:
+    if not changes or has_masked([*run.backend_options.values(), *run.strategy_options.values()]):
         return None
     plan_id = uuid.uuid4().hex[:12]
     return Plan(plan_id=plan_id, runs=tuple(_runs(run, changes, plan_id)), notes=())

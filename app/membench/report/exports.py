@@ -17,6 +17,7 @@ from membench.report.published import CAUTION, TITLE, published_cells, published
 from membench.report.remarks import latency_text, rate_text, remarks
 from membench.results.latency import NS_PER_MS, Latencies, decode_latencies
 from membench.results.record import SCHEMA, Record
+from membench.text import csv_cell, json_text, markdown_cell, secrets_masker
 from membench.units import format_count, format_share
 from membench_backends.options import options_text
 
@@ -43,16 +44,21 @@ class ExportError(Exception):
 
 def to_json(records: Sequence[Record]) -> bytes:
     """Return `{"schema": 2, "runs": [record, ...]}`, indented."""
-    return msgspec.json.format(msgspec.json.encode({"schema": SCHEMA, "runs": records}), indent=1) + b"\n"
+    runs = _without_secrets(records)
+    document = msgspec.json.format(msgspec.json.encode({"schema": SCHEMA, "runs": runs}), indent=1)
+    return json_text(document.decode()).encode() + b"\n"
 
 
 def to_csv(records: Sequence[Record]) -> bytes:
-    """Return a header and one row per record. Lists and objects are JSON; the cell of a null is empty."""
+    """Return a header and one row per record. Lists and objects are JSON; the cell of a null is empty.
+
+    An apostrophe precedes a text that a spreadsheet would take for a formula.
+    """
     rows = io.StringIO(newline="")
     writer = csv.writer(rows, lineterminator="\n")
     columns = (*FIRST_COLUMNS, *(field for field in Record.__struct_fields__ if field not in FIRST_COLUMNS))
     writer.writerow(columns)
-    for record in records:
+    for record in _without_secrets(records):
         writer.writerow([_cell(getattr(record, column)) for column in columns])
     return rows.getvalue().encode()
 
@@ -64,13 +70,14 @@ def to_markdown(records: Sequence[Record], catalogue: Mapping[str, Scenario] | N
         records: The runs.
         catalogue: The scenarios with their published figures; by default the built-in ones.
     """
+    records = _without_secrets(records)
     columns = {
         title: cell for title, cell in _MARKDOWN.items() if title not in _SHOWN_IF_DIFFERENT or _differ(records, cell)
     }
     rows = [[cell(record) for cell in columns.values()] for record in records]
     rules = ["---:" if title in _NUMBERS else "---" for title in columns]
     table = [_row(list(columns)), _row(rules), *map(_row, rows)]
-    notes = [f"- {_escaped(remark.strip())}" for remark in remarks(records)]
+    notes = [f"- {markdown_cell(remark.strip())}" for remark in remarks(records)]
     return "\n".join([*table, "", *notes, *_published(records, catalogue), ""]).encode()
 
 
@@ -104,17 +111,18 @@ def _published(records: Sequence[Record], catalogue: Mapping[str, Scenario] | No
         yield from ("", f"- {CAUTION}")
 
 
+def _without_secrets(records: Sequence[Record]) -> list[Record]:
+    """Return the records without secrets: those of earlier versions may hold some."""
+    mask = secrets_masker()
+    return [record.without_secrets(mask) for record in records]
+
+
 def _differ(records: Sequence[Record], cell: Callable[[Record], str]) -> bool:
     return len({cell(record) for record in records}) > 1
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_escaped, cells))} |"
-
-
-def _escaped(text: str) -> str:
-    """Return a text that ends neither a cell nor a line."""
-    return " ".join(text.replace("|", "\\|").split())
+    return f"| {' | '.join(map(markdown_cell, cells))} |"
 
 
 def to_hgrm(record: Record) -> bytes:
@@ -184,5 +192,5 @@ def _cell(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, bool | list | tuple | dict | msgspec.Struct):
-        return msgspec.json.encode(value).decode()
-    return value
+        return json_text(msgspec.json.encode(value).decode())
+    return csv_cell(value) if isinstance(value, str) else value

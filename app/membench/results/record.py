@@ -13,6 +13,7 @@ from membench.messages.run import LockUse
 from membench.results.checks import check_figures, check_timestamp
 from membench.results.summary import RunSummary, Status
 from membench.results.trial import Trial
+from membench.text import Mask, mask_options, one_line, secrets_masker
 
 SCHEMA = 3
 """Raised when a name or a meaning changes; older records can still be read."""
@@ -56,6 +57,26 @@ class Record(Figures, frozen=True, kw_only=True):
         ]
         locks = self.locks or ()
         return next((lock for lock in locks if lock.site in named[:1]), locks[0] if locks else None)
+
+    def without_secrets(self, mask: Mask | None = None) -> Record:
+        """Return the record with its messages as one line each, and with the secrets masked that it may hold.
+
+        Args:
+            mask: Masks secrets, for many records; by default, `secrets_masker()`.
+        """
+        mask = mask or secrets_masker()
+        kinds: dict[str, int] = {}
+        for kind, count in (self.error_kinds or {}).items():
+            line = one_line(kind, mask)
+            kinds[line] = kinds.get(line, 0) + count
+        return msgspec.structs.replace(
+            self,
+            error=one_line(self.error, mask) if self.error else self.error,
+            error_kinds=kinds if self.error_kinds else self.error_kinds,
+            strategy_options=mask_options(self.strategy_options, mask),
+            backend_options=mask_options(self.backend_options, mask),
+            environment=mask_options(self.environment, mask),
+        )
 
     def summary(self) -> RunSummary:
         """Return what tables show of the run."""

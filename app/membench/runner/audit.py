@@ -13,8 +13,9 @@ import numpy as np
 
 from membench.messages.run import Audit
 from membench.runner.load import Clients, user_of
+from membench.text import error_line
 from membench.units import format_count, plural
-from membench_backends.base import KeepsHistory, Reopens, in_one_line
+from membench_backends.base import KeepsHistory, Reopens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +109,7 @@ def audit(
 
 def _unreadable(acknowledged: int, error: Exception) -> Audit:
     logging.getLogger(__name__).error("the store cannot be read back", exc_info=error)
-    problem = f"the store is corrupted and cannot be read back: {in_one_line(error)}"
+    problem = f"the store is corrupted and cannot be read back: {error_line(error)}"
     return Audit(acknowledged=acknowledged, stored=None, lost=None, duplicated=None, corrupted=None, problem=problem)
 
 
@@ -207,7 +208,7 @@ def _check_history(backend: MemoryBackend, attempts: _Attempts, progress: Progre
         return attempts.missing_from(Counter(progress.count(backend.history()))), None
     except Exception as error:
         logging.getLogger(__name__).exception("the history cannot be read back")
-        return None, f"the history cannot be read back: {in_one_line(error)}"
+        return None, f"the history cannot be read back: {error_line(error)}"
 
 
 def _count_mismatches(memories: Sequence[tuple[str, Sequence[float]]], embed: Embed, embed_batch: Embed | None) -> int:

@@ -17,7 +17,8 @@ from typing import NoReturn
 from membench.messages.run import Failed
 from membench.runner.channel import Channel
 from membench.spec.corpus import CorpusError
-from membench_backends.base import UnavailableError, in_one_line
+from membench.text import error_line, one_line
+from membench_backends.base import UnavailableError
 from membench_backends.embedding.models.cache import fastembed_cache
 from membench_backends.privacy import turn_off_telemetry
 
@@ -69,10 +70,10 @@ def _console_channel(folder: Path) -> Iterator[Channel]:
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
     except (UnavailableError, CorpusError) as error:
-        channel.send(Failed(error=str(error)))
+        channel.send(Failed(error=one_line(str(error))))
     except Exception as error:
         logging.exception("the process failed")
-        channel.send(Failed(error=in_one_line(error)))
+        channel.send(Failed(error=error_line(error)))
 
 
 def watch_console(folder: Path) -> None:

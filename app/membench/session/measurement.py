@@ -160,7 +160,7 @@ class Measurement:
             drawn=drawn,
             took_s=took_s,
             environment=self.started.environment if self.started else {},
-        )
+        ).without_secrets()
 
     def _add(self, tick: Tick) -> None:
         self._operations.add(tick)

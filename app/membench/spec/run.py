@@ -23,6 +23,7 @@ from membench.spec.options import (
     Threads,
     WarmupItems,
 )
+from membench.text import clean, mask_options
 from membench.units import plural
 from membench_backends.options import options_text
 from membench_backends.registry import changed_backend_options
@@ -100,11 +101,11 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         """Return `concurrent-add · agentmem · mutex · local · 20 clients`, without what does not apply."""
         system = (self.backend, self.backend_note(), self.strategy, self.embedding_note(), self.store)
         parts = (self.scenario, *system)
-        return " · ".join(part for part in (*parts, plural(self.clients, "client")) if part)
+        return clean(" · ".join(part for part in (*parts, plural(self.clients, "client")) if part))
 
     def backend_note(self) -> str:
         """Return what is unusual about the backend: `history=together`; empty where its options have their defaults."""
-        return options_text(changed_backend_options(self.backend, self.backend_options))
+        return options_text(mask_options(changed_backend_options(self.backend, self.backend_options)))
 
     def embedding_note(self) -> str | None:
         """Return what is unusual about how the run embeds: `int8`, `fixed embedder`, or None."""

@@ -36,7 +36,7 @@ from membench.tui.common.engine import (
     SnapshotUpdated,
     lower_drawing_priority,
 )
-from membench.tui.common.filters import Ascii, Recolour, is_ascii_only
+from membench.tui.common.filters import Ascii, Harmless, Recolour, is_ascii_only
 from membench.tui.common.keys import Key, keys_of
 from membench.tui.common.place import Place
 from membench.tui.common.places import PLACES
@@ -295,7 +295,7 @@ class Dashboard(DashboardApp):
     def _apply_theme(self, name: str) -> None:
         colours = PALETTES[name].colours
         recolour = [Recolour(colours)] if colours else []
-        self.own_line_filters = (*recolour, Ascii()) if self._config.ascii else tuple(recolour)
+        self.own_line_filters = (Harmless(), *recolour, *([Ascii()] if self._config.ascii else []))
         self.theme = name
 
     def action_quiet(self) -> None:

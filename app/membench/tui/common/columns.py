@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from membench.analysis.groups import threads_text
 from membench.report.remarks import latency_text
+from membench.text import mask_options
 from membench.tui.common.colours import BAD, GOOD, LOCK, QUIET, WARM, hue_of
 from membench.tui.common.locks import WARM_FROM
 from membench.tui.common.snapshot import RunView
@@ -98,7 +99,9 @@ BACKEND = Column("backend", lambda run: run.figures.backend, least=8, style=_run
 STRATEGY = Column("strategy", lambda run: run.figures.strategy or "–", least=8, style=_run_style, letter="g")
 PRECISION = Column("precision", precision, priority=3, letter="p")
 THREADS = Column("threads", lambda run: threads_text(run.figures), priority=6, letter="h")
-OPTIONS = Column("options", lambda run: options_text(run.figures.backend_options) or "–", priority=3, letter="o")
+OPTIONS = Column(
+    "options", lambda run: options_text(mask_options(run.figures.backend_options)) or "–", priority=3, letter="o"
+)
 STORE = Column("store", lambda run: run.figures.store or "–", priority=11, least=5, letter="e")
 CLIENTS = Column(
     "clients",

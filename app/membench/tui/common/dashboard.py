@@ -11,6 +11,7 @@ from membench.plan.scenarios import Scenario
 from membench.report.wording import DASHBOARD
 from membench.results.history import HistoryWriter
 from membench.results.record import Record
+from membench.text import one_line
 from membench.tui.common.engine import Drawing
 from membench.tui.common.runs import PlanRuns
 from membench.tui.common.snapshot import RunView, Snapshot
@@ -61,7 +62,7 @@ class DashboardApp(FastStartApp):
         markup: bool = False,
     ) -> None:
         """Show a notification in one line above the key bar, where it covers no figure. Ignores markup."""
-        text = f"{title}: {message}" if title else message
+        text = one_line(f"{title}: {message}" if title else message)
         super().notify(text, severity=severity, timeout=timeout, markup=False)
 
     def publish_runs(self) -> None:

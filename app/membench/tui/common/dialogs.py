@@ -12,13 +12,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from membench.files import FileError, expand_home
 from membench.plan.scenarios import Scenario
 from membench.results.record import Record
 from membench.settings import config_path
+from membench.text import clean_lines, mask_secrets
 from membench.tui.common.keys import Key
+from membench.tui.common.plain import Static, plain
 from membench.tui.common.words import FAINT, LEGEND
 from membench.units import abbreviate_home, plural
 
@@ -40,9 +42,9 @@ class Question(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """Compose the question; its keys are on the border."""
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = plain(self._title)
             dialog.border_subtitle = "enter yes · esc no"
-            yield Static(self._text, markup=False)
+            yield Static(self._text)
 
 
 class Export(ModalScreen[tuple[Path, ...] | None]):
@@ -81,7 +83,7 @@ class Export(ModalScreen[tuple[Path, ...] | None]):
             dialog.border_subtitle = "enter write · ↑↓ format · esc cancel"
             yield Input(str(self._default_path), placeholder="path", select_on_focus=False)
             yield Static(id="formats")
-            yield Static(id="error", markup=False)
+            yield Static(id="error")
 
     def action_format(self, by: int) -> None:
         """Switch to another file format, by changing the extension of the path."""
@@ -156,7 +158,7 @@ class Help(ModalScreen[None]):
             "names in brackets."
         )
         with VerticalScroll(classes="dialog wide") as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = plain(self._title)
             dialog.border_subtitle = "esc close"
             yield Static(Content(self._text))
             yield Static(Content("\n").join(lines), id="keys")
@@ -178,10 +180,10 @@ class Log(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Compose the path and the end of the log."""
         with VerticalScroll(classes="dialog wide tall") as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = plain(self._title)
             dialog.border_subtitle = "esc close"
-            yield Static(str(self._path), classes="quiet", markup=False)
-            yield Static(id="log", markup=False)
+            yield Static(str(self._path), classes="quiet")
+            yield Static(id="log")
 
     def on_mount(self) -> None:
         """Start to update the log."""
@@ -193,11 +195,11 @@ class Log(ModalScreen[None]):
 
 
 def tail(path: Path) -> str:
-    """Return the end of a text file without control characters, or why it cannot be read."""
+    """Return the end of a text file as harmless text without secrets, or why it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - LOG_TAIL_BYTES, 0))
             text = file.read().decode(errors="replace")
     except OSError as error:
         return f"The log cannot be read: {error.strerror or error}"
-    return "".join(character for character in text.expandtabs() if character.isprintable() or character == "\n")
+    return clean_lines(mask_secrets(text))

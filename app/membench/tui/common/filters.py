@@ -1,4 +1,4 @@
-"""Filters for every line on its way to the terminal: colours of the theme, and ASCII for limited terminals.
+"""Filters for every line on its way to the terminal: harmless text, colours of the theme, ASCII for limited terminals.
 
 Widgets draw with the colours of the dark theme and with Unicode symbols. These filters replace both in one place.
 """
@@ -9,11 +9,14 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 
+from rich.cells import cell_len, set_cell_size
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
+
+from membench.text import clean
 
 LIMITED_TERMINALS = ("dumb", "linux", "vt100", "vt220")
 """Values of TERM of terminals that cannot display Unicode symbols."""
@@ -46,6 +49,26 @@ def is_ascii_only(environment: Mapping[str, str] = os.environ) -> bool:
     locale = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "")
     charset = locale.partition(".")[2].partition("@")[0]
     return locale in ("C", "POSIX") or (bool(charset) and charset.lower().replace("-", "") != "utf8")
+
+
+class Harmless(LineFilter):
+    """Removes characters that a terminal obeys or that reorder text, wherever they come from; no cell moves."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the line without them."""
+        return [
+            segment
+            if segment.control or segment.text.isprintable()
+            else Segment(_harmless(segment.text), segment.style)
+            for segment in segments
+        ]
+
+
+def _harmless(text: str) -> str:
+    return "".join(
+        character if character.isprintable() else set_cell_size(clean(character), cell_len(character))
+        for character in text
+    )
 
 
 class Ascii(LineFilter):

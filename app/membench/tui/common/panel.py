@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
+from membench.tui.common.plain import plain
+
 
 def panel(title: str, *children: Widget, id: str, scrolls: bool = False) -> Widget:
     """Return the widgets in a bordered panel, one below the other.
@@ -20,5 +22,5 @@ def panel(title: str, *children: Widget, id: str, scrolls: bool = False) -> Widg
         if scrolls
         else Vertical(*children, id=id, classes="panel")
     )
-    container.border_title = title
+    container.border_title = plain(title)
     return container

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Static
 
 from membench.results.record import Record
 from membench.tui.common.dashboard import DashboardApp
 from membench.tui.common.keybar import KeyBar
 from membench.tui.common.places import Places
+from membench.tui.common.plain import Static
 from membench.tui.common.textual_overrides import FastStartScreen
 
 MIN_SIZE = (80, 24)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import msgspec
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -17,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from membench.report.remarks import is_void
+from membench.text import clean
 from membench.tui.common.snapshot import RunView
 
 GAP = 2
@@ -32,7 +34,7 @@ class Column(msgspec.Struct, frozen=True):
 
     title: str
     cell: Callable[[RunView], str]
-    """Returns the text of a cell."""
+    """Returns the text of a cell, as it comes; `text` makes it harmless."""
     number: bool = False
     """Whether cells are right-aligned, and the highest value sorts first."""
     priority: int = 0
@@ -48,6 +50,10 @@ class Column(msgspec.Struct, frozen=True):
     """The letter of the title that sorts by this column; empty for a column that cannot be sorted by."""
     figure: bool = True
     """Whether cells are settings or figures of the run: they are struck through where its rate means nothing."""
+
+    def text(self, run: RunView) -> str:
+        """Return the text of a cell as one row."""
+        return clean(self.cell(run))
 
 
 class RunTable(ScrollView, can_focus=True):
@@ -165,7 +171,7 @@ class RunTable(ScrollView, can_focus=True):
     def _cell(column: Column, width: int, run: RunView) -> list[Piece]:
         if column.pieces:
             return column.pieces(run)
-        aligned = _align(column.cell(run), width, column.number)
+        aligned = _align(column.text(run), width, column.number)
         style = column.style(run) if column.style else ""
         if column.figure and is_void(run.figures, run.state):
             return _strike(aligned, style)
@@ -175,7 +181,7 @@ class RunTable(ScrollView, can_focus=True):
 def fit_columns(columns: Sequence[Column], rows: Sequence[RunView], width: int) -> tuple[tuple[Column, int], ...]:
     """Return the columns that fit, with their widths: shortened as far as possible, then dropped."""
     wanted = {
-        column: max([len(column.title) + bool(column.title)] + [len(column.cell(run)) for run in rows[:SAMPLE]])
+        column: max([len(column.title) + bool(column.title)] + [cell_len(column.text(run)) for run in rows[:SAMPLE]])
         for column in columns
     }
     shown = list(columns)
@@ -198,9 +204,11 @@ def _shorten_widest(columns: Sequence[Column], wanted: dict[Column, int], excess
 
 
 def _align(text: str, width: int, right: bool) -> str:
-    if len(text) > width:
-        text = text[: width - 1] + "…"
-    return text.rjust(width) if right else text.ljust(width)
+    length = cell_len(text)
+    if length > width:
+        text, length = set_cell_size(text, width - 1) + "…", width
+    blank = " " * (width - length)
+    return blank + text if right else text + blank
 
 
 def _underline(title: str, letter: str) -> list[Piece]:

@@ -10,6 +10,7 @@ from membench.report.explanation import TIME_PARTS
 from membench.report.remarks import STATUS_MARKS, exceeds_best_found
 from membench.report.wording import DASHBOARD
 from membench.results.record import Record
+from membench.text import mask_options
 from membench.tui.common.colours import BAD, COOL, GOOD, LOCK, TIME_COLOURS, WARM, hue_of
 from membench.tui.common.snapshot import RunView, Snapshot
 from membench.units import format_count, format_rate, format_share, plural
@@ -176,7 +177,7 @@ def _limit_pieces(run: RunView) -> list[tuple[str, str]]:
 def _options(run: RunView) -> list[str]:
     figures = run.figures
     options = {**figures.strategy_options, **changed_backend_options(figures.backend, figures.backend_options)}
-    return key_values(options)
+    return key_values(mask_options(options))
 
 
 def _verdict_lines(record: Record, evidence_max: int | None = None) -> list[Content]:

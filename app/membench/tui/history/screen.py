@@ -19,6 +19,7 @@ from membench.results.rows import HistoryRow
 from membench.tui.common import columns
 from membench.tui.common.panel import panel
 from membench.tui.common.place import Place
+from membench.tui.common.plain import plain
 from membench.tui.common.snapshot import RunView
 from membench.tui.common.table import Column, RunTable
 from membench.units import plural
@@ -182,7 +183,7 @@ class HistoryScreen(Place):
         count = plural(total, "run") if shown == total else f"{shown:,} of {plural(total, 'run')}"
         marked = f" · {len(self.marked):,} marked" if self.marked else ""
         read_only = " · only read: a newer membench-tui wrote it" if self._notice else ""
-        self.query_one("#history-panel").border_subtitle = f"{count}{marked}{read_only}"
+        self.query_one("#history-panel").border_subtitle = plain(f"{count}{marked}{read_only}")
 
     def _records(self, names: Iterable[str]) -> tuple[Record, ...]:
         """Return whole records, and notify the user of those that cannot be read."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from membench.results.latency import Latencies
 from membench.tui.common.canvas import Canvas
@@ -16,6 +15,7 @@ from membench.tui.common.colours import LOCK, QUIET, hue_of
 from membench.tui.common.histogram import Histogram, percentile_line
 from membench.tui.common.locks import NO_WAIT, WARM_FROM, LockTable, lock_rows, no_locks_text
 from membench.tui.common.panel import panel
+from membench.tui.common.plain import Static
 from membench.tui.common.snapshot import RunView
 from membench.tui.common.timebar import TimeBar, time_parts
 from membench.tui.common.words import (

@@ -11,12 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import Static
 
 from membench.results.record import Record
 from membench.tui.common import columns
 from membench.tui.common.panel import panel
 from membench.tui.common.place import Place
+from membench.tui.common.plain import Static
 from membench.tui.common.snapshot import Snapshot
 from membench.tui.common.table import Column, RunTable
 from membench.tui.common.words import progress_text

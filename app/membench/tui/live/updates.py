@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
+
+from membench.tui.common.plain import Static
 
 
 def update_text(place: Static, text: Content) -> None:

@@ -13,6 +13,7 @@ from textual.reactive import reactive
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from membench.tui.common.plain import plain
 from membench.tui.common.words import shortened
 from membench.tui.plan.choices import ChoiceList, Item
 
@@ -59,7 +60,7 @@ class CheckList(OptionList, inherit_bindings=False):
 
     def __init__(self, choice: ChoiceList, ticked: tuple[str, ...]) -> None:
         super().__init__(id=choice.key)
-        self.border_title = choice.title
+        self.border_title = plain(choice.title)
         self.set_reactive(CheckList.ticked, ticked)
         self.choice = choice
         self._update_subtitle()
@@ -97,7 +98,7 @@ class CheckList(OptionList, inherit_bindings=False):
         self._shown = tuple(item for item in self.choice.items if letters.lower() in item.name.lower())
         self._fill(self._shown.index(item) if item in self._shown else 0)
         typed = "" if self.filter is None else f"  /{self.filter}▏"
-        self.border_title = f"{self.choice.title}{typed}"
+        self.border_title = plain(f"{self.choice.title}{typed}")
         self._update_subtitle()
 
     def on_resize(self) -> None:
@@ -190,12 +191,12 @@ class CheckList(OptionList, inherit_bindings=False):
 
     def _update_subtitle(self) -> None:
         if not self._shown:
-            self.border_subtitle = f"nothing contains {self.filter!r}: esc shows all"
+            self.border_subtitle = plain(f"nothing contains {self.filter!r}: esc shows all")
             return
         count = f"{len(self.ticked)} ticked" if self.ticked else self.choice.when_empty
         hint = " · esc shows all" if self.filter is not None else " · a all, n none"
         fits = len(count) + len(hint) <= self.size.width
-        self.border_subtitle = count + hint if self.has_focus and fits else count
+        self.border_subtitle = plain(count + hint if self.has_focus and fits else count)
 
     def _prompt(self, item: Item) -> Content:
         room = self.size.width - self.styles.scrollbar_size_vertical - self._name_width - 6

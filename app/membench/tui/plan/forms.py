@@ -12,8 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
+from membench.tui.common.plain import Static, plain
 from membench.tui.plan.choices import Names, Setting
 from membench_backends.options import OptionField, option_fields, option_text
 
@@ -50,13 +51,13 @@ class Form(ModalScreen[Mapping[str, str] | None]):
     def compose(self) -> ComposeResult:
         """Compose each field with its description above it, and space for an error below it."""
         with VerticalScroll(classes="dialog", can_focus=False) as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = plain(self._title)
             dialog.border_subtitle = "enter apply · esc cancel"
             for field in self._fields.values():
                 yield Static(Content.assemble((field.name, "bold $accent"), f"  {field.description}"))
                 yield Static(Content(field.allowed), classes="quiet")
                 yield Input(field.value, id=field.name, classes="field")
-                yield Static(id=f"{field.name}-error", classes="error", markup=False)
+                yield Static(id=f"{field.name}-error", classes="error")
 
     @on(Input.Changed)
     def _check(self, event: Input.Changed) -> None:

@@ -11,11 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from membench.plan.presets import BUILT_IN, NAME_MAX, Preset, PresetsError, delete_preset, saved_presets
 from membench.tui.common.dialogs import Question
+from membench.tui.common.plain import Static
 from membench.tui.common.words import shortened
 
 NAME_WIDTH = NAME_MAX + 2
@@ -53,7 +54,7 @@ class Presets(ModalScreen[Preset | None]):
             dialog.border_title = "What do you want to know?"
             dialog.border_subtitle = "enter choose · w save the plan · d delete · esc close"
             yield OptionList(id="preset-names")
-            yield Static(id="preset-about", markup=False)
+            yield Static(id="preset-about")
 
     def on_mount(self) -> None:
         """Read the saved presets."""
@@ -141,9 +142,9 @@ class PresetName(ModalScreen[str | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Save this plan as a preset"
             dialog.border_subtitle = "enter save · esc cancel"
-            yield Static(self._plan, classes="quiet", markup=False)
+            yield Static(self._plan, classes="quiet")
             yield Input(placeholder="name", max_length=NAME_MAX)
-            yield Static(id="error", markup=False)
+            yield Static(id="error")
 
     @on(Input.Changed)
     def _clear_error(self) -> None:

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 
 from membench.machine.doctor import Finding, disturbances
 from membench.plan.checks import PlanError
@@ -24,6 +24,7 @@ from membench.plan.scenarios import Scenario
 from membench.report.wording import DASHBOARD
 from membench.tui.common.panel import panel
 from membench.tui.common.place import Place
+from membench.tui.common.plain import Static, plain
 from membench.tui.plan.about import about_item, about_setting
 from membench.tui.plan.checklist import CheckList, Edge
 from membench.tui.plan.form import PlanForm
@@ -264,7 +265,7 @@ class PlanScreen(Place):
             return
         place = self.query_one("#words-panel")
         is_preset = self._preset is not None and self._preset.choice == self.form.choice
-        place.border_title = f"The plan: {self._preset.name}" if self._preset and is_preset else "The plan"
+        place.border_title = plain(f"The plan: {self._preset.name}" if self._preset and is_preset else "The plan")
         if isinstance(self.outcome, PlanError):
             text = error_text(self.outcome)
         else:

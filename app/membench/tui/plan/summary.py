@@ -14,6 +14,7 @@ from membench.plan.scenarios import Scenario
 from membench.report.wording import DASHBOARD
 from membench.results.history import earlier_times
 from membench.spec.run import RunSpec
+from membench.text import mask_options
 from membench.tui.common.words import FAINT, shortened
 from membench.units import format_duration, plural
 from membench_backends.embedding.models.cache import WeightsOnDisk, weights_on_disk
@@ -172,7 +173,7 @@ def _embedding(runs: Sequence[RunSpec]) -> str:
 
 def strategy_text(run: RunSpec) -> str:
     """Return `queue`, or `queue (size 128)` where an option differs from its default."""
-    changed = {name: option_text(value) for name, value in changed_options(run).items()}
+    changed = {name: option_text(value) for name, value in mask_options(changed_options(run)).items()}
     return f"{run.strategy} ({options_in_words(changed)})" if changed else str(run.strategy)
 
 
@@ -180,7 +181,7 @@ def backend_text(runs: Sequence[RunSpec]) -> str:
     """Return `mem0`, or `mem0 (history as-shipped, together)` where an option is changed in some of the runs."""
     values: dict[str, dict[str, None]] = {}
     for run in runs:
-        for name, value in run.backend_options.items():
+        for name, value in mask_options(run.backend_options).items():
             values.setdefault(name, {})[option_text(value)] = None
     backend = runs[0].backend
     names = {name for run in runs for name in changed_backend_options(backend, run.backend_options)}

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.reactive import var
-from textual.widgets import Static
 
 from membench.analysis.comparison import compare
 from membench.report.comparison import differences, names_of, ratio_text
@@ -19,6 +18,7 @@ from membench.report.wording import DASHBOARD
 from membench.results.record import Record
 from membench.tui.common.colours import hue_of
 from membench.tui.common.panel import panel
+from membench.tui.common.plain import Static, plain
 from membench.tui.common.plot import marker_of
 from membench.tui.common.snapshot import RunView
 from membench.tui.common.words import FAINT, verdict_style
@@ -74,7 +74,7 @@ class Comparison(Vertical):
             id="comparison-charts",
         )
         with VerticalScroll(id="comparison-words", can_focus=True):
-            yield Static(markup=False)
+            yield Static()
 
     def on_mount(self) -> None:
         """Arrange the charts for the first time."""
@@ -129,7 +129,7 @@ class Comparison(Vertical):
         starved = sum(bool(starvation_text(record)) for record in records.values())
         subtitles += [f"{plural(starved, 'run')} with starved clients, see below"] if starved else []
         subtitles += [f"{plural(missing, 'run')} without latencies"] if missing else []
-        self.query_one("#percentiles-panel").border_subtitle = " · ".join(subtitles)
+        self.query_one("#percentiles-panel").border_subtitle = plain(" · ".join(subtitles))
 
     def _draw_scaling(
         self,

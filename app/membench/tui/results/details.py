@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import var
-from textual.widgets import Static
 
 from membench.analysis.groups import threads_text
 from membench.report.explanation import (
@@ -25,6 +24,7 @@ from membench.report.remarks import rate_text, remarks
 from membench.results.record import Record
 from membench.tui.common.colours import QUIET, hue_of
 from membench.tui.common.locks import LockTable, lock_rows, no_locks_text
+from membench.tui.common.plain import Static, plain
 from membench.tui.common.snapshot import RunView
 from membench.tui.common.timebar import TimeBar, time_parts
 from membench.tui.common.words import FAINT, no_data_text, verdict_paragraphs
@@ -54,7 +54,7 @@ class Details(VerticalScroll):
         """Display another run."""
         for child in self.children:
             child.display = run is not None
-        self.border_title = Content.styled(run.figures.title(), hue_of(run.hue)) if run else "Selected"
+        self.border_title = plain(run.figures.title()).stylize(hue_of(run.hue)) if run else "Selected"
         if run is None or run.record is None:
             return
         bar, table = self.query_one(TimeBar), self.query_one(LockTable)

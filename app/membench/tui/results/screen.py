@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
 from textual.widget import Widget
-from textual.widgets import Static
 
 from membench.analysis.comparison import clearly_fastest
 from membench.report.headline import headline
@@ -20,6 +19,7 @@ from membench.results.record import Record
 from membench.tui.common import columns, plot
 from membench.tui.common.panel import panel
 from membench.tui.common.place import Place
+from membench.tui.common.plain import Static, plain
 from membench.tui.common.snapshot import RunView, Snapshot
 from membench.tui.common.table import Column, RunTable
 from membench.tui.results.comparison import Comparison, appearances_of
@@ -87,7 +87,7 @@ class ResultsScreen(Place):
 
     def body(self) -> Iterable[Widget]:
         """Return the headline, the table, and the lower half."""
-        yield Static(id="headline", markup=False)
+        yield Static(id="headline")
         table = RunTable((), id="results", sortable=True)
         table.empty = NO_RESULTS
         yield panel("Runs", table, id="results-panel")
@@ -226,7 +226,7 @@ class ResultsScreen(Place):
         texts.append(f"sorted by {column.title}" if column else "in the order run")
         if table.dropped:
             texts.append(f"{plural(table.dropped, 'more column')} in a wider terminal")
-        self.query_one("#results-panel").border_subtitle = " · ".join(texts)
+        self.query_one("#results-panel").border_subtitle = plain(" · ".join(texts))
 
     def _update_headline(self, snapshot: Snapshot | None) -> None:
         """Display the headline when a plan ends, and remove it when the next one starts."""

@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
+from membench.tui.common.plain import Static
 from membench.tui.common.table import Column
 
 AS_RUN = ""

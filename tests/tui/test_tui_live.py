@@ -155,7 +155,7 @@ async def test_l_shows_the_log_of_the_run(stage: Stage, tmp_path: Path) -> None:
         await until(pilot, lambda: stage.app.snapshot and stage.app.snapshot.runs[0].log)
         await pilot.press("l")
         await until(pilot, lambda: isinstance(stage.app.screen, Log))
-        await until(pilot, lambda: "a warning[2J of a library" in text_of(stage.app))
+        await until(pilot, lambda: "a warning of a library" in text_of(stage.app))
 
 
 async def test_a_notification_reports_the_end_of_the_plan_and_the_app_stays_open(stage: Stage) -> None:

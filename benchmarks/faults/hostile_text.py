@@ -279,7 +279,7 @@ async def _texts(app: Dashboard, pilot: Any, strings: Sequence[str]) -> list[str
         app.push_screen(Question(text, text))
         await pilot.pause()
         failures += _screen("dialog", app)
-        start = _shown(text)[:20].strip()
+        start = " ".join(clean(text).split())[:20].strip()
         if start not in " ".join(_rows(app)) and start.isascii():
             failures.append(f"dialog: lacks {start!r}")
         app.pop_screen()

@@ -18,7 +18,7 @@ from membench.files import FileError, expand_home
 from membench.plan.scenarios import Scenario
 from membench.results.record import Record
 from membench.settings import config_path
-from membench.text import clean_lines, mask_secrets
+from membench.text import clean_lines, mask_secrets, one_line
 from membench.tui.common.keys import Key
 from membench.tui.common.plain import Static, plain
 from membench.tui.common.words import FAINT, LEGEND
@@ -44,7 +44,7 @@ class Question(ModalScreen[bool]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = plain(self._title)
             dialog.border_subtitle = "enter yes · esc no"
-            yield Static(self._text)
+            yield Static(one_line(self._text))
 
 
 class Export(ModalScreen[tuple[Path, ...] | None]):

@@ -13,10 +13,13 @@ from textual.reactive import reactive
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from membench.text import clean
 from membench.tui.common.plain import plain
 from membench.tui.common.words import shortened
 from membench.tui.plan.choices import ChoiceList, Item
 
+NAME_WIDTH_MAX = 60
+"""Characters of a name, at most. A prompt has one row: Textual cannot lay out every text in several."""
 MIN_NOTE_WIDTH = 9
 """Columns that a shortened note needs to be of use."""
 
@@ -73,7 +76,7 @@ class CheckList(OptionList, inherit_bindings=False):
     @choice.setter
     def choice(self, choice: ChoiceList) -> None:
         self._choice = choice
-        self._name_width = max(len(item.name) for item in choice.items)
+        self._name_width = min(max(len(clean(item.name)) for item in choice.items), NAME_WIDTH_MAX)
         self._shown = choice.items
         self._fill(self.highlighted or 0)
 
@@ -200,9 +203,10 @@ class CheckList(OptionList, inherit_bindings=False):
 
     def _prompt(self, item: Item) -> Content:
         room = self.size.width - self.styles.scrollbar_size_vertical - self._name_width - 6
-        note = "missing" if item.unavailable else self.changed.get(item.name, item.note)
+        note = "missing" if item.unavailable else clean(self.changed.get(item.name, item.note))
         note = shortened(note, room) if room >= MIN_NOTE_WIDTH or len(note) <= room else ""
-        name = item.name.ljust(self._name_width + 2) if note else item.name
+        name = shortened(clean(item.name), NAME_WIDTH_MAX)
+        name = name.ljust(self._name_width + 2) if note else name
         if item.unavailable:
             return Content.styled(f" –  {name}{note}", "$foreground 45%")
         note_style = "$accent" if item.name in self.changed else "$foreground 60%"

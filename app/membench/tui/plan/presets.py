@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from membench.plan.presets import BUILT_IN, NAME_MAX, Preset, PresetsError, delete_preset, saved_presets
+from membench.text import clean
 from membench.tui.common.dialogs import Question
 from membench.tui.common.plain import Static
 from membench.tui.common.words import shortened
@@ -80,7 +81,7 @@ class Presets(ModalScreen[Preset | None]):
     def _line(self, preset: Preset) -> Option:
         return Option(
             Content.assemble(
-                shortened(preset.name, NAME_MAX).ljust(NAME_WIDTH), (self._size_of(preset), "$foreground 60%")
+                shortened(clean(preset.name), NAME_MAX).ljust(NAME_WIDTH), (self._size_of(preset), "$foreground 60%")
             )
         )
 

@@ -1,4 +1,4 @@
-"""The log of a run: a file that keeps the beginning and the end of what was printed."""
+"""The log of a run: a file that keeps the beginning and the end of what was printed, without secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections import deque
 from contextlib import suppress
 
-PART_BYTES = 2_000_000
+PART_BYTES = 1_000_000
 """Most bytes of the beginning, and of the end."""
 LINE_BYTES = 10_000
 """Longest end of the beginning that waits for its line to be complete."""
@@ -61,23 +61,28 @@ class CappedLog:
         """Return whether the file is behind, and was last updated some time ago."""
         return self.is_behind and time.monotonic() - self._updated_s >= period_s
 
-    def update(self) -> None:
-        """Bring the file up to date, but for a line that is not complete."""
-        self._update(len(self._head) if self._tail or len(self._head) > LINE_BYTES else self._head.rfind(b"\n") + 1)
+    def update(self, *, with_end: bool) -> None:
+        """Bring the file up to date, but for a line that is not complete.
+
+        Args:
+            with_end: Whether to write the end, too; each time, all of it is written again.
+        """
+        is_complete = self._tail or len(self._head) > LINE_BYTES
+        self._update(len(self._head) if is_complete else self._head.rfind(b"\n") + 1, with_end=with_end)
 
     def close(self) -> None:
         """Bring the file up to date with everything printed."""
-        self._update(len(self._head))
+        self._update(len(self._head), with_end=True)
 
-    def _update(self, head_bytes: int) -> None:
-        self.is_behind = False
+    def _update(self, head_bytes: int, *, with_end: bool) -> None:
+        self.is_behind = bool(self._tail) and not with_end
         self._updated_s = time.monotonic()
         with suppress(OSError):
             if head_bytes:
-                self._head_end += self._write(bytes(self._head[:head_bytes]), self._head_end)
+                self._head_end += self._write(_without_secrets(bytes(self._head[:head_bytes])), self._head_end)
                 del self._head[:head_bytes]
-            if self._tail:
-                end = self._head_end + self._write(self._end(), self._head_end)
+            if self._tail and with_end:
+                end = self._head_end + self._write(_without_secrets(self._end()), self._head_end)
                 os.ftruncate(self._descriptor, end)
 
     def _end(self) -> bytes:
@@ -93,3 +98,9 @@ class CappedLog:
         while written < len(data):
             written += os.pwrite(self._descriptor, data[written:], offset + written)
         return written
+
+
+def _without_secrets(printed: bytes) -> bytes:
+    from membench.text import mask_secrets  # most runs print nothing, and start sooner without it
+
+    return mask_secrets(printed.decode(errors="surrogateescape")).encode(errors="surrogateescape")

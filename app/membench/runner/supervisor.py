@@ -101,7 +101,7 @@ def _watch(runner: int, lifeline: int, child_ended: int, prints: int, log: Cappe
         if prints in ready and not _copy(prints, log):
             poll.unregister(prints)
         if not ready or log.is_due(LOG_PERIOD_S):
-            log.update()
+            log.update(with_end=not ready)  # while it prints without a pause, the end is out of date at once
         if child_ended in ready:
             os.read(child_ended, 4096)
             code = _reap(runner)

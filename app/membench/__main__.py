@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from membench.interrupts import ignore_signals, raise_on_signals
+
 COMPLETION = "_MEMBENCH_TUI_COMPLETE"
 """The environment variable with which a shell asks click for completions."""
 
@@ -19,6 +21,7 @@ def main() -> NoReturn:
     """
     gc.disable()  # imports create no garbage, and looking for it takes an eighth of the start
     try:
+        raise_on_signals()
         from membench.cli.console import at_terminal, open_closed_streams
 
         if open_closed_streams():
@@ -27,11 +30,13 @@ def main() -> NoReturn:
         else:
             code = _refuse_closed_output()
     except KeyboardInterrupt:
+        ignore_signals()
         from membench.cli.console import Exit
 
         code = Exit.INTERRUPTED
     except Exception as error:
         code = _report_crash(error)
+    ignore_signals()
     sys.exit(code)
 
 

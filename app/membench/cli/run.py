@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from membench.cli.console import Exit, print_error, print_result, print_status
-from membench.cli.measuring import measure, try_advice
+from membench.cli.measuring import Measured, measure, try_advice
 from membench.cli.options import (
     Duration,
     OwnOption,
@@ -21,6 +21,7 @@ from membench.cli.options import (
     takes_run_options,
 )
 from membench.cli.tables import PlainTable, print_table, runs_table
+from membench.interrupts import Interrupts
 from membench.plan.checks import PlanError
 from membench.plan.matrix import Plan, make_plan
 from membench.plan.options import Choice
@@ -112,9 +113,18 @@ def run_choice(
     print_status(plan.summary(earlier_times(plan.runs)))
     for note in plan.notes:
         print_status(f"! {COMMAND_LINE.fact(note)}")
-    measured = measure(plan, timeout_s, lambda records: _write(files, records, more_to_come=True))
-    if tries and not measured.was_interrupted:
-        measured = try_advice(measured.records, timeout_s)
+    with Interrupts() as interrupts:  # also while the results are written and printed
+        measured = measure(plan, timeout_s, interrupts, lambda records: _write(files, records, more_to_come=True))
+        if tries and not interrupts.received:
+            measured = try_advice(measured.records, timeout_s, interrupts)
+        is_good = _deliver(measured, catalogue, files, explain=explain)
+    if interrupts.received:
+        return Exit.INTERRUPTED
+    return Exit.SUCCESS if is_good else Exit.FAILED
+
+
+def _deliver(measured: Measured, catalogue: Mapping[str, Scenario], files: ResultFiles, *, explain: bool) -> bool:
+    """Write and print the results. Return whether that succeeded and every run went well."""
     records = measured.records
     write_problem = _write(files, records)
     print_results(records, explain=explain, to_stderr=files.use_stdout)
@@ -123,9 +133,7 @@ def run_choice(
         _rescue(records, problem)
     if measured.history_problem and problem != measured.history_problem:
         print_status(f"! {measured.history_problem}")
-    if measured.was_interrupted:
-        return Exit.INTERRUPTED
-    return Exit.FAILED if write_problem or any(record.status != "ok" for record in records) else Exit.SUCCESS
+    return not write_problem and all(record.status == "ok" for record in records)
 
 
 def print_results(records: Sequence[Record], *, explain: bool = False, to_stderr: bool = False) -> None:

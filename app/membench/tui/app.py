@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
-import sys
-import termios
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,8 +16,11 @@ from typing import Any, ClassVar
 import msgspec
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
+from textual.widget import MountError
 
+from membench.interrupts import Interrupts
 from membench.machine.facts import describe
 from membench.plan.matrix import Plan
 from membench.plan.options import DEFAULT_MODEL
@@ -129,6 +130,7 @@ class Dashboard(DashboardApp):
         autorun: Plan | None = None,
         leave_at_end: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        interrupts: Interrupts | None = None,
     ) -> None:
         """Initialise the dashboard, and start the thread of its engine.
 
@@ -139,8 +141,10 @@ class Dashboard(DashboardApp):
             autorun: A plan to start at once.
             leave_at_end: Whether to quit when a plan ends.
             clock: Returns seconds; measures how long a plan takes.
+            interrupts: The signals that make the dashboard quit.
         """
         super().__init__()
+        self._interrupts = interrupts or Interrupts()
         self.animation_level = "none"
         self._config = config or Config()
         for palette in PALETTES.values():
@@ -161,7 +165,6 @@ class Dashboard(DashboardApp):
         """Handle signals, and start the plan that was given."""
         if not self.is_headless:
             lower_drawing_priority()
-            _handle_signals(self)
         self.call_after_refresh(self._complete_start)
         if self._autorun:
             self.run_plan(self._autorun)
@@ -170,8 +173,15 @@ class Dashboard(DashboardApp):
         """Do what the first paint does not need."""
         for screen in self.get_screen_stack(self.DEFAULT_MODE):
             if isinstance(screen, PlanScreen):
-                await screen.complete()
+                try:
+                    await screen.complete()
+                except (MountError, NoMatches):
+                    if self.return_code is None:  # otherwise the user has quit already
+                        raise
         if not self.is_headless:
+            self._interrupts.call(
+                partial(_interrupt, self, asyncio.get_running_loop())
+            )  # quits a dashboard that is whole
             gc.freeze()  # these objects live as long as the dashboard: no collection during a run visits them
         gc.enable()
         threading.Thread(target=_prepare_in_background, daemon=True).start()
@@ -335,22 +345,9 @@ def plan_outcome(snapshot: Snapshot, elapsed_s: float) -> str:
     return f"{plural(len(records), 'run')} in {format_duration(elapsed_s)}{not_ok}. 3 shows the results."
 
 
-def _handle_signals(app: Dashboard) -> None:
-    """Quit on SIGINT, SIGTERM and SIGHUP."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, app.action_interrupt)
-    loop.add_signal_handler(signal.SIGHUP, _hang_up, app)
-
-
-def _hang_up(app: Dashboard) -> None:
-    """Quit; if the terminal is gone, end the process here, because Textual would wait to write to it."""
-    try:
-        termios.tcgetattr(sys.__stderr__ or 2)
-    except termios.error:
-        app.runs.close()
-        os._exit(EXIT_INTERRUPTED)
-    app.action_interrupt()
+def _interrupt(app: Dashboard, loop: asyncio.AbstractEventLoop) -> None:
+    with suppress(RuntimeError):  # the loop is closed: the dashboard is quitting already
+        loop.call_soon_threadsafe(app.action_interrupt)
 
 
 def run_dashboard(scenarios: Path | None = None, **settings: Any) -> int:
@@ -372,9 +369,11 @@ def run_dashboard(scenarios: Path | None = None, **settings: Any) -> int:
     check_keys(config.keys, config_path())
     if config.ascii is None:
         config = msgspec.structs.replace(config, ascii=is_ascii_only())
-    app = Dashboard(catalogue, config=config)
-    try:
-        app.run()
-    finally:
-        app.runs.close()
+    with Interrupts() as interrupts:  # also before the dashboard is there, and while its runs are ended and stored
+        app = Dashboard(catalogue, config=config, interrupts=interrupts)
+        try:
+            app.run()
+        finally:
+            interrupts.call(bool)  # the loop is closed
+            app.runs.close()
     return app.return_code or 0

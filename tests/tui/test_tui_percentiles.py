@@ -14,6 +14,9 @@ from hdrh.histogram import HdrHistogram
 from tui_script import Stage, text_of, tick, until
 
 from membench.messages.run import Tick
+from membench.plan.matrix import make_plan
+from membench.plan.options import Choice
+from membench.plan.scenarios import load_catalogue
 from membench.report.explanation import explain_run
 from membench.report.exports import to_csv, to_hgrm, to_json
 from membench.results.history import History
@@ -31,7 +34,8 @@ OPERATIONS = 12_000
 
 async def test_percentiles_are_the_same_everywhere(stage: Stage) -> None:
     async with stage.app.run_test(size=LARGE) as pilot:
-        await pilot.press("enter")
+        choice = Choice(scenarios=("steady-add",), backends=("agentmem",), clients=(2,))
+        stage.app.run_plan(make_plan(choice, load_catalogue()))
         await until(pilot, lambda: stage.sessions)
         stage.session.begin(0)
         for each in ticks():

@@ -209,7 +209,7 @@ def test_every_value_of_a_setting_survives_the_choice_it_makes(row: Any) -> None
 def test_an_impossible_rate_is_rejected(text: str) -> None:
     (loop,) = [row for row in settings(load_catalogue()) if row.title == "loop"]
     assert loop.parse is not None
-    with pytest.raises(ValueError, match="It must be a number above 0 and at most 1,000,000"):
+    with pytest.raises(ValueError, match=r"It must be a number from 0\.001 to 1,000,000"):
         loop.parse(text)
 
 

@@ -94,7 +94,9 @@ def memory_fact(runs: tuple[RunSpec, ...]) -> Fact | None:
         "client": CLIENT_BYTES,
         "available": available,
     }
-    return Fact("too_little_memory" if need.total > available else "much_memory", values)
+    if need.total > available:
+        return Fact("too_little_memory", values)
+    return Fact("much_memory", values)
 
 
 def _scheduled(run: RunSpec) -> int:

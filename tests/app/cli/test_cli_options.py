@@ -76,7 +76,10 @@ def test_the_help_states_defaults_bounds_and_choices(parse):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("--wait", "5"), "--wait 5: must be a time above 0 with its unit, such as 500ms, 5s or 2m"),
+        (
+            ("--wait", "5"),
+            "--wait 5: must be a time above 0 with its unit, such as 500ms, 5s or 2m, and at most 30 days",
+        ),
         (("--most", "10"), "--most 10: must be a whole number of at most 9"),
         (("--least", "auto"), "--least auto: must be a number above 0.5"),
         (("--several", "1,100"), "--several 100: must be a whole number of at least 1 and below 100"),

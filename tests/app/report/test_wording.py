@@ -218,6 +218,15 @@ STEPS = [
         "Each client keeps one core busy and others idle: use more --clients, or more --threads.",
     ),
 ]
+MEMORY = {
+    "total": 9_000_000_000,
+    "memories": 1_000,
+    "each": 8_000_000,
+    "clients": 4,
+    "client": 200_000,
+    "fixed": 1_000_000_000,
+    "available": 8_000_000_000,
+}
 PLAN_FACTS = [
     (Fact("nothing_chosen", {"kind": "store"}), "no store is chosen; choose at least one"),
     (Fact("no_backends", {"scenario": "mine"}), "scenario mine names no backends; choose some with --backend"),
@@ -228,6 +237,17 @@ PLAN_FACTS = [
     (
         Fact("out_of_bounds", {"flag": "--clients", "value": 0, "allowed": "a whole number from 1 to 1,024"}),
         "--clients 0: must be a whole number from 1 to 1,024",
+    ),
+    (
+        Fact("too_little_memory", MEMORY),
+        "a run needs about 9.00 GB of memory (1,000 memories x 8.00 MB + 4 clients x 200 kB + 1.00 GB) of "
+        "8.00 GB available; "
+        "lower --items, --clients or the corpus",
+    ),
+    (
+        Fact("much_memory", MEMORY),
+        "a run needs about 9.00 GB of memory (1,000 memories x 8.00 MB + 4 clients x 200 kB + 1.00 GB) of "
+        "8.00 GB available",
     ),
     (
         Fact("too_many_operations", {"most": 5_000_000}),

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STREAMS = (0, 1, 2)
 """Standard input, standard output and standard error."""
 
 
 def ending_signals() -> list[signal.Signals]:
     """Return the signals that ask for the end. `nohup` ignores SIGHUP for what it starts, and it stays ignored."""
-    signals = [signal.SIGINT, signal.SIGTERM]
-    return signals if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*signals, signal.SIGHUP]
+    return [*SIGNALS] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*SIGNALS, signal.SIGHUP]
 
 
 def raise_on_signals() -> None:
@@ -36,15 +36,20 @@ class Interrupts:
     If the terminal has been closed, what is written to it is dropped from then on.
     """
 
-    def __init__(self) -> None:
-        """Call nothing yet; a signal is remembered."""
+    def __init__(self, *, needs_terminal: bool = False) -> None:
+        """Call nothing yet; a signal is remembered.
+
+        Args:
+            needs_terminal: Whether the end of the terminal is the end of the program, also where SIGHUP is ignored.
+        """
+        self._signals = [*SIGNALS, signal.SIGHUP] if needs_terminal else ending_signals()
         self.received = False
         self._on_signal: Callable[[], object] = bool
         self._previous: dict[signal.Signals, object] = {}
         self._terminals = [stream for stream in STREAMS if os.isatty(stream)]
 
     def __enter__(self) -> Self:
-        for number in ending_signals():
+        for number in self._signals:
             self._previous[number] = signal.signal(number, self._handle)
         return self
 

@@ -73,7 +73,9 @@ def test_quitting_restores_the_terminal(quit_by: Callable[[int, int], None], cod
     os.close(terminal)
 
 
-def test_closing_the_terminal_ends_all_processes() -> None:
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN], ids=["", "nohup"])
+def test_closing_the_terminal_ends_all_processes(handler: signal.Handlers) -> None:
+    signal.signal(signal.SIGHUP, handler)
     process, terminal = dashboard()
     assert b"agentmem" in read_until(terminal, b"agentmem")
     os.write(terminal, b"\r")

@@ -369,7 +369,9 @@ def run_dashboard(scenarios: Path | None = None, **settings: Any) -> int:
     check_keys(config.keys, config_path())
     if config.ascii is None:
         config = msgspec.structs.replace(config, ascii=is_ascii_only())
-    with Interrupts() as interrupts:  # also before the dashboard is there, and while its runs are ended and stored
+    with Interrupts(
+        needs_terminal=True
+    ) as interrupts:  # also before the dashboard is there, and while its runs are ended and stored
         app = Dashboard(catalogue, config=config, interrupts=interrupts)
         try:
             app.run()

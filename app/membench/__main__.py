@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from membench.interrupts import ignore_signals, raise_on_signals
+from membench.interrupts import exit_on_signals, ignore_signals, raise_on_signals
 
 COMPLETION = "_MEMBENCH_TUI_COMPLETE"
 """The environment variable with which a shell asks click for completions."""
@@ -21,7 +21,7 @@ def main() -> NoReturn:
     """
     gc.disable()  # imports create no garbage, and looking for it takes an eighth of the start
     try:
-        raise_on_signals()
+        exit_on_signals()
         from membench.cli.console import at_terminal, open_closed_streams
 
         if open_closed_streams():
@@ -61,6 +61,7 @@ def _command() -> int:
 
     gc.freeze()
     gc.enable()
+    raise_on_signals()
     remove_abandoned()
     return run_command(_dashboard)
 

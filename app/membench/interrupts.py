@@ -9,6 +9,8 @@ from types import FrameType, TracebackType
 from typing import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+EXIT_CODE = 128 + signal.SIGINT
+"""The exit code of a command that SIGINT ended."""
 STREAMS = (0, 1, 2)
 """Standard input, standard output and standard error."""
 
@@ -16,6 +18,16 @@ STREAMS = (0, 1, 2)
 def ending_signals() -> list[signal.Signals]:
     """Return the signals that ask for the end. `nohup` ignores SIGHUP for what it starts, and it stays ignored."""
     return [*SIGNALS] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*SIGNALS, signal.SIGHUP]
+
+
+def exit_on_signals() -> None:
+    """End the process at once on every such signal: while modules are imported, an exception could break them."""
+    for number in ending_signals():
+        signal.signal(number, _exit)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    os._exit(EXIT_CODE)
 
 
 def raise_on_signals() -> None:

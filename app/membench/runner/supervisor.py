@@ -51,13 +51,13 @@ def main() -> None:
     _kill_all(runner)
     _drain(prints, log)
     log.close()
-    if code is None:
-        import shutil
-
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
+    if code is not None:
         with suppress(OSError):  # the console does not listen any more
             os.write(int(lifeline), str(code).encode())
+        select.select([int(lifeline)], [], [])  # until the console has read it, or has gone
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import MountError
 
-from membench.interrupts import Interrupts
+from membench.interrupts import EXIT_CODE, Interrupts
 from membench.machine.facts import describe
 from membench.plan.matrix import Plan
 from membench.plan.options import DEFAULT_MODEL
@@ -48,9 +47,6 @@ from membench.tui.keymap import check_keys
 from membench.tui.plan.screen import PlanScreen
 from membench.units import abbreviate_home, format_duration, plural
 from membench_backends.embedding.models.cache import weights_on_disk
-
-EXIT_INTERRUPTED = 128 + signal.SIGINT
-"""The exit code of a shell command that SIGINT ended."""
 
 
 def _live() -> Place:
@@ -322,7 +318,7 @@ class Dashboard(DashboardApp):
 
     def action_interrupt(self) -> None:
         """Quit the dashboard, with the exit code of an interrupted command."""
-        self.exit(return_code=EXIT_INTERRUPTED)
+        self.exit(return_code=EXIT_CODE)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Return every action of the place and every theme, for the command palette."""

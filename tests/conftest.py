@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,41 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from faulty_plugin import install_faulty
 from membench_backends.privacy import turn_off_telemetry
 
 PATIENCE_S = 60.0
 """How long a test waits for something that ought to happen, before it fails."""
-
-ENTRY_POINTS = """\
-[membench.backends]
-raises-some = faulty_backends:RAISES_SOME
-raises-all = faulty_backends:RAISES_ALL
-hangs = faulty_backends:HANGS
-segfaults = faulty_backends:SEGFAULTS
-exits = faulty_backends:EXITS
-loses = faulty_backends:LOSES
-duplicates = faulty_backends:DUPLICATES
-corrupts = faulty_backends:CORRUPTS
-wrong-users = faulty_backends:WRONG_USERS
-historian = faulty_backends:HISTORIAN
-forgets-history = faulty_backends:FORGETS_HISTORY
-own-vectors = faulty_backends:OWN_VECTORS
-shares-vectors = faulty_backends:SHARES_VECTORS
-flushes = faulty_backends:FLUSHES
-forgets-to-flush = faulty_backends:FORGETS_TO_FLUSH
-faithful = faulty_backends:FAITHFUL
-unreadable = faulty_backends:UNREADABLE
-prints = faulty_backends:PRINTS
-system-exit = faulty_backends:SYSTEM_EXIT
-slow = faulty_backends:SLOW
-daemonises = faulty_backends:DAEMONISES
-holds-gil = faulty_backends:HOLDS_GIL
-slow-start = faulty_backends:SLOW_START
-floods = faulty_backends:FLOODS
-late-import = faulty_backends:LATE_IMPORT
-broken-import = faulty_broken:INFO
-"""
-
 
 turn_off_telemetry()  # in this process, before a test imports the libraries; and in those it starts
 
@@ -101,12 +70,7 @@ def tiny_twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plugin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an installed distribution that brings the faulty backends."""
     folder = tmp_path_factory.mktemp("plugins")
-    shutil.copy(Path(__file__).parent / "app" / "faulty" / "faulty_backends.py", folder)
-    (folder / "faulty_broken.py").write_text("raise ImportError('libfaulty.so.3 is missing')\n")
-    distribution = folder / "faulty-1.0.dist-info"
-    distribution.mkdir()
-    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
-    (distribution / "entry_points.txt").write_text(ENTRY_POINTS)
+    install_faulty(folder)
     return folder
 
 

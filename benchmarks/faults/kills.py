@@ -20,58 +20,22 @@ from pathlib import Path
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "app" / "faulty"))
 
 from faults.campaign import Outcome, campaign
 from faults.sandbox import PATIENCE_S, Sandbox
+from faulty_plugin import install_faulty
 
-BACKEND = '''\
-"""A backend that starts a process which outlives it, if nobody ends it."""
-import os, threading, time
-from membench_backends.base import BackendInfo, Capabilities
-
-class Daemon:
-    def __init__(self, parts):
-        self._lock, self._calls = threading.Lock(), 0
-    def add(self, text, user_id):
-        with self._lock:
-            self._calls += 1
-            if self._calls == 30 and os.fork() == 0:
-                os.setsid()
-                if os.fork() == 0:
-                    while True:
-                        time.sleep(60)
-                os._exit(0)
-        time.sleep(0.002)
-    def add_batch(self, texts, user_id):
-        for text in texts:
-            self.add(text, user_id)
-    def stored(self):
-        return iter(())
-    def close(self):
-        pass
-
-INFO = BackendInfo("daemon", "Starts a daemon.", Capabilities(embeds=False, stores=False, batch_call=True), Daemon)
-'''
-ENTRY_POINT = "[membench.backends]\ndaemon = daemon_backend:INFO\n"
 TARGETS = (("console",), ("supervisor",), ("runner",), ("console", "runner"), ("console", "supervisor", "runner"))
 LEFT_S = 2.0
 """How long processes may stay after the console was killed."""
-
-
-def install(folder: Path) -> None:
-    """Install the backend as a plug-in of a distribution in a folder."""
-    information = folder / "daemon-1.0.dist-info"
-    information.mkdir(parents=True)
-    (folder / "daemon_backend.py").write_text(BACKEND)
-    (information / "entry_points.txt").write_text(ENTRY_POINT)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: daemon\nVersion: 1.0\n")
 
 
 def kill_one(generator: random.Random, plugins: Path) -> Outcome:
     """Kill processes of one plan at some moment, and return what that led to."""
     targets, delay_s = generator.choice(TARGETS), generator.uniform(0.1, 3.5)
     with Sandbox(PYTHONPATH=str(plugins)) as sandbox:
-        command = ["run", "store-only", "--backend", "null,daemon", "--duration", "20s", "--clients", "2"]
+        command = ["run", "store-only", "--backend", "null,daemonises", "--duration", "20s", "--clients", "2"]
         errors = sandbox.root / "err"
         with errors.open("wb") as err:
             console = sandbox.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err)
@@ -119,7 +83,8 @@ def cases(generator: random.Random, count: int) -> Iterator[Outcome]:
     """Yield the outcome of each case."""
     with Sandbox() as installed:
         plugins = installed.root / "plugins"
-        install(plugins)
+        plugins.mkdir()
+        install_faulty(plugins)
         for _ in range(count):
             yield kill_one(generator, plugins)
 

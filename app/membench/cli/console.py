@@ -9,6 +9,7 @@ import os
 import sys
 from enum import IntEnum
 
+from membench.interrupts import EXIT_CODE
 from membench.text import clean, mask_secrets, one_line
 
 
@@ -20,7 +21,7 @@ class Exit(IntEnum):
     """A run failed or lost data, or a file could not be written."""
     USAGE = 2
     """The command line or a file that it names is wrong."""
-    INTERRUPTED = 130
+    INTERRUPTED = EXIT_CODE
 
 
 def open_closed_streams() -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from membench.cli.console import print_error
+from membench.interrupts import Interrupts
 from membench.messages.encoding import Message
 from membench.messages.run import Failed
 from membench.session.process import MeasuredProcess
@@ -30,8 +29,10 @@ def wait_for_result(
     """
     process = None
     try:
-        with _interrupt_deferred():
+        with Interrupts() as interrupts:  # a process that was started must be known, to be ended
             process = start()
+        if interrupts.received:
+            raise KeyboardInterrupt
         for message in process.messages():
             if isinstance(message, result_type):
                 return message
@@ -44,16 +45,3 @@ def wait_for_result(
             process.end()
     print_error(process.exit_text())
     return None
-
-
-@contextmanager
-def _interrupt_deferred() -> Iterator[None]:
-    """Raise KeyboardInterrupt only at the end, so that a process that was started is known, and ends as well."""
-    received: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if received:
-        raise KeyboardInterrupt

@@ -104,9 +104,9 @@ def _watch(runner: int, lifeline: int, child_ended: int, prints: int, log: Cappe
             log.update(with_end=not ready)  # while it prints without a pause, the end is out of date at once
         if child_ended in ready:
             os.read(child_ended, 4096)
-            code = _reap(runner)
-            if code is not None:
-                return code
+            codes, _ = _reap()
+            if runner in codes:
+                return codes[runner]
         if lifeline in ready:
             return None
 
@@ -125,14 +125,15 @@ def _drain(prints: int, log: CappedLog) -> None:
             pass
 
 
-def _reap(runner: int) -> int | None:
-    """Take note of the children that have ended. Return the exit code of the process once it has."""
-    code = None
-    with suppress(ChildProcessError):  # the last one has ended
+def _reap() -> tuple[dict[int, int], bool]:
+    """Take note of the children that have ended. Return their exit codes, and whether there are other children."""
+    codes = {}
+    try:
         while (child := os.waitpid(-1, os.WNOHANG))[0]:
-            if child[0] == runner:
-                code = os.waitstatus_to_exitcode(child[1])
-    return code
+            codes[child[0]] = os.waitstatus_to_exitcode(child[1])
+    except ChildProcessError:
+        return codes, False
+    return codes, True
 
 
 def _kill_all(runner: int) -> None:
@@ -144,7 +145,8 @@ def _kill_all(runner: int) -> None:
     while time.monotonic() < until:
         with suppress(ProcessLookupError, PermissionError):  # the group is empty, or has ended
             os.killpg(runner, signal.SIGKILL)
-        if not _has_children():
+        _, has_children = _reap()
+        if not has_children:
             return
         import psutil  # most runs leave nothing behind, and need not wait for this
 
@@ -152,16 +154,6 @@ def _kill_all(runner: int) -> None:
             with suppress(psutil.Error):
                 child.kill()
         time.sleep(PAUSE_S)
-
-
-def _has_children() -> bool:
-    """Return whether there are children, after taking note of those that have ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _watch_children() -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+from membench_backends.folder_lock import is_locked, lock_folder
 
 PREFIX = "membench-run-"
 NEW_PREFIX = f".new-{PREFIX}"
@@ -28,8 +29,7 @@ class ProcessFolder:
             OSError: The folder cannot be created.
         """
         new = Path(tempfile.mkdtemp(prefix=NEW_PREFIX))
-        self._lock = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock = lock_folder(new)
         self.path = new.with_name(new.name.removeprefix(".new-"))
         new.rename(self.path)
 
@@ -50,21 +50,9 @@ def remove_abandoned() -> None:
     """
     with suppress(OSError):
         for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/"):
-            if path.stat().st_uid == os.getuid() and _is_abandoned(path):
+            if path.stat().st_uid == os.getuid() and not is_locked(path):
                 _kill_processes_of(path)
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_abandoned(path: Path) -> bool:
-    lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    else:
-        return True
-    finally:
-        os.close(lock)
 
 
 def _kill_processes_of(path: Path) -> None:

@@ -6,11 +6,13 @@ import ctypes
 import itertools
 import json
 import os
+import signal
 import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -225,16 +227,60 @@ class Daemonises(Faithful):
 
     def measured(self, call: int, text: str) -> None:
         if call == 5:
-            if os.fork() == 0:
-                os.setsid()
-                if os.fork() == 0:
-                    while True:
-                        time.sleep(60)
-                os._exit(0)
-            os.wait()
+            start_daemon()
         if call > SIGNPOST_AT:
             threading.Event().wait()
         self.keep(text)
+
+
+def start_daemon() -> None:
+    """Start a process that leaves its session and its parent, keeps all pipes open, and hangs."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            while True:
+                time.sleep(60)
+        os._exit(0)
+    os.wait()
+
+
+class Misbehaves(Faithful):
+    """Does once what MISBEHAVES names, at the place that MISBEHAVES_AT names."""
+
+    ACTS: ClassVar[dict[str, Callable[[], object]]] = {
+        "raises": lambda: 1 / 0,
+        "exits": lambda: sys.exit("enough"),
+        "ends": lambda: os._exit(3),
+        "kills": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "crashes": lambda: ctypes.string_at(0),
+        "hangs": lambda: threading.Event().wait(),
+        "holds-gil": lambda: ctypes.PyDLL(None).sleep(1000),
+        "closes": lambda: os.closerange(0, 256),
+        "forks": start_daemon,
+        "floods": lambda: [print("x" * 1_000_000, flush=True) for _ in range(200)],
+    }
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._has_acted = False
+        self._act("build")
+
+    def _act(self, place: str) -> None:
+        if place == os.environ["MISBEHAVES_AT"] and not self._has_acted:
+            self._has_acted = True
+            self.ACTS[os.environ["MISBEHAVES"]]()
+
+    def add(self, text: str, user_id: str) -> None:
+        self._act("warm-up" if user_id == "warm-up" else "add")
+        super().add(text, user_id)
+        time.sleep(0.001)
+
+    def stored(self) -> Iterator[StoredMemory]:
+        self._act("stored")
+        return super().stored()
+
+    def close(self) -> None:
+        self._act("close")
 
 
 class HoldsGil(Faithful):
@@ -295,4 +341,5 @@ DAEMONISES = _info("daemonises", Daemonises)
 HOLDS_GIL = _info("holds-gil", HoldsGil)
 SLOW_START = _info("slow-start", SlowStart)
 FLOODS = _info("floods", Floods)
+MISBEHAVES = _info("misbehaves", Misbehaves)
 LATE_IMPORT = _info("late-import", LateImport)

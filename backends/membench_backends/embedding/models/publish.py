@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from membench_backends.embedding.models.cache import MANIFEST, digests_of, is_complete, verify
+from membench_backends.folder_lock import is_locked, lock_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,17 +57,12 @@ def publish(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
 def _new_building_folder(cache: Path) -> tuple[Path, int]:
     """Create an empty folder inside the cache, so that it can be renamed into place, and lock it.
 
-    The system releases the lock when this process ends, which tells others that nobody builds there any more. A process
-    ID would not: in another container it is unknown, and later another process has it.
-
     Returns:
         The folder, and the descriptor that holds its lock.
     """
     with _locked(cache):
         building = cache / tempfile.mkdtemp(prefix=_BUILDING, dir=cache)
-        owner = os.open(building, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(owner, fcntl.LOCK_EX)
-    return building, owner
+        return building, lock_folder(building)
 
 
 def _move_into_place(building: Path, folder: Path) -> None:
@@ -109,20 +105,5 @@ def _remove_leftovers(cache: Path) -> None:
         return
     with _locked(cache):
         for path in cache.glob(f"{_BUILDING}*"):
-            if not _is_locked(path):
+            if not is_locked(path):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_locked(folder: Path) -> bool:
-    """Return whether a process builds in a folder."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

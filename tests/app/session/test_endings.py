@@ -84,22 +84,14 @@ def test_a_runner_ends_with_its_supervisor(run, temporary):  # noqa: F811
     assert marked(temporary) == []
 
 
-def test_nothing_outlives_a_console_that_is_killed(start, quick_file, signpost, temporary):
-    command = start("run", "--scenarios", quick_file, "steady", "--backend", "daemonises")
-    signpost.wait()
-    wait_for_the_daemon(temporary)
-    command.process.kill()
-    command.process.wait()
-
-    wait_until_nothing_is_left(temporary)
-
-
-def test_nothing_outlives_a_console_that_is_killed_with_its_runner(start, quick_file, signpost, temporary):
+@pytest.mark.parametrize("kills_runner", [False, True], ids=["alone", "with-its-runner"])
+def test_nothing_outlives_a_console_that_is_killed(start, quick_file, signpost, temporary, kills_runner):
     command = start("run", "--scenarios", quick_file, "steady", "--backend", "daemonises")
     runner = signpost.wait()
     wait_for_the_daemon(temporary)
     command.process.kill()
-    runner.kill()
+    if kills_runner:
+        runner.kill()
     command.process.wait()
 
     wait_until_nothing_is_left(temporary)
@@ -110,6 +102,7 @@ def test_the_next_start_removes_what_a_console_and_its_supervisor_left(start, qu
     runner = signpost.wait()
     wait_for_the_daemon(temporary)
     supervisor = runner.parent()
+    supervisor.suspend()  # it would end the daemon as soon as the console is killed
     for process in (command.process, supervisor, runner):
         process.kill()
     command.process.wait()

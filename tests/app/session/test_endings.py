@@ -31,9 +31,9 @@ def marked(temporary):
     return [process for process in found if process.pid != os.getpid()]
 
 
-def wait_for_the_daemon(temporary):
-    """Wait for a process besides the console, the supervisor and the runner."""
-    wait_until(lambda: len(marked(temporary)) > 3)
+def wait_for_the_daemon(runner):
+    """Wait until the supervisor has adopted a process, besides being the parent of the runner."""
+    wait_until(lambda: len(runner.parent().children()) == 2)
 
 
 def wait_until_nothing_is_left(temporary):
@@ -88,7 +88,7 @@ def test_a_runner_ends_with_its_supervisor(run, temporary):  # noqa: F811
 def test_nothing_outlives_a_console_that_is_killed(start, quick_file, signpost, temporary, kills_runner):
     command = start("run", "--scenarios", quick_file, "steady", "--backend", "daemonises")
     runner = signpost.wait()
-    wait_for_the_daemon(temporary)
+    wait_for_the_daemon(runner)
     command.process.kill()
     if kills_runner:
         runner.kill()
@@ -100,7 +100,7 @@ def test_nothing_outlives_a_console_that_is_killed(start, quick_file, signpost, 
 def test_the_next_start_removes_what_a_console_and_its_supervisor_left(start, quick_file, signpost, temporary):
     command = start("run", "--scenarios", quick_file, "steady", "--backend", "daemonises")
     runner = signpost.wait()
-    wait_for_the_daemon(temporary)
+    wait_for_the_daemon(runner)
     supervisor = runner.parent()
     supervisor.suspend()  # it would end the daemon as soon as the console is killed
     for process in (command.process, supervisor, runner):

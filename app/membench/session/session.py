@@ -144,8 +144,8 @@ class Session:
                     watchdog.see(message)
                     run.see(message)
                     yield message
-                if run.status != "crashed":
-                    return
+                    if run.status != "crashed":  # what a backend does while it is closed changes nothing any more
+                        return
 
 
 @dataclass

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -13,6 +15,7 @@ from test_session import has_measured, only_record, processes, records, run, run
 from membench.messages.run import WarmingUp
 from membench.session.events import RepeatStarted, RunEnded, RunMessage
 from membench.session.folders import remove_abandoned
+from membench.session.process import MeasuredProcess
 
 pytestmark = [pytest.mark.xdist_group("measures"), pytest.mark.usefixtures("plugins")]
 
@@ -153,6 +156,34 @@ def test_a_console_that_was_stopped_reads_before_it_decides(start, quick_file, s
     command.process.send_signal(signal.SIGCONT)
 
     assert "✓ steady · slow" in command.end(code=0).err
+
+
+@pytest.mark.parametrize("act", ["raises", "ends", "kills", "hangs"])
+def test_what_happens_while_a_backend_is_closed_changes_nothing(run, monkeypatch, act):  # noqa: F811
+    monkeypatch.setenv("MISBEHAVES", act)
+    monkeypatch.setenv("MISBEHAVES_AT", "close")
+    monkeypatch.setattr("membench.session.process.CLOSING_S", 0.5)
+    record = only_record(run(backends=("misbehaves",)))
+
+    assert (record.status, record.error, record.stored) == ("ok", None, 30)
+
+
+def test_an_error_that_arrives_together_with_the_results_changes_nothing(run, monkeypatch):  # noqa: F811
+    read = MeasuredProcess.read
+
+    def read_to_the_end(process):
+        messages = []
+        with suppress(EOFError):
+            while True:
+                select.select(process.sources, [], [])
+                messages += read(process)
+        return messages
+
+    monkeypatch.setattr(MeasuredProcess, "read", read_to_the_end)
+    monkeypatch.setenv("MISBEHAVES", "raises")
+    monkeypatch.setenv("MISBEHAVES_AT", "close")
+
+    assert only_record(run(backends=("misbehaves",))).status == "ok"
 
 
 def test_a_client_that_a_backend_ends_keeps_what_was_acknowledged(run):  # noqa: F811
